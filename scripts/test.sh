@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Lint, types and tests. Makes and reuses .venv in the project folder; arguments go to pytest.
+#   scripts/test.sh                     everything but the slow tests
+#   scripts/test.sh --slow -k resume    whatever pytest understands
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/environment.sh
+install_environment "[test,dev]"
+
+ruff check .
+ruff format --check .
+pyright
+exec python -m pytest --numprocesses 2 "$@"

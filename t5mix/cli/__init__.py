@@ -1,0 +1,1 @@
+"""The command line. Thin: each command reads its arguments, calls one function of the package and shows the result."""

@@ -1,0 +1,25 @@
+"""`t5mix eval`."""
+
+import argparse
+import json
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+
+def run(options: argparse.Namespace) -> int:
+    """Evaluates a run and shows the scores."""
+    from t5mix.runs.evaluate import evaluate_run
+
+    scores = evaluate_run(Path(options.run), which=options.checkpoint, split=options.split, tasks=options.tasks)
+    if options.json:
+        print(json.dumps(scores, indent=1))
+        return 0
+    table = Table("task", "metric", "score", title=f"{options.run}, {options.split}")
+    for task, metrics in scores.items():
+        for position, (metric, value) in enumerate(metrics.items()):
+            table.add_row("" if position else task, metric, f"{value:.4g}")
+        table.add_section()
+    Console().print(table)
+    return 0

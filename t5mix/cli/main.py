@@ -1,0 +1,157 @@
+"""`t5mix`: the commands and their arguments. Loads neither JAX nor TensorFlow until a command needs them."""
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from t5mix import __version__
+from t5mix.errors import T5MixError
+
+_EPILOG = """\
+examples:
+  t5mix train --config demo                               train on the demo's ten tasks
+  t5mix train --config demo mixing=temperature mixing.temperature=4 run_dir=runs/t4
+  t5mix eval runs/demo                                    score it on the validation splits
+  echo "translate English to Velan: the dog sleeps ." | t5mix predict runs/demo
+  t5mix tasks show demo_sentiment                         what the model will see
+  t5mix mixtures show demo mixing=equal --steps 1000      what a mixture will draw
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command.
+
+    Returns:
+        The exit status: 0 done, 1 an error that is not the user's, 2 an error that the user can mend, 128 + n where
+        signal n stopped a run after it wrote a checkpoint.
+    """
+    parser = _parser()
+    options, rest = parser.parse_known_args(arguments)
+    if rest and (not hasattr(options, "overrides") or any(argument.startswith("-") for argument in rest)):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    if rest:  # overrides may stand before options, after them, or on both sides
+        options.overrides = [*options.overrides, *rest]
+    if not hasattr(options, "module"):
+        parser.print_help()
+        return 2
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        return importlib.import_module(options.module).run(options)
+    except T5MixError as error:
+        print(f"t5mix: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("t5mix: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of our output went away, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="t5mix",
+        description="Train T5 on many tasks at once; choose how they are mixed and how the model is fine-tuned.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"t5mix {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    _train(commands)
+    _evaluate(commands)
+    _predict(commands)
+    _tasks(commands)
+    _mixtures(commands)
+    _vocabulary(commands)
+    return parser
+
+
+def _add(commands: argparse._SubParsersAction, name: str, module: str, text: str) -> argparse.ArgumentParser:
+    command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+    command.set_defaults(module=f"t5mix.cli.{module}")
+    return command
+
+
+def _configuration(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--config",
+        default="experiment",
+        metavar="NAME|FILE.yaml",
+        help="a configuration of the package (demo, demo_pretrain) or a file of your own; default: %(default)s",
+    )
+    command.add_argument(
+        "overrides",
+        nargs="*",
+        metavar="KEY=VALUE",
+        help="settings, such as training.steps=500, and choices from groups, such as mixing=temperature",
+    )
+
+
+def _train(commands: argparse._SubParsersAction) -> None:
+    command = _add(commands, "train", "train", "train an experiment, or continue it where it was stopped")
+    _configuration(command)
+    command.add_argument("--show", action="store_true", help="print the resolved configuration and stop")
+
+
+def _evaluate(commands: argparse._SubParsersAction) -> None:
+    command = _add(commands, "eval", "evaluate", "score a run's model: loss, and generated text by each task's metrics")
+    command.add_argument("run", help="the run's folder")
+    command.add_argument("--checkpoint", default="latest", help="latest, a step, or a task's name for its best one")
+    command.add_argument("--split", default="validation")
+    command.add_argument("--tasks", nargs="+", default=[], metavar="TASK", help="only these")
+    command.add_argument("--json", action="store_true", help="print JSON instead of a table")
+
+
+def _predict(commands: argparse._SubParsersAction) -> None:
+    command = _add(commands, "predict", "predict", "answer the lines of a file or of the standard input")
+    command.add_argument("run", help="the run's folder, or one of its checkpoints/STEP")
+    command.add_argument("--checkpoint", default="latest", help="latest, a step, or a task's name for its best one")
+    command.add_argument("--input", default="-", metavar="FILE", help="one input a line; - for the standard input")
+    command.add_argument("--output", default="-", metavar="FILE", help="one answer a line; - for the standard output")
+    command.add_argument("--task", help="answer the inputs of this task instead of a file's lines")
+    command.add_argument("--split", default="test", help="of --task; default: %(default)s")
+    command.add_argument("--json", action="store_true", help="JSON Lines with input and prediction")
+    command.add_argument("--batch-size", type=int, default=64)
+    command.add_argument("--max-length", type=int, default=64, help="most tokens of an answer; default: %(default)s")
+
+
+def _tasks(commands: argparse._SubParsersAction) -> None:
+    command = _add(commands, "tasks", "tasks", "list the tasks, or show what the model will see of one")
+    command.set_defaults(show=None, config="experiment", overrides=[], json=False)
+    command.add_argument("--plugins", nargs="+", default=[], metavar="MODULE", help="modules that register tasks")
+    verbs = command.add_subparsers(title="commands", metavar="show")
+    show = verbs.add_parser("show", help="show examples of a task: text, tokens, lengths, truncation")
+    show.add_argument("show", metavar="TASK")
+    _configuration(show)
+    show.add_argument("--split", default="train")
+    show.add_argument("--examples", type=int, default=3)
+    show.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _mixtures(commands: argparse._SubParsersAction) -> None:
+    command = _add(commands, "mixtures", "mixtures", "list the mixtures, or show what one will draw")
+    command.set_defaults(show=None, config="experiment", overrides=[], json=False)
+    command.add_argument("--plugins", nargs="+", default=[], metavar="MODULE", help="modules that register mixtures")
+    verbs = command.add_subparsers(title="commands", metavar="show")
+    show = verbs.add_parser("show", help="sizes, rates, proportions; expected examples, tokens and epochs")
+    show.add_argument("show", metavar="NAME", help="a mixture, a task, or several joined by commas")
+    _configuration(show)
+    show.add_argument("--steps", type=int, default=1000, help="for the expected figures; default: %(default)s")
+    show.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _vocabulary(commands: argparse._SubParsersAction) -> None:
+    command = _add(commands, "vocab", "vocabulary", "train a SentencePiece vocabulary")
+    verbs = command.add_subparsers(title="commands", metavar="train", required=True)
+    train = verbs.add_parser("train", help="train a vocabulary on text, TSV or JSON Lines files")
+    train.add_argument("files", nargs="+", metavar="FILE")
+    train.add_argument("--output", required=True, metavar="FILE.model")
+    train.add_argument("--size", type=int, default=8192, help="ids in all, sentinels included; default: %(default)s")
+    train.add_argument("--extra-ids", type=int, default=100, help="sentinels; default: %(default)s")
+    train.add_argument("--fields", nargs="+", default=[], metavar="FIELD", help="of TSV and JSON Lines; default: all")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

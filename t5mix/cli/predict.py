@@ -1,0 +1,59 @@
+"""`t5mix predict`."""
+
+import argparse
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TextIO
+
+from t5mix.errors import T5MixError
+
+
+def run(options: argparse.Namespace) -> int:
+    """Answers lines, or a task's inputs."""
+    from t5mix.runs.model import checkpoint_of, load_model, predict_lines
+    from t5mix.runs.task_inputs import task_inputs
+
+    run_folder = Path(options.run)
+    if options.input != "-" and not Path(options.input).is_file():
+        raise T5MixError(f"The input file {options.input} is missing.")
+    model = load_model(checkpoint_of(run_folder, options.checkpoint))
+    with contextlib.ExitStack() as stack:
+        if options.task:
+            lines: Iterator[str] = task_inputs(run_folder, options.task, options.split, model.codec)
+        else:
+            lines = iter(stack.enter_context(_reading(options.input)))
+        out = stack.enter_context(_writing(options.output))
+        answers = predict_lines(model, lines, batch_size=options.batch_size, max_length=options.max_length)
+        for text, answer in answers:
+            line = json.dumps({"input": text, "prediction": answer}, ensure_ascii=False) if options.json else answer
+            print(line, file=out, flush=True)
+    return 0
+
+
+@contextlib.contextmanager
+def _reading(name: str) -> Iterator[TextIO]:
+    if name == "-":
+        yield sys.stdin
+        return
+    with open(name, encoding="utf-8") as file:
+        yield file
+
+
+@contextlib.contextmanager
+def _writing(name: str) -> Iterator[TextIO]:
+    """Opens the output; a file appears under its name once it is whole."""
+    if name == "-":
+        yield sys.stdout
+        return
+    path = Path(name)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with open(draft, "w", encoding="utf-8") as file:
+            yield file
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)

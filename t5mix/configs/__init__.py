@@ -1,0 +1,1 @@
+"""The YAML files that Hydra composes experiments from: one for each experiment, a folder for each group."""

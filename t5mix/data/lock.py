@@ -1,0 +1,184 @@
+"""What a run wants of its data, and what it got: the request and the lock.
+
+Both are plain JSON. The request goes to a process of its own, which alone loads seqio and TensorFlow
+(`t5mix.data.prepare`); the lock comes back, is kept in the run's folder, and is all that training needs.
+"""
+
+import dataclasses
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from t5mix.data.store import StoreCounts
+from t5mix.errors import T5MixError, UnknownNameError
+
+LOCK_FORMAT = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class DataRequest:
+    """Everything that determines the token stores of a run.
+
+    Attributes:
+        mixture: names of registered mixtures or tasks, or of tasks declared below; a task that is reached
+            twice counts once.
+        inputs_length: longest input in tokens; longer ones are cut.
+        targets_length: longest target in tokens; longer ones are cut.
+        seed: decides the draws of random preprocessors, together with the task's name and the epoch.
+        store_dir: folder of the token stores, shared by all runs.
+        plugins: modules to import first; they register tasks and mixtures.
+        declared: tasks declared in configuration alone, by name (see `t5mix.data.declared`).
+        vocabulary: path of a SentencePiece model, "bytes", or None for the tasks' own.
+        extra_ids: number of sentinels on top of the SentencePiece model's own pieces.
+        splits: the splits to prepare; a task that lacks one of them goes without, except for the first.
+    """
+
+    mixture: tuple[str, ...]
+    inputs_length: int
+    targets_length: int
+    seed: int
+    store_dir: str
+    plugins: tuple[str, ...] = ()
+    declared: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
+    vocabulary: str | None = None
+    extra_ids: int = 100
+    splits: tuple[str, ...] = ("train", "validation")
+
+    def to_json(self) -> str:
+        """Returns the request as JSON text."""
+        return json.dumps(dataclasses.asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> "DataRequest":
+        """Reads what `to_json` wrote."""
+        raw: dict[str, Any] = json.loads(text)
+        values: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in raw.items()}
+        return cls(**values)
+
+
+@dataclasses.dataclass(frozen=True)
+class VocabularyEntry:
+    """The vocabulary that made the tokens.
+
+    Attributes:
+        kind: "sentencepiece" or "bytes".
+        path: the SentencePiece model's file, empty for bytes.
+        sha256: of that file's content.
+        extra_ids: number of sentinels at the end of the ids.
+        size: number of ids, sentinels included.
+    """
+
+    kind: str
+    path: str
+    sha256: str
+    extra_ids: int
+    size: int
+
+
+@dataclasses.dataclass(frozen=True)
+class StoreEntry:
+    """Where one split of one task lies and what it holds."""
+
+    path: str
+    fingerprint: str
+    counts: StoreCounts
+
+
+@dataclasses.dataclass(frozen=True)
+class TaskEntry:
+    """One task of the mixture.
+
+    Attributes:
+        name: its name in the registry.
+        random: whether its preprocessing draws anew each epoch; the path of its training split then is the
+            folder of the epochs (see `epoch_path`).
+        splits: the prepared splits.
+        metrics: names of its metric functions.
+    """
+
+    name: str
+    random: bool
+    splits: Mapping[str, StoreEntry]
+    metrics: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class DataLock:
+    """The exact data of a run: which stores, of which content and size, made with which vocabulary."""
+
+    request: DataRequest
+    vocabulary: VocabularyEntry
+    tasks: tuple[TaskEntry, ...]
+
+    def task(self, name: str) -> TaskEntry:
+        """Returns one task's entry.
+
+        Raises:
+            UnknownNameError: the lock has no such task.
+        """
+        for task in self.tasks:
+            if task.name == name:
+                return task
+        raise UnknownNameError("task", name, [task.name for task in self.tasks], "The run's data has no other.")
+
+    def stores_exist(self) -> bool:
+        """Says whether every store is still where it was; of a random task, its first epoch."""
+        paths = [
+            epoch_path(entry.path, 0) if task.random and split == "train" else Path(entry.path)
+            for task in self.tasks
+            for split, entry in task.splits.items()
+        ]
+        return all((path / "meta.json").exists() for path in paths)
+
+    def save(self, path: Path) -> None:
+        """Writes the lock to `path`, all or nothing."""
+        write_json(path, {"format": LOCK_FORMAT, **dataclasses.asdict(self)})
+
+    @classmethod
+    def load(cls, path: Path) -> "DataLock":
+        """Reads a lock.
+
+        Raises:
+            T5MixError: the file is not a lock that this version reads.
+        """
+        try:
+            raw = json.loads(path.read_text(encoding="utf-8"))
+            if raw.pop("format") != LOCK_FORMAT:
+                raise ValueError("another format")
+            return cls(
+                request=DataRequest.from_json(json.dumps(raw["request"])),
+                vocabulary=VocabularyEntry(**raw["vocabulary"]),
+                tasks=tuple(_task_entry(task) for task in raw["tasks"]),
+            )
+        except (ValueError, KeyError, TypeError) as error:
+            raise T5MixError(f"{path} is no data lock that this version of t5mix reads: {error}.") from error
+
+
+def epoch_path(folder: str | Path, epoch: int) -> Path:
+    """Returns where the store of one epoch of a random task lies."""
+    return Path(folder) / f"epoch-{epoch:05d}"
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Writes JSON to `path` by way of a temporary file, so that readers see the old file or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with open(draft, "w", encoding="utf-8") as file:
+            json.dump(content, file, indent=1)
+            file.write("\n")
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _task_entry(raw: dict[str, Any]) -> TaskEntry:
+    splits = {
+        name: StoreEntry(entry["path"], entry["fingerprint"], StoreCounts(**entry["counts"]))
+        for name, entry in raw["splits"].items()
+    }
+    return TaskEntry(raw["name"], raw["random"], splits, tuple(raw["metrics"]))

@@ -1,0 +1,353 @@
+"""Materialising: runs a seqio task's preprocessing once and keeps the tokens in a store.
+
+A store's folder is named after its fingerprint, so one that exists is the one that is wanted. The training
+split of a task whose preprocessing draws at random (span corruption) has a store for each epoch.
+"""
+
+import dataclasses
+import errno
+import hashlib
+import itertools
+import logging
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from t5mix.data.fingerprint import describe, digest
+from t5mix.data.lock import StoreEntry, epoch_path
+from t5mix.data.progress import Progress
+from t5mix.data.store import TokenStore, open_store, write_store
+from t5mix.data.tensorflow_setup import seqio, tf
+from t5mix.data.text import EOS
+from t5mix.data.vocabulary import FEATURES
+from t5mix.errors import T5MixError
+
+TRAIN = "train"
+FIXED_SEED = 0  # of what is made once: evaluation splits, and all of tasks that draw nothing
+PROBED = 32  # examples that are made twice to see whether a task draws at random
+BATCHED = 128
+STALE_SECONDS = 3600  # an unfinished store that nobody has written to for so long is left from a crash
+
+log = logging.getLogger(__name__)
+Example = tuple[np.ndarray, np.ndarray]
+
+
+class PreprocessingError(T5MixError):
+    """A task's own code failed; its `__cause__` says where."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """One split of a task, as a run wants it.
+
+    Attributes:
+        task: the task, with the vocabulary in force.
+        split: the split.
+        inputs_length: longest input in tokens.
+        targets_length: longest target in tokens.
+    """
+
+    task: seqio.Task
+    split: str
+    inputs_length: int
+    targets_length: int
+
+    @property
+    def lengths(self) -> dict[str, int]:
+        """The lengths as seqio takes them."""
+        return {"inputs": self.inputs_length, "targets": self.targets_length}
+
+    def folder(self, store_dir: Path, seed: int | None) -> tuple[Path, dict[str, Any]]:
+        """Returns where the store belongs, and the description that its name is taken from."""
+        description = describe(self.task, self.split, self.lengths, seed)
+        return store_dir / self.task.name / f"{self.split}-{digest(description)[:16]}", description
+
+
+@dataclasses.dataclass(frozen=True)
+class Materialized:
+    """A split that is ready.
+
+    Attributes:
+        entry: where it lies and what it holds; of a random task, the folder of the epochs and epoch 0's counts.
+        random: whether each epoch has a store of its own.
+    """
+
+    entry: StoreEntry
+    random: bool
+
+
+def find(recipe: Recipe, store_dir: Path, seed: int) -> Materialized | None:
+    """Returns a split that is there already, without running any of the task's code; None if it is not.
+
+    Raises:
+        DamagedStoreError: there is a store, and it is not whole.
+    """
+    folder, description = recipe.folder(store_dir, None)
+    if folder.exists():
+        return _materialized(folder, description, open_store(folder), random=False)
+    if recipe.split == TRAIN:
+        folder, description = recipe.folder(store_dir, seed)
+        if epoch_path(folder, 0).exists():
+            return _materialized(folder, description, open_store(epoch_path(folder, 0)), random=True)
+    return None
+
+
+def materialize(recipe: Recipe, store_dir: Path, seed: int, *, quiet: bool = False) -> Materialized:
+    """Makes the store of one split, or returns the one that is there.
+
+    Args:
+        recipe: what to make.
+        store_dir: folder of all stores.
+        seed: the run's seed, for tasks whose preprocessing draws at random.
+        quiet: whether to show no progress.
+
+    Raises:
+        T5MixError: the task's data cannot be had, is empty, or does not fit; nothing is left half-written.
+        DamagedStoreError: there is a store, and it is not whole.
+    """
+    ready = find(recipe, store_dir, seed)
+    if ready is None:
+        random = recipe.split == TRAIN and is_random(recipe)
+        folder, description = recipe.folder(store_dir, seed if random else None)
+        if random:
+            store = make_epoch(recipe, store_dir, seed, 0, quiet=quiet)
+        else:
+            store = _write(recipe, folder, description, FIXED_SEED, quiet)
+        ready = _materialized(folder, description, store, random=random)
+    _warn_of_truncation(recipe, ready.entry)
+    return ready
+
+
+def make_epoch(recipe: Recipe, store_dir: Path, seed: int, epoch: int, *, quiet: bool = False) -> TokenStore:
+    """Makes the store of one epoch of a random task's training split, or opens the one that is there.
+
+    Raises:
+        T5MixError: see `materialize`.
+    """
+    folder, description = recipe.folder(store_dir, seed)
+    path = epoch_path(folder, epoch)
+    if path.exists():
+        return open_store(path)
+    drawn = epoch_seed(seed, recipe.task.name, epoch)
+    return _write(recipe, path, {**description, "epoch": epoch}, drawn, quiet)
+
+
+def epoch_seed(seed: int, task: str, epoch: int) -> int:
+    """Returns the seed of one epoch of one task, a 31-bit number."""
+    key = f"{seed}/{task}/{epoch}".encode()
+    return int.from_bytes(hashlib.sha256(key).digest()[:4], "big") >> 1
+
+
+def is_random(recipe: Recipe) -> bool:
+    """Whether a task's preprocessing draws at random, so that each epoch should differ.
+
+    Judged by what it does: its first examples are made with two seeds and compared. No declaration is
+    needed, and none can be wrong; a step that changes fewer than one in `PROBED` examples would escape.
+    """
+    first, second = (list(itertools.islice(examples(recipe, seed), PROBED)) for seed in (1, 2))
+    if _equal(first, second):
+        return False
+    if not _equal(first, list(itertools.islice(examples(recipe, 1), PROBED))):
+        log.warning(
+            "Task %s draws numbers that no seed governs, so its stores cannot be made again alike. "
+            "Draw with the seed that seqio.map_over_dataset(num_seeds=1) passes.",
+            recipe.task.name,
+        )
+    return True
+
+
+def _equal(first: list[Example], second: list[Example]) -> bool:
+    return len(first) == len(second) and all(
+        np.array_equal(a, b) for pair in zip(first, second, strict=True) for a, b in zip(*pair, strict=True)
+    )
+
+
+def examples(recipe: Recipe, seed: int) -> Iterator[Example]:
+    """Runs a task's source and preprocessing and yields its examples, in order and uncut.
+
+    Args:
+        recipe: the task, split and lengths.
+        seed: what its preprocessors draw from.
+
+    Raises:
+        T5MixError: the task's code fails, or yields something else than 1-D integer inputs and targets.
+    """
+
+    def batches(dataset: tf.data.Dataset) -> Iterator[Any]:
+        # Crossing from TensorFlow to Python costs more than tokenising: many examples cross at once.
+        kept = dataset.map(lambda example: {name: example[name] for name in FEATURES})
+        return iter(kept.ragged_batch(BATCHED).prefetch(2))
+
+    for batch in _run(recipe, seed, batches):
+        yield from zip(*(_rows(batch[name]) for name in FEATURES), strict=True)
+
+
+def _rows(batch: Any) -> list[np.ndarray]:
+    if isinstance(batch, tf.RaggedTensor):
+        return np.split(batch.values.numpy(), batch.row_splits.numpy()[1:-1])
+    return list(batch.numpy())  # a task whose examples are all of one length
+
+
+def raw_examples(recipe: Recipe, seed: int) -> Iterator[dict[str, Any]]:
+    """Like `examples`, but yields dictionaries with every feature that the task passes along."""
+    return _run(recipe, seed, lambda dataset: dataset.prefetch(16).as_numpy_iterator())
+
+
+def _run(recipe: Recipe, seed: int, read: Callable[[tf.data.Dataset], Iterator[Any]]) -> Iterator[dict[str, Any]]:
+    """Yields what `read` makes of a task's data set, and says which task it was if something fails."""
+    try:
+        yield from read(_dataset(recipe, seed))
+    except T5MixError:
+        raise
+    except Exception as error:  # any line of the task author's code can fail in any way
+        raise PreprocessingError(
+            f"Task {recipe.task.name!r}, split {recipe.split!r}: its source or preprocessing failed with "
+            f"{type(error).__name__}: {getattr(error, 'message', None) or error}"
+        ) from error
+
+
+def _dataset(recipe: Recipe, seed: int) -> tf.data.Dataset:
+    # Not `Task.get_dataset`: it hands the seed to the source too, which functions without such an argument
+    # refuse, and its trimming would cut the end of the sequence off and hide how much was cut.
+    task = _untrimmed(recipe.task)
+    tf.random.set_seed(seed)  # reaches what draws without a seed of its own
+    dataset = task.source.get_dataset(split=recipe.split, shuffle=False)
+    dataset = task.preprocess_precache(dataset, seed=seed)
+    dataset = task.preprocess_postcache(dataset, sequence_length=recipe.lengths, seed=seed)
+    _check_features(recipe, dataset.element_spec)
+    options = tf.data.Options()
+    options.deterministic = True
+    return dataset.with_options(options)
+
+
+def _untrimmed(task: seqio.Task) -> seqio.Task:
+    """Returns the task with the end appended but nothing cut; the store cuts in the same way, and counts."""
+    trims = seqio.preprocessors.append_eos_after_trim
+    if trims not in task.preprocessors:
+        return task
+    steps = [seqio.preprocessors.append_eos if step is trims else step for step in task.preprocessors]
+    return task.replace(preprocessors=steps)
+
+
+def _check_features(recipe: Recipe, specs: Mapping[str, Any]) -> None:
+    for name in FEATURES:
+        if name not in specs:
+            raise T5MixError(
+                f"Task {recipe.task.name!r}: its preprocessed examples have no {name}; they have "
+                f"{', '.join(sorted(specs))}."
+            )
+        if specs[name].shape.rank != 1 or not specs[name].dtype.is_integer:
+            raise T5MixError(
+                f"Task {recipe.task.name!r}: {name} are {specs[name].dtype.name} of rank "
+                f"{specs[name].shape.rank}, where a row of token ids is needed. Does a preprocessor "
+                "tokenise them (seqio.preprocessors.tokenize)?"
+            )
+
+
+def _write(recipe: Recipe, path: Path, made_by: dict[str, Any], seed: int, quiet: bool) -> TokenStore:
+    _sweep(path)
+    title = f"{recipe.task.name} {recipe.split}" + (f" epoch {made_by['epoch']}" if "epoch" in made_by else "")
+    started = time.perf_counter()
+    try:
+        with Progress(title, quiet=quiet) as progress:
+            store = write_store(
+                path,
+                progress.count(_checked(recipe, examples(recipe, seed))),
+                made_by=made_by,
+                max_inputs=recipe.inputs_length,
+                max_targets=recipe.targets_length,
+            )
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM):
+            raise
+        raise T5MixError(_no_room(path, error)) from error
+    log.info("%s: %d examples in %.1f s", title, len(store), time.perf_counter() - started)
+    return store
+
+
+def _no_room(path: Path, error: OSError) -> str:
+    folder = next(parent for parent in path.parents if parent.exists())
+    free = shutil.disk_usage(folder).free / 2**30
+    return (
+        f"The token store cannot be written: {error.strerror}. Folder {folder}, {free:.1f} GiB free. "
+        "Make room, or set another store_dir. Nothing half-written was left."
+    )
+
+
+def _checked(recipe: Recipe, pairs: Iterator[Example]) -> Iterator[Example]:
+    """Passes examples on; raises if there are none, if none fits, or if an id is not in the vocabulary."""
+    name = f"Task {recipe.task.name!r}, split {recipe.split!r}"
+    shortest = dict.fromkeys(FEATURES, np.iinfo(np.int64).max)
+    longest = dict.fromkeys(FEATURES, 0)
+    sizes = {each: recipe.task.output_features[each].vocabulary.vocab_size for each in FEATURES}
+    unended = number = 0
+    for number, pair in enumerate(pairs, 1):
+        for feature, tokens in zip(FEATURES, pair, strict=True):
+            if not len(tokens):
+                raise T5MixError(f"{name}, example {number - 1}: its {feature} hold no token, not even the end.")
+            if tokens.min() < 0 or tokens.max() >= sizes[feature]:
+                raise T5MixError(
+                    f"{name}, example {number - 1}: {feature} hold the id {_outside(tokens, sizes[feature])}, and "
+                    f"the vocabulary has {sizes[feature]} ids. Was it tokenised with another vocabulary?"
+                )
+            shortest[feature] = min(shortest[feature], len(tokens))
+            longest[feature] = max(longest[feature], len(tokens))
+        unended += pair[1][-1] != EOS
+        yield pair
+    if not number:
+        raise T5MixError(f"{name} holds no examples: its size is 0. Check its files and its filters.")
+    for feature in FEATURES:
+        limit = recipe.lengths[feature]
+        if shortest[feature] > limit:
+            raise T5MixError(
+                f"{name}: no {feature} fit into {limit} tokens; they have {shortest[feature]} to "
+                f"{longest[feature]}. Set {feature}_length to {shortest[feature]} or more "
+                f"({longest[feature]} cuts nothing)."
+            )
+    if unended:
+        log.warning(
+            "%s: %d of %d targets lack the end of the sequence (id %d), so a model would not learn to stop. "
+            "Add seqio.preprocessors.append_eos.",
+            *(name, unended, number, EOS),
+        )
+
+
+def _outside(tokens: np.ndarray, size: int) -> int:
+    return int(tokens[(tokens < 0) | (tokens >= size)][0])
+
+
+def _sweep(path: Path) -> None:
+    """Removes what crashed writers of the same store left beside it."""
+    for draft in path.parent.glob(f".{path.name}-*"):
+        try:
+            newest = max(file.stat().st_mtime for file in [draft, *draft.iterdir()])
+        except FileNotFoundError:  # its writer has just finished
+            continue
+        if time.time() - newest > STALE_SECONDS:
+            shutil.rmtree(draft, ignore_errors=True)
+
+
+def _materialized(folder: Path, description: Mapping[str, Any], store: TokenStore, *, random: bool) -> Materialized:
+    return Materialized(StoreEntry(str(folder), digest(description), store.counts), random)
+
+
+def _warn_of_truncation(recipe: Recipe, entry: StoreEntry) -> None:
+    for text in truncation_warnings(recipe.task.name, recipe.split, recipe.lengths, entry):
+        log.warning("%s", text)
+
+
+def truncation_warnings(task: str, split: str, lengths: Mapping[str, int], entry: StoreEntry) -> list[str]:
+    """Returns a sentence for each feature of which some examples are cut."""
+    counts = entry.counts
+    cut = {"inputs": counts.truncated_inputs, "targets": counts.truncated_targets}
+    longest = {"inputs": counts.longest_input, "targets": counts.longest_target}
+    return [
+        f"Task {task}, {split}: {100 * cut[name] / counts.examples:.1f} % of the {name} are cut to "
+        f"{lengths[name]} tokens (the longest has {longest[name]}; {name}_length sets this)."
+        for name in FEATURES
+        if cut[name]
+    ]

@@ -1,0 +1,252 @@
+"""Token stores: one task's tokenised examples on disk, memory-mapped, checked, written all or nothing.
+
+A store is a folder: `inputs.tokens` and `targets.tokens` (flat little-endian int32), `inputs.offsets`
+and `targets.offsets` (int64, one more than there are examples) and `meta.json`, which says what made the
+store, how much it holds and the CRC-32 of each file. The folder appears by a rename once all of it is on
+disk, so a store that can be seen is whole.
+"""
+
+import dataclasses
+import json
+import os
+import shutil
+import uuid
+import zlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Self
+
+import numpy as np
+
+from t5mix.errors import T5MixError
+
+FORMAT = 1
+FEATURES: tuple[str, ...] = ("inputs", "targets")
+_CHUNK = 1 << 22  # bytes a checksum reads at a time: bounded memory, and large enough to run at disk speed
+
+
+class DamagedStoreError(T5MixError):
+    """A token store whose files are not what its `meta.json` says."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        super().__init__(
+            f"The token store {path} is damaged: {problem}. Delete that folder; the next run makes it again."
+        )
+        self.path = path
+
+
+@dataclasses.dataclass(frozen=True)
+class StoreCounts:
+    """What a store holds.
+
+    Attributes:
+        examples: number of examples; for a training split this is the size that mixing sees.
+        input_tokens: tokens in all inputs together, end-of-sequence tokens included.
+        target_tokens: the same for the targets.
+        truncated_inputs: examples whose inputs were cut to the input length.
+        truncated_targets: examples whose targets were cut to the target length.
+        longest_input: tokens of the longest input before it was cut.
+        longest_target: tokens of the longest target before it was cut.
+    """
+
+    examples: int
+    input_tokens: int
+    target_tokens: int
+    truncated_inputs: int = 0
+    truncated_targets: int = 0
+    longest_input: int = 0
+    longest_target: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class TokenStore:
+    """An opened store. Arrays are memory maps: opening costs no memory, reading costs the pages read.
+
+    Attributes:
+        path: its folder.
+        made_by: what determined its content, as the writer recorded it.
+        counts: how much it holds.
+        inputs: int32 tokens of all inputs, one after the other.
+        targets: int32 tokens of all targets.
+        input_offsets: int64 [examples + 1]; example i has inputs[input_offsets[i] : input_offsets[i + 1]].
+        target_offsets: the same for the targets.
+    """
+
+    path: Path
+    made_by: dict[str, Any]
+    counts: StoreCounts
+    inputs: np.ndarray
+    targets: np.ndarray
+    input_offsets: np.ndarray
+    target_offsets: np.ndarray
+
+    def __len__(self) -> int:
+        return self.counts.examples
+
+    def example(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the int32 tokens (inputs [S], targets [T]) of one example."""
+        if not 0 <= index < len(self):
+            raise IndexError(f"example {index} of a store of {len(self)}: {self.path}")
+        start, stop = self.input_offsets[index : index + 2]
+        target_start, target_stop = self.target_offsets[index : index + 2]
+        return self.inputs[start:stop], self.targets[target_start:target_stop]
+
+
+def write_store(
+    path: Path,
+    examples: Iterable[tuple[np.ndarray, np.ndarray]],
+    *,
+    made_by: dict[str, Any],
+    max_inputs: int,
+    max_targets: int,
+) -> TokenStore:
+    """Writes a store in one pass with bounded memory and opens it.
+
+    Args:
+        path: the folder to make. If another process finishes the same store first, that one is kept.
+        examples: pairs of int32 token arrays (inputs, targets), in the task's own order; each is cut to the
+            lengths below, keeping the last token (the end of the sequence) in place.
+        made_by: JSON-able description of everything that determined the content.
+        max_inputs: longest input kept, in tokens.
+        max_targets: longest target kept, in tokens.
+
+    Raises:
+        OSError: the disk is full or not writable; nothing is left behind under `path`.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    work = path.parent / f".{path.name}-{uuid.uuid4().hex}"
+    work.mkdir()  # unlike tempfile.mkdtemp, with the permissions that a store shared by several people needs
+    try:
+        with _Writer(work) as writer:
+            for inputs, targets in examples:
+                writer.add(inputs, targets, max_inputs, max_targets)
+        meta = {
+            "format": FORMAT,
+            "made_by": made_by,
+            "counts": dataclasses.asdict(writer.counts()),
+            "files": {name: _checksum(work / name) for name in _file_names()},
+        }
+        with open(work / "meta.json", "w", encoding="utf-8") as file:
+            json.dump(meta, file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            work.rename(path)
+        except OSError:
+            if not (path / "meta.json").exists():
+                raise
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return open_store(path)
+
+
+def open_store(path: Path, *, verify: bool = True) -> TokenStore:
+    """Opens a store, by default after comparing every file with its checksum.
+
+    Raises:
+        FileNotFoundError: there is no store at `path`.
+        DamagedStoreError: a file is missing, of another length, or fails its checksum.
+    """
+    meta_path = path / "meta.json"
+    if not meta_path.exists():
+        if path.exists():
+            raise DamagedStoreError(path, "it has no meta.json")
+        raise FileNotFoundError(path)
+    try:
+        meta = json.loads(meta_path.read_text(encoding="utf-8"))
+        counts = StoreCounts(**meta["counts"])
+        files = {name: (int(meta["files"][name]["bytes"]), int(meta["files"][name]["crc32"])) for name in _file_names()}
+        made_by, version = meta["made_by"], meta["format"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise DamagedStoreError(path, f"meta.json cannot be read ({error!r})") from error
+    if version != FORMAT:
+        raise DamagedStoreError(path, f"it has format {version}, and this version of t5mix reads {FORMAT}")
+    for name in _file_names():
+        file = path / name
+        if not file.exists():
+            raise DamagedStoreError(path, f"{name} is missing")
+        size, crc = files[name]
+        if file.stat().st_size != size:
+            raise DamagedStoreError(path, f"{name} has {file.stat().st_size} bytes, not {size}")
+        if verify and _checksum(file)["crc32"] != crc:
+            raise DamagedStoreError(path, f"{name} does not match its checksum")
+    inputs, targets = (_map(path / f"{feature}.tokens", np.dtype("<i4")) for feature in FEATURES)
+    input_offsets, target_offsets = (_map(path / f"{feature}.offsets", np.dtype("<i8")) for feature in FEATURES)
+    for offsets, tokens, counted in (
+        (input_offsets, inputs, counts.input_tokens),
+        (target_offsets, targets, counts.target_tokens),
+    ):
+        if len(offsets) != counts.examples + 1 or not int(offsets[-1]) == len(tokens) == counted:
+            raise DamagedStoreError(path, "meta.json counts other examples or tokens than the files hold")
+    return TokenStore(path, made_by, counts, inputs, targets, input_offsets, target_offsets)
+
+
+class _Writer:
+    """Appends examples to the four files of a store."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._files: dict[str, BinaryIO] = {}
+        self._ends = dict.fromkeys(FEATURES, 0)
+        self._truncated = dict.fromkeys(FEATURES, 0)
+        self._longest = dict.fromkeys(FEATURES, 0)
+        self._examples = 0
+
+    def __enter__(self) -> Self:
+        for name in _file_names():
+            self._files[name] = open(self._folder / name, "wb", buffering=1 << 20)
+        for feature in FEATURES:
+            self._files[f"{feature}.offsets"].write(np.int64(0).tobytes())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for file in self._files.values():
+            if kind is None:
+                file.flush()
+                os.fsync(file.fileno())
+            file.close()
+
+    def add(self, inputs: np.ndarray, targets: np.ndarray, max_inputs: int, max_targets: int) -> None:
+        for feature, tokens, limit in (("inputs", inputs, max_inputs), ("targets", targets, max_targets)):
+            self._longest[feature] = max(self._longest[feature], len(tokens))
+            if len(tokens) > limit:
+                tokens = np.concatenate([tokens[: limit - 1], tokens[-1:]])
+                self._truncated[feature] += 1
+            self._files[f"{feature}.tokens"].write(np.ascontiguousarray(tokens, "<i4").tobytes())
+            self._ends[feature] += len(tokens)
+            self._files[f"{feature}.offsets"].write(np.int64(self._ends[feature]).tobytes())
+        self._examples += 1
+
+    def counts(self) -> StoreCounts:
+        return StoreCounts(
+            examples=self._examples,
+            input_tokens=self._ends["inputs"],
+            target_tokens=self._ends["targets"],
+            truncated_inputs=self._truncated["inputs"],
+            truncated_targets=self._truncated["targets"],
+            longest_input=self._longest["inputs"],
+            longest_target=self._longest["targets"],
+        )
+
+
+def _file_names() -> Iterator[str]:
+    for feature in FEATURES:
+        yield f"{feature}.tokens"
+        yield f"{feature}.offsets"
+
+
+def _checksum(path: Path) -> dict[str, int]:
+    crc = 0
+    with open(path, "rb") as file:
+        while chunk := file.read(_CHUNK):
+            crc = zlib.crc32(chunk, crc)
+    return {"bytes": path.stat().st_size, "crc32": crc}
+
+
+def _map(path: Path, dtype: np.dtype) -> np.ndarray:
+    if path.stat().st_size == 0:  # an empty file cannot be mapped
+        return np.zeros(0, dtype)
+    return np.asarray(np.memmap(path, dtype=dtype, mode="r"))

@@ -1,0 +1,225 @@
+"""Which example stands at global position k: a pure function of the seed, k and the weights in force.
+
+The task at position k follows from one uniform number, the k-th output of a counter-based generator, so the
+draws are independent of each other and any position can be reached without the ones before it. Within a task,
+examples come in the order of one permutation for each epoch, so each is seen exactly once an epoch.
+"""
+
+import dataclasses
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from t5mix.data.store import TokenStore
+
+_WORDS_PER_COUNT = 4  # one tick of Philox's counter gives four 64-bit words
+
+
+@dataclasses.dataclass(frozen=True)
+class TaskData:
+    """One task's training examples, epoch by epoch.
+
+    Attributes:
+        name: the task's name; the order of its examples depends on it and on nothing else of the mixture.
+        store: gives the token store of an epoch. For most tasks it is always the same one; for a task with
+            random preprocessing each epoch has its own, and the call may wait for it.
+    """
+
+    name: str
+    store: Callable[[int], TokenStore]
+
+
+@dataclasses.dataclass(frozen=True)
+class Draws:
+    """A stretch of the stream. All arrays have the same length, one entry an example.
+
+    Attributes:
+        tasks: index of the task.
+        epochs: which pass over that task's data.
+        indices: which example of that epoch's store.
+        input_lengths: its tokens in the inputs.
+        target_lengths: its tokens in the targets.
+    """
+
+    tasks: np.ndarray
+    epochs: np.ndarray
+    indices: np.ndarray
+    input_lengths: np.ndarray
+    target_lengths: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.tasks)
+
+    def __getitem__(self, key: Any) -> "Draws":
+        return Draws(*(getattr(self, field.name)[key] for field in dataclasses.fields(self)))
+
+    @staticmethod
+    def concatenate(parts: "Sequence[Draws]") -> "Draws":
+        """Returns the parts one after the other."""
+        names = [field.name for field in dataclasses.fields(Draws)]
+        return Draws(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+
+class ExampleSource(Protocol):
+    """What a planner draws from: a stream of examples that can be looked at before they are taken."""
+
+    def peek(self, count: int) -> Draws:
+        """Returns the next examples, up to `count` of them; fewer only where the stream ends."""
+        ...
+
+    def advance(self, count: int) -> None:
+        """Takes the next `count` examples, which must have been looked at."""
+        ...
+
+
+class MixedStream:
+    """The endless stream of a mixture.
+
+    Args:
+        tasks: the tasks, in an order that the weights follow.
+        seed: decides everything random here.
+    """
+
+    def __init__(self, tasks: Sequence[TaskData], seed: int) -> None:
+        self.tasks = tasks
+        self._seed = seed
+        self._position = 0
+        self._progress = [(0, 0)] * len(tasks)  # (epoch, examples of it already drawn) for each task
+        self._weights = np.full(len(tasks), 1 / len(tasks))
+        self._ahead: Draws | None = None
+        self._orders: dict[tuple[int, int], np.ndarray] = {}
+
+    def set_weights(self, weights: np.ndarray) -> None:
+        """Puts new proportions in force from the next draw on; examples only looked at are drawn again."""
+        if not np.array_equal(weights, self._weights):
+            self._weights = weights
+            self._ahead = None
+
+    def state(self) -> dict[str, Any]:
+        """Returns the handful of integers that say where the stream is; JSON-able."""
+        progress = {task.name: list(done) for task, done in zip(self.tasks, self._progress, strict=True)}
+        return {"position": self._position, "progress": progress}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Moves the stream to where `state` was taken."""
+        self._position = state["position"]
+        self._progress = [(int(e), int(c)) for e, c in (state["progress"][task.name] for task in self.tasks)]
+        self._ahead = None
+
+    def peek(self, count: int) -> Draws:
+        """Returns the next `count` examples without taking them."""
+        if self._ahead is None or len(self._ahead) < count:
+            self._ahead = self._draw(count)
+        return self._ahead[:count]
+
+    def advance(self, count: int) -> None:
+        """Takes the next `count` examples, which must have been looked at."""
+        assert self._ahead is not None
+        assert count <= len(self._ahead)
+        taken = np.bincount(self._ahead.tasks[:count], minlength=len(self.tasks))
+        for task, number in enumerate(taken):
+            self._progress[task] = self._after(task, int(number))
+        self._position += count
+        self._ahead = self._ahead[count:]
+
+    def _draw(self, count: int) -> Draws:
+        edges = np.cumsum(self._weights)
+        edges[-1] = 1.0 + 1e-9  # the sum may fall short of one by rounding
+        numbers = uniforms(self._seed, self._position, count)
+        tasks = np.searchsorted(edges, numbers, side="right").astype(np.int32)
+        columns = [np.empty(count, np.int64) for _ in range(4)]
+        for task in np.unique(tasks):
+            places = np.flatnonzero(tasks == task)
+            for column, values in zip(columns, self._next_of_task(int(task), len(places)), strict=True):
+                column[places] = values
+        return Draws(tasks, *columns)
+
+    def _next_of_task(self, task: int, count: int) -> tuple[np.ndarray, ...]:
+        epoch, done = self._progress[task]
+        parts = []
+        while count:
+            store = self.tasks[task].store(epoch)
+            take = min(count, len(store) - done)
+            indices = self._order(task, epoch, len(store))[done : done + take].astype(np.int64)
+            parts.append((np.full(take, epoch), indices, *lengths_of(store, indices)))
+            count -= take
+            epoch, done = epoch + 1, 0
+        return tuple(np.concatenate(column) for column in zip(*parts, strict=True))
+
+    def _after(self, task: int, count: int) -> tuple[int, int]:
+        """Returns the progress of a task once `count` more of its examples are drawn."""
+        epoch, done = self._progress[task]
+        done += count
+        while count and done >= (size := len(self.tasks[task].store(epoch))):
+            epoch, done = epoch + 1, done - size
+            if done == 0:
+                break
+        return epoch, done
+
+    def _order(self, task: int, epoch: int, size: int) -> np.ndarray:
+        key = (task, epoch)
+        if key not in self._orders:
+            for old in [k for k in self._orders if k[0] == task and k[1] < self._progress[task][0]]:
+                del self._orders[old]
+            self._orders[key] = permutation(self._seed, self.tasks[task].name, epoch, size)
+        return self._orders[key]
+
+
+class SequentialStream:
+    """The examples of some tasks once, task by task in the store's order: what evaluation reads.
+
+    Args:
+        stores: task id -> store.
+        limit: the most examples of each task, its first ones; None for all.
+    """
+
+    def __init__(self, stores: Mapping[int, TokenStore], limit: int | None = None) -> None:
+        self._stores = stores
+        counts = {task: len(store) if limit is None else min(limit, len(store)) for task, store in stores.items()}
+        self._tasks = np.repeat(np.asarray(list(counts), np.int32), list(counts.values()))
+        self._indices = np.concatenate([np.zeros(0, np.int64), *(np.arange(count) for count in counts.values())])
+        self._next = 0
+
+    def peek(self, count: int) -> Draws:
+        """Returns the next examples, up to `count`; fewer only at the end of the last task."""
+        here = slice(self._next, self._next + count)
+        tasks, indices = self._tasks[here], self._indices[here]
+        inputs, targets = np.zeros_like(indices), np.zeros_like(indices)
+        for task in np.unique(tasks):
+            members = tasks == task
+            inputs[members], targets[members] = lengths_of(self._stores[int(task)], indices[members])
+        return Draws(tasks, np.zeros_like(indices), indices, inputs, targets)
+
+    def advance(self, count: int) -> None:
+        """Takes the next `count` examples."""
+        self._next += count
+
+
+def uniforms(seed: int, start: int, count: int) -> np.ndarray:
+    """Returns the numbers at positions start .. start + count of the seed's uniform sequence on [0, 1)."""
+    skip = start % _WORDS_PER_COUNT
+    generator = np.random.Philox(key=_key(seed, "mixture"), counter=start // _WORDS_PER_COUNT)
+    words = generator.random_raw(skip + count)[skip:]
+    return (words >> np.uint64(11)) * 2.0**-53
+
+
+def permutation(seed: int, task: str, epoch: int, size: int) -> np.ndarray:
+    """Returns the order in which one epoch of a task visits its examples, int32 or int64 [size]."""
+    generator = np.random.Generator(np.random.Philox(key=_key(seed, "order", task, epoch)))
+    return generator.permutation(np.arange(size, dtype=np.int32 if size < 2**31 else np.int64))
+
+
+def lengths_of(store: TokenStore, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the numbers of input and target tokens of some examples."""
+    inputs = store.input_offsets[indices + 1] - store.input_offsets[indices]
+    targets = store.target_offsets[indices + 1] - store.target_offsets[indices]
+    return inputs, targets
+
+
+def _key(seed: int, *parts: str | int) -> int:
+    """Returns a 128-bit key for one purpose, unrelated to the key of any other."""
+    text = "/".join(str(part) for part in ("t5mix", seed, *parts))
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:16], "little")
+

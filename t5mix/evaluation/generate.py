@@ -1,0 +1,188 @@
+"""A model over a whole token store: what it answers, and how probable it finds the targets."""
+
+import functools
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from t5mix.data.store import TokenStore
+from t5mix.evaluation.buckets import Batch, bucket, length_batches, pad
+from t5mix.evaluation.progress import progress
+from t5mix.model.decoding import greedy_decode
+from t5mix.model.t5 import T5, merge
+
+Params = Mapping[str, jax.Array]
+Put = Callable[[np.ndarray], jax.Array]
+"""Brings the rows of a batch to the devices, sharded over them if the caller wishes."""
+
+_PAD, _EOS = 0, 1
+_IN_FLIGHT = 2  # batches handed to the device before the first is waited for: it never idles, memory stays bounded
+
+
+class TargetScores(NamedTuple):
+    """How probable a model finds the targets.
+
+    Attributes:
+        log_probs: [N] float32, natural log-likelihood of each target, its end-of-sequence token included.
+        tokens: [N] int64, the number of tokens of each target.
+    """
+
+    log_probs: np.ndarray
+    tokens: np.ndarray
+
+
+def generate(
+    graphdef: nnx.GraphDef[T5],
+    params: Params,
+    examples: TokenStore | Sequence[np.ndarray],
+    *,
+    batch_size: int,
+    max_length: int,
+    put: Put = jnp.asarray,
+    task_id: int | None = None,
+    label: str | None = None,
+) -> list[np.ndarray]:
+    """Decodes greedily, by length bucket.
+
+    Args:
+        graphdef: the model's structure (`t5mix.model.t5.split`).
+        params: its parameters by path, wherever they lie.
+        examples: a token store, or input token sequences.
+        batch_size: rows of every batch, on all devices together.
+        max_length: the most tokens to decode, the end-of-sequence token included.
+        put: brings [B, S] to the devices; the default leaves it to JAX.
+        task_id: the task of all examples, for modules routed by task.
+        label: what the progress display calls this; None shows nothing.
+
+    Returns:
+        For each example, in the order of `examples`, its int32 tokens up to and without end-of-sequence.
+    """
+    inputs = _Inputs(examples)
+    outputs: list[np.ndarray] = [np.zeros(0, np.int32)] * len(inputs.lengths)
+
+    def decode(batch: Batch) -> jax.Array:
+        tokens = put(pad([inputs[index] for index in batch.indices], batch.length, _PAD))
+        return _decode(graphdef, params, tokens, max_length, task_id)
+
+    with progress(label, len(outputs)) as advance:
+        for batch, tokens in _pipelined(decode, length_batches(inputs.lengths, batch_size)):
+            real = slice(batch.examples)
+            for index, row in zip(batch.indices[real], tokens[real], strict=True):
+                outputs[index] = _until_end(row)
+            advance(batch.examples)
+    return outputs
+
+
+def score_targets(
+    graphdef: nnx.GraphDef[T5],
+    params: Params,
+    store: TokenStore,
+    *,
+    batch_size: int,
+    put: Put = jnp.asarray,
+    task_id: int | None = None,
+    label: str | None = None,
+) -> TargetScores:
+    """Computes the log-likelihood of every target given its input (teacher forcing, no dropout).
+
+    The arguments are those of `generate`.
+    """
+    input_lengths, target_lengths = np.diff(store.input_offsets), np.diff(store.target_offsets)
+    log_probs = np.zeros(len(store), np.float32)
+
+    def score(batch: Batch) -> jax.Array:
+        pairs = [store.example(int(index)) for index in batch.indices]
+        longest = bucket(int(target_lengths[batch.indices].max()))
+        inputs = put(pad([pair[0] for pair in pairs], batch.length, _PAD))
+        targets = put(pad([pair[1] for pair in pairs], longest, _PAD))
+        return _log_likelihood(graphdef, params, inputs, targets, task_id)
+
+    with progress(label, len(store)) as advance:
+        for batch, scores in _pipelined(score, length_batches(input_lengths, batch_size)):
+            log_probs[batch.indices[: batch.examples]] = scores[: batch.examples]
+            advance(batch.examples)
+    return TargetScores(log_probs, target_lengths.astype(np.int64))
+
+
+class _Inputs:
+    """The inputs of a store or of a list, by index, with their lengths known beforehand."""
+
+    def __init__(self, examples: TokenStore | Sequence[np.ndarray]) -> None:
+        self._examples = examples
+        if isinstance(examples, TokenStore):
+            self.lengths = np.diff(examples.input_offsets)
+        else:
+            self.lengths = np.array([len(tokens) for tokens in examples], np.int64)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        if isinstance(self._examples, TokenStore):
+            return self._examples.example(int(index))[0]
+        return self._examples[int(index)]
+
+
+# The compiled functions are shared by all evaluations of a run: one compilation for each shape.
+
+
+@functools.partial(jax.jit, static_argnames=("graphdef", "max_length", "task_id"))
+def _decode(
+    graphdef: nnx.GraphDef[T5], params: Params, inputs: jax.Array, max_length: int, task_id: int | None
+) -> jax.Array:
+    """[B, S] -> [B, max_length]."""
+    task_ids = None if task_id is None else jnp.full(inputs.shape[:1], task_id, jnp.int32)
+    model = merge(graphdef, params)
+    decoded = greedy_decode(model, inputs, max_length, eos_id=_EOS, pad_id=_PAD, task_ids=task_ids)
+    return decoded.tokens
+
+
+@functools.partial(jax.jit, static_argnames=("graphdef", "task_id"))
+def _log_likelihood(
+    graphdef: nnx.GraphDef[T5], params: Params, inputs: jax.Array, targets: jax.Array, task_id: int | None
+) -> jax.Array:
+    """[B, S] and [B, T] -> [B], summed over the target's tokens."""
+    real = targets != _PAD
+    batch = {
+        "encoder_inputs": inputs,
+        "encoder_segment_ids": (inputs != _PAD).astype(jnp.int32),
+        "decoder_inputs": jnp.pad(targets[:, :-1], ((0, 0), (1, 0)), constant_values=_PAD),
+        "decoder_segment_ids": real.astype(jnp.int32),
+    }
+    if task_id is not None:
+        batch["encoder_task_ids"] = jnp.full_like(inputs, task_id)
+        batch["decoder_task_ids"] = jnp.full_like(targets, task_id)
+    logits = merge(graphdef, params)(batch)
+    chosen = jnp.take_along_axis(logits, targets[..., None], axis=-1)[..., 0]
+    return jnp.where(real, chosen - jax.nn.logsumexp(logits, axis=-1), 0.0).sum(axis=1)
+
+
+def _pipelined(run: Callable[[Batch], jax.Array], batches: Iterable[Batch]) -> Iterator[tuple[Batch, np.ndarray]]:
+    """Yields each batch with its result, keeping a few batches on the device."""
+    waiting: deque[tuple[Batch, jax.Array]] = deque()
+    for batch in batches:
+        waiting.append((batch, run(batch)))
+        if len(waiting) == _IN_FLIGHT:
+            done, result = waiting.popleft()
+            yield done, _fetch(result)
+    for done, result in waiting:
+        yield done, _fetch(result)
+
+
+def _fetch(array: jax.Array) -> np.ndarray:
+    """Returns the whole array on this host, the rows of other hosts' devices included."""
+    if array.is_fully_addressable:
+        return np.asarray(array)
+    from jax.experimental import multihost_utils
+
+    fetched: Any = multihost_utils.process_allgather(array, tiled=True)
+    return np.asarray(fetched)
+
+
+def _until_end(tokens: np.ndarray) -> np.ndarray:
+    """Returns the tokens before the end of the sequence, without padding the model may have emitted."""
+    ends = np.flatnonzero(tokens == _EOS)
+    kept = tokens[: ends[0]] if len(ends) else tokens
+    return kept[kept != _PAD]

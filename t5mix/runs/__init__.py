@@ -1,0 +1,1 @@
+"""What one does with a run: train it, evaluate it, ask it."""

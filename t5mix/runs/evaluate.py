@@ -1,0 +1,89 @@
+"""Evaluating a run's model on a split of its tasks."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import jax
+
+from t5mix.data.lock import DataLock
+from t5mix.data.plan import BatchShape
+from t5mix.data.preparation import prepare_in_child
+from t5mix.data.store import open_store
+from t5mix.errors import T5MixError
+from t5mix.evaluation.generate import generate
+from t5mix.evaluation.losses import evaluate_losses
+from t5mix.evaluation.predictions import decoded, predictions_path, write_predictions
+from t5mix.evaluation.scoring import score_in_child
+from t5mix.experiment import Experiment, read_experiment
+from t5mix.runs.model import checkpoint_of, load_model
+from t5mix.training.run_directory import RunDirectory
+from t5mix.training.step import batch_sums
+
+
+def evaluate_run(
+    run: Path, *, which: str = "latest", split: str = "validation", tasks: Sequence[str] = ()
+) -> dict[str, dict[str, float]]:
+    """Evaluates a run's model on a split of its tasks: teacher-forced loss, and generated text by the tasks' metrics.
+
+    The predictions go to the run's folder, under `predictions/STEP/SPLIT/TASK.jsonl`, the scores beside them.
+
+    Args:
+        run: the run's folder.
+        which: see `checkpoint_of`.
+        split: the split.
+        tasks: tasks of the run's mixture; by default all that have the split.
+
+    Returns:
+        For each task `loss` (nats a token), `token_accuracy` (teacher-forced, 0 to 100) and its metrics.
+
+    Raises:
+        T5MixError: the run, the checkpoint, the split or a task does not exist.
+    """
+    directory = RunDirectory(run)
+    experiment = read_experiment(directory.experiment())
+    model = load_model(checkpoint_of(run, which))
+    lock = _lock_with(directory, experiment, split)
+    if lock.vocabulary.sha256 != model.vocabulary.sha256:
+        raise T5MixError(f"The data's vocabulary {lock.vocabulary.path} is not the one {model.path} was trained with.")
+    for name in tasks:
+        lock.task(name)
+    having = {i: task for i, task in enumerate(lock.tasks) if split in task.splits}
+    chosen = {i: task for i, task in having.items() if not tasks or task.name in tasks}
+    if not chosen:
+        raise T5MixError(f"None of the tasks has a split {split!r}.")
+    stores = {i: open_store(Path(task.splits[split].path)) for i, task in chosen.items()}
+    shape = BatchShape(rows=16, inputs=experiment.lengths.inputs, targets=experiment.lengths.targets)
+    sums = jax.jit(lambda params, batch: batch_sums(model.graphdef, params, batch, len(lock.tasks)))
+    totals = evaluate_losses(lambda batch: sums(model.params, batch), stores, shape, len(lock.tasks))
+    losses, accuracies = totals.loss(), totals.accuracy()
+    scores = {
+        task.name: {"loss": float(losses[i]), "token_accuracy": 100 * float(accuracies[i])}
+        for i, task in chosen.items()
+    }
+    folder = directory.predictions / model.path.name
+    scored = [task.name for task in chosen.values() if task.metrics]
+    for i, task in chosen.items():
+        if task.name in scored:
+            outputs = generate(
+                model.graphdef,
+                model.params,
+                stores[i],
+                batch_size=experiment.evaluation.batch_size,
+                max_length=experiment.lengths.targets,
+                task_id=i,
+                label=task.name,
+            )
+            rows = decoded(stores[i], outputs, model.codec)
+            write_predictions(predictions_path(folder, task.name, split), rows)
+    if scored:
+        for name, metrics in score_in_child(lock.request, folder, split, scored).items():
+            scores[name] |= metrics
+    return scores
+
+
+def _lock_with(directory: RunDirectory, experiment: Experiment, split: str) -> DataLock:
+    """Returns the run's own data if it holds the split, else prepares the split."""
+    lock = directory.lock()
+    if lock is not None and any(split in task.splits for task in lock.tasks) and lock.stores_exist():
+        return lock
+    return prepare_in_child(experiment.data_request(splits=tuple(dict.fromkeys(["train", split]))))

@@ -1,0 +1,137 @@
+"""Training an experiment, from configuration to result."""
+
+import contextlib
+import dataclasses
+import resource
+import sys
+from pathlib import Path
+from typing import Any
+
+from t5mix.data.lock import DataLock, DataRequest, VocabularyEntry
+from t5mix.data.preparation import EpochPreparer, prepare_in_child
+from t5mix.errors import T5MixError
+from t5mix.experiment import Experiment
+from t5mix.model.config import T5Config
+from t5mix.runs.provenance import hardware, versions
+from t5mix.training.checkpoint import read_host
+from t5mix.training.engine import Engine
+from t5mix.training.journal import read_lines
+from t5mix.training.loop import Job, Outcome, train
+from t5mix.training.run_directory import RunDirectory, find_checkpoint
+
+
+def train_experiment(experiment: Experiment) -> Outcome:
+    """Trains an experiment, or continues it where its folder says it stopped.
+
+    Raises:
+        T5MixError: anything that is wrong with the experiment, before any work; a damaged file; a full disk.
+    """
+    directory, plain = RunDirectory(Path(experiment.run_dir)), experiment.to_json()
+    directory.check(plain)
+    experiment.mesh.build(experiment.training.rows // experiment.training.accumulation)
+    start_from = find_checkpoint(Path(experiment.start_from).expanduser()) if experiment.start_from else None
+    lock = _lock(experiment.data_request(), directory)
+    model = experiment.model_for(lock.vocabulary)
+    if start_from is not None:
+        _check_start(start_from, model, lock.vocabulary)
+    engine = Engine(
+        model,
+        experiment.finetuning,
+        experiment.optimizer,
+        experiment.schedule,
+        experiment.training,
+        experiment.mesh,
+        len(lock.tasks),
+        experiment.seed,
+    )
+    directory.claim(plain, versions(), lock)
+    with contextlib.closing(EpochPreparer(lock)) as epochs:
+        job = Job(
+            directory=directory,
+            lock=lock,
+            epochs=epochs,
+            strategy=experiment.mixing,
+            config=experiment.training,
+            engine=engine,
+            start_from=start_from,
+            seed=experiment.seed,
+            about={
+                "model": dataclasses.asdict(model),
+                "finetuning": plain["finetuning"],
+                "vocabulary": dataclasses.asdict(lock.vocabulary),
+            },
+        )
+        outcome = train(job)
+    if outcome.finished:
+        directory.save_result(_result(directory, job))
+    return outcome
+
+
+def _lock(request: DataRequest, directory: RunDirectory) -> DataLock:
+    """Returns the run's data: as locked, if it was locked and is still there, else prepared."""
+    locked = directory.lock()
+    if locked is not None and locked.stores_exist():
+        return locked
+    lock = prepare_in_child(request)
+    if locked is not None:
+        before = {(t.name, split): entry.fingerprint for t in locked.tasks for split, entry in t.splits.items()}
+        now = {(t.name, split): entry.fingerprint for t in lock.tasks for split, entry in t.splits.items()}
+        changed = sorted(f"{task} ({split})" for task, split in before if before[task, split] != now.get((task, split)))
+        if changed:
+            raise T5MixError(
+                f"The data of {directory.path} has changed since the run began: {', '.join(changed)}. "
+                "Put the old files or task definitions back, or start a new run with another run_dir."
+            )
+    return lock
+
+
+def _check_start(checkpoint: Path, model: T5Config, vocabulary: VocabularyEntry) -> None:
+    there = VocabularyEntry(**read_host(checkpoint)["vocabulary"])
+    if (there.kind, there.sha256, there.extra_ids) != (vocabulary.kind, vocabulary.sha256, vocabulary.extra_ids):
+        raise T5MixError(
+            f"start_from: {checkpoint} was trained with the vocabulary {there.path or there.kind} "
+            f"({there.size} ids, sha256 {there.sha256[:12]}), and the data has {vocabulary.path or vocabulary.kind} "
+            f"({vocabulary.size} ids, sha256 {vocabulary.sha256[:12]}). Set vocabulary to the checkpoint's."
+        )
+    shape = T5Config(**read_host(checkpoint)["model"])
+    differing = [
+        f"{name} ({getattr(shape, name)} there, {getattr(model, name)} here)"
+        for name in ("vocab_size", "d_model", "d_ff", "d_kv", "num_heads", "num_layers", "num_decoder_layers")
+        if getattr(shape, name) != getattr(model, name)
+    ]
+    if differing:
+        raise T5MixError(f"start_from: {checkpoint} holds another model: {', '.join(differing)}.")
+
+
+def _result(directory: RunDirectory, job: Job) -> dict[str, Any]:
+    lines = list(read_lines(directory.metrics))
+    logged = [line for line in lines if line["kind"] == "train"]
+    evaluated = [line for line in lines if line["kind"] == "evaluation"]
+    host = read_host(find_checkpoint(directory.path))
+    total = host["window"]["total"]
+    examples = total["examples"]
+    sizes = {task.name: task.splits["train"].counts.examples for task in job.lock.tasks}
+    return {
+        "steps": job.config.steps,
+        "seconds": sum(line["seconds"] for line in logged),
+        "parameters": {"total": job.engine.num_parameters, "trained": job.engine.num_trained},
+        "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MAXRSS_UNIT,
+        "mixture": {
+            name: {
+                "size": size,
+                "proportion": examples[i] / sum(examples),
+                "examples": int(examples[i]),
+                "epochs": examples[i] / size,
+                "tokens": int(total["input_tokens"][i] + total["target_tokens"][i]),
+                "loss_tokens": int(total["loss_tokens"][i]),
+            }
+            for i, (name, size) in enumerate(sizes.items())
+        },
+        "validation": evaluated[-1]["tasks"] if evaluated else {},
+        "best": host["best"],
+        "versions": versions(),
+        "hardware": hardware(),
+    }
+
+
+_MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes there, kibibytes elsewhere

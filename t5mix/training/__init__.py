@@ -1,0 +1,1 @@
+"""One compiled step and the loop around it: optimizers, schedules, sharding, checkpoints, logs."""

@@ -1,0 +1,66 @@
+"""How long a run is, what a batch is, and when things happen."""
+
+from typing import Literal
+
+from t5mix.types import config
+
+LossNormalizer = Literal["loss_tokens", "positions", "examples", "sum"]
+"""What the summed loss of a batch is divided by: its loss tokens, its target positions (padding included), its
+examples, or nothing."""
+
+
+@config
+class TrainingConfig:
+    """The loop's settings. Steps count updates from the starting checkpoint; periods are in steps.
+
+    Attributes:
+        steps: number of updates.
+        rows: sequences in a global batch, B; packed, each holds several examples.
+        accumulation: microbatches that a batch is split into, to save memory; gradients add up in float32.
+        pack: whether a row may hold several examples.
+        lookahead: examples that may wait for a later batch to pack the rows better.
+        prefetch: batches made ahead of time.
+        loss_normalizer: what the summed loss is divided by.
+        z_loss: weight of log(Z)^2.
+        label_smoothing: share of the target probability spread over the vocabulary.
+        clip_norm: largest global norm of the gradient; None for no clipping.
+        log_every: period of logged metrics.
+        checkpoint_every: period of checkpoints. One is also written at the end and when the run is stopped.
+        evaluate_every: period of teacher-forced evaluation on the validation splits; None for the end only. A
+            checkpoint comes with each evaluation that is a task's best so far.
+        evaluation_examples: the most examples of each task in one evaluation; None for whole splits.
+        keep: how many of the latest checkpoints are kept, besides the best one for each task.
+    """
+
+    steps: int = 1000
+    rows: int = 32
+    accumulation: int = 1
+    pack: bool = True
+    lookahead: int = 128
+    prefetch: int = 2
+    loss_normalizer: LossNormalizer = "loss_tokens"
+    z_loss: float = 1e-4
+    label_smoothing: float = 0.0
+    clip_norm: float | None = None
+    log_every: int = 20
+    checkpoint_every: int = 200
+    evaluate_every: int | None = None
+    evaluation_examples: int | None = None
+    keep: int = 2
+
+    def __post_init__(self) -> None:
+        counts = ("steps", "rows", "accumulation", "prefetch", "log_every", "checkpoint_every", "keep")
+        for name in (*counts, "evaluate_every", "evaluation_examples"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"training.{name} is {value}: it must be 1 or more")
+        if self.rows % self.accumulation:
+            raise ValueError(
+                f"training.rows is {self.rows}, which training.accumulation = {self.accumulation} does not divide"
+            )
+        if not 0 <= self.label_smoothing < 1:
+            raise ValueError(f"training.label_smoothing is {self.label_smoothing}: it must be in [0, 1)")
+        if self.z_loss < 0:
+            raise ValueError(f"training.z_loss is {self.z_loss}: it cannot be negative")
+        if self.clip_norm is not None and self.clip_norm <= 0:
+            raise ValueError(f"training.clip_norm is {self.clip_norm}: it must be positive, or null for no clipping")

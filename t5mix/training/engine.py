@@ -1,0 +1,115 @@
+"""The compiled functions of a run, and where its state lies on the devices."""
+
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import NamedSharding, PartitionSpec
+
+from t5mix.errors import T5MixError
+from t5mix.finetuning.base import FineTuningPolicy
+from t5mix.model.config import T5Config
+from t5mix.model.t5 import abstract_model, init_params
+from t5mix.training import sharding
+from t5mix.training.checkpoint import read_params
+from t5mix.training.config import TrainingConfig
+from t5mix.training.optimizer import Optimizer
+from t5mix.training.schedule import Schedule
+from t5mix.training.state import Params, TrainState, new_state
+from t5mix.training.step import StepMetrics, StepSums, batch_sums, make_step
+from t5mix.trees import split
+from t5mix.types import RunShape
+
+
+class Engine:
+    """Everything compiled, with the shardings it was compiled for.
+
+    Args:
+        model: the architecture, vocabulary size included.
+        policy: what trains.
+        optimizer: how.
+        schedule: how fast.
+        config: the loop's settings.
+        mesh: the devices.
+        num_tasks: number of tasks in the mixture.
+        seed: of initial parameters and dropout.
+
+    Attributes:
+        graphdef: the model's structure.
+        like: shapes, types and shardings of the state.
+    """
+
+    def __init__(
+        self,
+        model: T5Config,
+        policy: FineTuningPolicy,
+        optimizer: Optimizer,
+        schedule: Schedule,
+        config: TrainingConfig,
+        mesh: sharding.MeshConfig,
+        num_tasks: int,
+        seed: int,
+    ) -> None:
+        self._model, self._policy, self._seed = model, policy, seed
+        self._mesh = mesh.build(config.rows // config.accumulation)
+        self.graphdef, shapes = abstract_model(model, policy.adapt)
+        run = RunShape(config.steps, model)
+        trained, frozen = split(shapes, lambda path: policy.unfreeze_step(path, run) == 0)
+        if not trained:
+            raise T5MixError(f"The fine-tuning policy {policy} trains no parameter of this model.")
+        learning_rate = schedule.build(config.steps)
+        self._optimizer = optimizer.build(learning_rate)
+        self.like = self._with_shardings(jax.eval_shape(self._new_state, trained, frozen), shapes)
+        state_shardings = jax.tree.map(lambda leaf: leaf.sharding, self.like)
+        everywhere = NamedSharding(self._mesh, PartitionSpec())
+        self._batch_sharding = NamedSharding(self._mesh, sharding.BATCH)
+        step = make_step(self.graphdef, self._optimizer, learning_rate, config, num_tasks, seed)
+        self._step = jax.jit(step, donate_argnums=0, out_shardings=(state_shardings, everywhere))
+        self._sums = jax.jit(
+            lambda params, batch: batch_sums(self.graphdef, params, batch, num_tasks), out_shardings=everywhere
+        )
+
+    @property
+    def num_parameters(self) -> int:
+        """Number of parameters, trained and frozen."""
+        return sum(leaf.size for leaf in self.like.params.values())
+
+    @property
+    def num_trained(self) -> int:
+        """Number of parameters that train."""
+        return sum(leaf.size for leaf in self.like.trained.values())
+
+    def start(self, checkpoint: Path | None) -> TrainState:
+        """Returns the state before the first step, from fresh parameters or those of a checkpoint."""
+        if checkpoint is None:
+            shardings = {path: leaf.sharding for path, leaf in self.like.params.items()}
+            make = jax.jit(lambda key: init_params(self._model, key, self._policy.adapt), out_shardings=shardings)
+            params = make(jax.random.key(self._seed))
+        else:
+            params = read_params(checkpoint, self.like.params)
+        trained = {path: params[path] for path in self.like.trained}
+        frozen = {path: params[path] for path in self.like.frozen}
+        make_state = jax.jit(self._new_state, out_shardings=jax.tree.map(lambda leaf: leaf.sharding, self.like))
+        return make_state(trained, frozen)
+
+    def put(self, batch: dict[str, np.ndarray]) -> dict[str, jax.Array]:
+        """Brings a batch to the devices."""
+        return {name: jax.device_put(array, self._batch_sharding) for name, array in batch.items()}
+
+    def step(self, state: TrainState, batch: dict[str, np.ndarray]) -> tuple[TrainState, StepMetrics]:
+        """Takes one step; the old state is used up."""
+        return self._step(state, self.put(batch))
+
+    def sums(self, params: Params, batch: dict[str, np.ndarray]) -> StepSums:
+        """Returns the sums of a batch without dropout and without learning from it."""
+        return self._sums(params, self.put(batch))
+
+    def _new_state(self, trained: Params, frozen: Params) -> TrainState:
+        return new_state(trained, frozen, self._optimizer)
+
+    def _with_shardings(self, state: TrainState, params: dict[str, Any]) -> TrainState:
+        shardings = sharding.state_shardings(state, params, self._mesh)
+        return jax.tree.map(
+            lambda leaf, where: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=where), state, shardings
+        )

@@ -1,0 +1,102 @@
+"""Imports only point down, and the floors that train need neither TensorFlow nor seqio."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1] / "t5mix"
+FLOORS = {
+    0: {"types", "trees", "losses", "metrics", "errors", "registry", "__init__"},
+    1: {"mixing", "finetuning", "model", "data"},
+    2: {"training", "evaluation", "interop"},
+    3: {"experiment", "composition", "configs", "runs", "forecast", "sweep", "cli"},
+}
+FLOOR_OF = {name: floor for floor, names in FLOORS.items() for name in names}
+# Of floor 1, the packages that may know each other.
+PEERS = {("finetuning", "model"), ("training", "evaluation"), ("evaluation", "training")}
+
+
+def modules() -> list[Path]:
+    folders = ("tasks", "mixtures")
+    return [path for path in sorted(ROOT.rglob("*.py")) if path.relative_to(ROOT).parts[0] not in folders]
+
+
+def imported(path: Path) -> set[str]:
+    """The modules of t5mix that a file imports, wherever in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return {name for name in found if name.startswith("t5mix.")}
+
+
+def unit(path: Path) -> str:
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+def test_every_module_has_a_floor():
+    assert {unit(path) for path in modules()} <= FLOOR_OF.keys()
+
+
+def test_imports_only_point_down():
+    wrong = []
+    for path in modules():
+        here = unit(path)
+        for name in imported(path):
+            there = name.split(".")[1]
+            if there not in FLOOR_OF or there == here or (here, there) in PEERS:
+                continue
+            if FLOOR_OF[there] > FLOOR_OF[here] or (FLOOR_OF[there] == FLOOR_OF[here] == 1):
+                wrong.append(f"{path.relative_to(ROOT)} imports {name}")
+    assert wrong == []
+
+
+def test_files_stay_short_and_named():
+    for path in modules():
+        assert path.name not in {"utils.py", "helpers.py", "common.py", "misc.py"}
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= 400, path
+
+
+def loaded_after(statement: str) -> set[str]:
+    """The heavy packages that a fresh interpreter has loaded after a statement."""
+    heavy = ("jax", "flax", "tensorflow", "seqio", "tensorflow_datasets")
+    code = f"import sys\n{statement}\nprint(' '.join(m for m in {heavy} if m in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import t5mix.runs.train, t5mix.runs.evaluate, t5mix.runs.model, t5mix.forecast, t5mix.cli.train",
+        "from t5mix.training.journal import TensorBoard; import tempfile, pathlib\n"
+        "board = TensorBoard(pathlib.Path(tempfile.mkdtemp())); board.write(1, {'loss': 1.0}); board.close()",
+    ],
+)
+def test_training_loads_no_tensorflow(statement: str):
+    assert not loaded_after(statement) & {"tensorflow", "seqio", "tensorflow_datasets"}
+
+
+def test_import_and_help_are_light():
+    assert loaded_after("import t5mix") == set()
+    assert loaded_after("from t5mix.cli.main import _parser; _parser().format_help()") == set()
+
+
+def test_mixing_and_the_numpy_side_of_data_are_light():
+    names = ("stream", "plan", "fill", "store", "lock", "pipeline", "prefetch", "preparation", "text", "declared")
+    statement = "import t5mix.mixing, " + ", ".join(f"t5mix.data.{name}" for name in names)
+    assert loaded_after(statement) == set()
+
+
+@pytest.mark.parametrize("name", ["tasks", "mixtures"])
+def test_bare_names_are_refused(name: str):
+    done = subprocess.run(
+        [sys.executable, "-c", f"import {name}"], cwd=ROOT.parent, capture_output=True, text=True, check=False
+    )
+    assert done.returncode != 0
+    assert f"import t5mix.{name}" in done.stderr

@@ -1,0 +1,40 @@
+import pytest
+
+from t5mix.errors import T5MixError, UnknownNameError, nearest
+from t5mix.registry import Registry
+
+
+def test_registers_and_finds():
+    registry: Registry[object] = Registry("thing")
+
+    @registry.register("first")
+    class First:
+        pass
+
+    assert registry["first"] is First
+    assert registry.kind_of(First()) == "first"
+    assert list(registry) == ["first"]
+
+
+def test_unknown_kind_offers_the_nearest():
+    registry: Registry[object] = Registry("mixing strategy")
+    registry.register("temperature")(type("A", (), {}))
+    with pytest.raises(UnknownNameError, match="Unknown mixing strategy 'temprature'. Did you mean 'temperature'"):
+        registry["temprature"]
+
+
+def test_a_kind_is_taken_once():
+    registry: Registry[object] = Registry("thing")
+    registry.register("first")(type("A", (), {}))
+    with pytest.raises(T5MixError, match="Two classes want to be the thing 'first'"):
+        registry.register("first")(type("B", (), {}))
+
+
+def test_unregistered_class_has_no_kind():
+    with pytest.raises(T5MixError, match="int is not registered as a thing"):
+        Registry("thing").kind_of(1)
+
+
+def test_nearest():
+    assert nearest("sst", ["sst2", "cola", "squad"])[0] == "sst2"
+    assert nearest("zzz", ["sst2"]) == []
