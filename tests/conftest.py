@@ -1,12 +1,26 @@
 """What all tests share."""
 
+import atexit
+import importlib.util
 import os
+import shutil
+import sys
+import tempfile
 import warnings
+from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    # What one test compiles, no other process or engine of the same session compiles again.
+    _cache = tempfile.mkdtemp(prefix="t5mix-tests-compiled-")
+    atexit.register(shutil.rmtree, _cache, ignore_errors=True)
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = _cache
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.3"
+    os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "0"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -29,3 +43,17 @@ def seqio():
         warnings.simplefilter("ignore")
         from t5mix.data.tensorflow_setup import seqio
     return seqio
+
+
+@pytest.fixture(scope="session")
+def tiny() -> ModuleType:
+    """`tests/tiny.py`: hand-made token stores, and a run on them that takes a second."""
+    path = Path(__file__).with_name("tiny.py")
+    if "t5mix_tests_tiny" not in sys.modules:
+        spec = importlib.util.spec_from_file_location("t5mix_tests_tiny", path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules["t5mix_tests_tiny"] = module
+        spec.loader.exec_module(module)
+    return sys.modules["t5mix_tests_tiny"]

@@ -3,7 +3,11 @@ import pytest
 from t5mix import trees
 from t5mix.errors import T5MixError
 
-PATHS = ["encoder/blocks/0/attention/query/kernel", "encoder/blocks/1/attention/query/kernel", "encoder/final_norm/scale"]
+PATHS = [
+    "encoder/blocks/0/attention/query/kernel",
+    "encoder/blocks/1/attention/query/kernel",
+    "encoder/final_norm/scale",
+]
 
 
 def test_match_takes_whole_paths():

@@ -53,7 +53,8 @@ class Prefetcher(Iterator[T], Generic[T]):
         with contextlib.suppress(queue.Empty):
             while True:
                 self._queue.get_nowait()
-        self._queue.put(_End(None))
+        with contextlib.suppress(queue.Full):  # a reader in another thread has put the end back itself
+            self._queue.put_nowait(_End(None))
 
     def _run(self, source: Iterator[T]) -> None:
         error: BaseException | None = None

@@ -6,6 +6,7 @@ store, how much it holds and the CRC-32 of each file. The folder appears by a re
 disk, so a store that can be seen is whole.
 """
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -203,11 +204,12 @@ class _Writer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for file in self._files.values():
-            if kind is None:
+        with contextlib.ExitStack() as closing:  # closes all of them, also where the disk is full
+            for file in self._files.values():
+                closing.callback(file.close)
+            for file in self._files.values() if kind is None else ():
                 file.flush()
                 os.fsync(file.fileno())
-            file.close()
 
     def add(self, inputs: np.ndarray, targets: np.ndarray, max_inputs: int, max_targets: int) -> None:
         for feature, tokens, limit in (("inputs", inputs, max_inputs), ("targets", targets, max_targets)):

@@ -45,7 +45,7 @@ def score(
         made = read_predictions(predictions_path(predictions, name, split))
         recipe = Recipe(task, split, request.inputs_length, request.targets_length)
         # The same examples in the same order as in the store, with the fields that post-processors look at.
-        examples = list(raw_examples(recipe, FIXED_SEED, all_features=True))
+        examples = list(raw_examples(recipe, FIXED_SEED))
         results[name] = task_metrics(task, examples, made)
     return results
 

@@ -1,5 +1,6 @@
 """The training loop: data in, steps, logs, evaluations, checkpoints, and out again where it was stopped."""
 
+import contextlib
 import dataclasses
 import time
 from collections.abc import Iterator, Mapping
@@ -101,46 +102,59 @@ def train(job: Job) -> Outcome:
     Raises:
         T5MixError: a damaged store or checkpoint, a loss that is not finite, a full disk.
     """
+    with contextlib.ExitStack() as opened:
+        checkpoints = opened.enter_context(contextlib.closing(Checkpoints(job.directory.checkpoints)))
+        steps = checkpoints.steps()
+        if steps:
+            state, host = checkpoints.restore(steps[-1], job.engine.like)
+        else:
+            state, host = job.engine.start(job.start_from), None
+        first, progress = int(state.step), _Progress(job, host)
+        validation = _validation_stores(job.lock)
+        source = _batches(job, progress, batch_shape(job), first)
+        board = opened.enter_context(contextlib.closing(TensorBoard(job.directory.tensorboard)))
+        log = opened.enter_context(contextlib.closing(MetricsFile(job.directory.metrics, first)))
+        display = opened.enter_context(contextlib.closing(Display(job.config.steps, first)))
+        if first:
+            display.say(f"Continuing after step {first} of {job.config.steps}.")
+        batches = opened.enter_context(contextlib.closing(Prefetcher(source, job.config.prefetch)))
+        outcome = _take_steps(job, state, batches, validation, progress, checkpoints, log, board, display)
+        checkpoints.finish()
+        _tidy(job, progress, checkpoints)
+    return outcome
+
+
+def _take_steps(
+    job: Job,
+    state: TrainState,
+    batches: Iterator[TrainBatch],
+    validation: Mapping[int, TokenStore],
+    progress: _Progress,
+    checkpoints: Checkpoints,
+    log: MetricsFile,
+    board: TensorBoard,
+    display: Display,
+) -> Outcome:
+    """Takes steps until the last one or a signal."""
     config, shape = job.config, batch_shape(job)
-    checkpoints = Checkpoints(job.directory.checkpoints)
-    steps = checkpoints.steps()
-    if steps:
-        state, host = checkpoints.restore(steps[-1], job.engine.like)
-    else:
-        state, host = job.engine.start(job.start_from), None
-    first, progress = int(state.step), _Progress(job, host)
-    display = Display(config.steps, first)
-    if first:
-        display.say(f"Continuing after step {first} of {config.steps}.")
-    log = MetricsFile(job.directory.metrics, first)
-    board = TensorBoard(job.directory.tensorboard)
-    batches = Prefetcher(_batches(job, progress, shape, first), config.prefetch)
-    validation = _validation_stores(job.lock)
-    outcome = Outcome(first, finished=first >= config.steps)
-    try:
-        with StopRequest() as stop:
-            while outcome.step < config.steps and outcome.signal is None:
-                batch = next(batches)
-                state, metrics = job.engine.step(state, batch.arrays)
-                step = batch.step + 1
-                progress.window.add(step, metrics, batch.counts)
-                progress.stream = batch.state
-                display.advance(step)
-                last, signal = step == config.steps, stop.signal  # read once: it may come at any moment
-                if step % config.log_every == 0 or last:
-                    _log(progress.window.close(step, progress.weights(job, batch.step)), config, log, board, display)
-                improved = False
-                if validation and (last or (config.evaluate_every and step % config.evaluate_every == 0)):
-                    improved = _evaluate(job, state, step, shape, validation, progress, log, board)
-                if improved or last or signal or step % config.checkpoint_every == 0:
-                    _checkpoint(job, state, progress, checkpoints, log)
-                outcome = Outcome(step, finished=last, signal=signal.name if signal else None)
-    finally:
-        batches.close()
-        display.close()
-        log.close()
-        board.close()
-        checkpoints.close()
+    outcome = Outcome(int(state.step), finished=int(state.step) >= config.steps)
+    with StopRequest() as stop:
+        while outcome.step < config.steps and outcome.signal is None:
+            batch = next(batches)
+            state, metrics = job.engine.step(state, batch.arrays)
+            step = batch.step + 1
+            progress.window.add(step, metrics, batch.counts)
+            progress.stream = batch.state
+            display.advance(step)
+            last, signal = step == config.steps, stop.signal  # read once: it may come at any moment
+            if step % config.log_every == 0 or last:
+                _log(progress.window.close(step, progress.weights(job, batch.step)), config, log, board, display)
+            improved = False
+            if validation and (last or (config.evaluate_every and step % config.evaluate_every == 0)):
+                improved = _evaluate(job, state, step, shape, validation, progress, log, board)
+            if improved or last or signal or step % config.checkpoint_every == 0:
+                _checkpoint(job, state, progress, checkpoints, log)
+            outcome = Outcome(step, finished=last, signal=signal.name if signal else None)
     return outcome
 
 
@@ -218,5 +232,10 @@ def _checkpoint(job: Job, state: TrainState, progress: _Progress, checkpoints: C
     host = progress.host(job)
     log.flush()
     checkpoints.save(state, host)
+    _tidy(job, progress, checkpoints)
+
+
+def _tidy(job: Job, progress: _Progress, checkpoints: Checkpoints) -> None:
+    """Deletes what need not be kept; while a checkpoint is being written, as many complete ones stay."""
     best = {int(entry["step"]) for entry in progress.best.values()}
-    checkpoints.keep({*checkpoints.steps()[-job.config.keep :], *best, int(state.step)})
+    checkpoints.keep({*checkpoints.steps()[-job.config.keep :], *best})

@@ -60,15 +60,15 @@ class Window:
         """Returns the log line of the window that ends at `step`, and opens the next one."""
         self.finish()
         assert self._last is not None
-        now, window = time.perf_counter(), self._open
+        last, now, window = self._last, time.perf_counter(), self._open
         seconds = now - self._started
         tokens = window.input_tokens.sum() + window.target_tokens.sum()
         line = {
             "kind": "train",
             "step": step,
             "loss": _number(window.cross_entropy.sum() / max(window.loss_tokens.sum(), 1)),
-            "learning_rate": float(self._last.learning_rate),
-            "gradient_norm": float(self._last.gradient_norm),
+            "learning_rate": float(last.learning_rate),
+            "gradient_norm": float(last.gradient_norm),
             "seconds": seconds,
             "tokens_per_second": float(tokens / seconds),
             "tasks": {
@@ -91,11 +91,11 @@ class Window:
         step, metrics, counts = self._pending.popleft()
         self._last = metrics = jax.device_get(metrics)
         sums = metrics.sums
-        loss, norm = float(sums.objective), float(self._last.gradient_norm)
+        loss, norm = float(sums.objective), float(metrics.gradient_norm)
         if not (math.isfinite(loss) and math.isfinite(norm)):  # such a gradient spoils the parameters at once
             raise T5MixError(
                 f"The loss is {loss} and the gradient's norm {norm} at step {step}. The last checkpoint before it is "
-                "good: lower the learning rate or clip gradients (training.clip_norm), and start from that checkpoint (start_from)."
+                "good: lower the learning rate or clip gradients (training.clip_norm), and start from it (start_from)."
             )
         for totals in (self._open, self.total):
             totals.add(

@@ -1,0 +1,85 @@
+"""A run killed with SIGKILL at random moments and started again each time, against one that nobody disturbed.
+
+    python benchmarks/resume.py [--kills 10] [--seed 0] [--work DIR] [KEY=VALUE ...]
+
+Trains on the demo's text and tasks together (`demo_all`: span corruption, drawn anew each epoch, is in it). Compares
+every logged loss and every parameter bit for bit and writes results/resume.json.
+"""
+
+import argparse
+import json
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from provenance import save
+
+from t5mix.runs.model import load_model
+from t5mix.training.journal import read_lines
+from t5mix.training.run_directory import RunDirectory
+
+SETTINGS = (
+    "mixture=[demo_all]",
+    "model=tiny",
+    "training.steps=400",
+    "training.rows=8",
+    "training.log_every=7",
+    "training.checkpoint_every=25",
+    "training.evaluate_every=150",
+    "lengths.targets=48",
+)
+TIMES = {"seconds", "tokens_per_second"}
+
+
+def main() -> None:
+    """Runs both, compares, reports."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kills", type=int, default=10)
+    parser.add_argument("--seed", type=int, default=0, help="of the moments")
+    parser.add_argument("--work", type=Path)
+    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE")
+    options = parser.parse_args()
+    work = options.work or Path(tempfile.mkdtemp(prefix="t5mix-resume-"))
+    command = [sys.executable, "-m", "t5mix.cli.main", "train", *SETTINGS, f"store_dir={work / 'stores'}"]
+    command += options.overrides
+
+    started = time.perf_counter()
+    subprocess.run([*command, f"run_dir={work / 'whole'}"], check=True)
+    whole = time.perf_counter() - started
+    draw, steps = random.Random(options.seed), []
+    for number in range(options.kills):
+        # After the first checkpoint is due, so that most kills cost something, and long before a whole run's time.
+        process = subprocess.Popen([*command, f"run_dir={work / 'killed'}"])
+        time.sleep(draw.uniform(0.2, 0.6) * whole if number else 0.5 * whole)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        lines = list(read_lines(work / "killed" / "metrics.jsonl"))
+        steps.append(lines[-1]["step"] if lines else 0)
+        print(f"kill {number + 1}: the last logged step is {steps[-1]}", flush=True)
+    subprocess.run([*command, f"run_dir={work / 'killed'}"], check=True)
+
+    logs = [_log(work / name) for name in ("whole", "killed")]
+    params = [load_model(work / name).params for name in ("whole", "killed")]
+    different = [n for n in params[0] if not np.array_equal(np.asarray(params[0][n]), np.asarray(params[1][n]))]
+    same = logs[0] == logs[1] and not different
+    print(
+        f"{len(logs[0])} log lines {'equal' if logs[0] == logs[1] else 'DIFFER'}; {len(params[0])} parameters, ", end=""
+    )
+    print(f"{len(different)} of them different" if different else "all bit for bit the same")
+    figures = {"kills": steps, "log_lines": len(logs[0]), "logs_equal": logs[0] == logs[1], "different": different}
+    print(save("resume", figures))
+    sys.exit(not same)
+
+
+def _log(run: Path) -> list[str]:
+    lines = read_lines(RunDirectory(run).metrics)
+    return [json.dumps({key: value for key, value in line.items() if key not in TIMES}) for line in lines]
+
+
+if __name__ == "__main__":
+    main()

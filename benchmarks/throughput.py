@@ -1,0 +1,184 @@
+"""Packed batches from a GLUE-like mixture at 512/128: ours (plan + fill) beside seqio's get_dataset with packing.
+
+    python benchmarks/throughput.py [--seconds 10] [--rounds 3]
+
+Each side runs in a process of its own, pinned to one core, in turn, on the same eight tasks mixed in proportion to
+their sizes. seqio tokenises while it packs; ours has done so before, once, and that time is shown as well. Writes
+results/throughput.json.
+"""
+
+import argparse
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+# Name: training examples in GLUE, mean tokens of an input with its prefix, tokens of a target.
+GLUE = {
+    "cola": (8_551, 16, 3),
+    "sst2": (67_349, 18, 2),
+    "mrpc": (3_668, 62, 4),
+    "stsb": (5_749, 38, 4),
+    "qqp": (363_846, 36, 4),
+    "mnli": (392_702, 48, 4),
+    "qnli": (104_743, 62, 4),
+    "rte": (2_490, 75, 4),
+}
+SHARE = 20  # one in so many examples is made
+LENGTHS = {"inputs": 512, "targets": 128}
+ROWS = 128
+WORDS = [
+    *("the", "king", "queen", "guard", "of", "in", "a", "and", "one", "red"),
+    *("old", "big", "book", "house", "town", "river", "reads", "walks", "sees", "gives"),
+]
+
+
+def main() -> None:
+    """Runs one side, if asked for by name, or the whole comparison."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=10, help="of each measurement")
+    parser.add_argument("--rounds", type=int, default=3, help="measurements of each side")
+    parser.add_argument("--side", choices=["t5mix", "seqio"], help=argparse.SUPPRESS)
+    parser.add_argument("--work", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.side:
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+        measure = measure_t5mix if options.side == "t5mix" else measure_seqio
+        print(json.dumps(measure(options.work, options.seconds)))
+        return
+    with tempfile.TemporaryDirectory() as work:
+        compare(Path(work), options.seconds, options.rounds)
+
+
+def compare(work: Path, seconds: float, rounds: int) -> None:
+    """Materialises the tasks, measures both sides in turn, prints and saves the figures."""
+    from provenance import save
+
+    from t5mix.data.preparation import prepare_in_child
+
+    make_files(work)
+    started = time.perf_counter()
+    prepare_in_child(request(work), quiet=True).save(work / "lock.json")
+    materialised = time.perf_counter() - started
+    found: dict[str, list[dict[str, float]]] = {"t5mix": [], "seqio": []}
+    for _ in range(rounds):
+        for side, figures in found.items():
+            command = [sys.executable, __file__, "--side", side, "--work", str(work), "--seconds", str(seconds)]
+            done = subprocess.run(command, check=True, capture_output=True, text=True, env={**os.environ, **_QUIET})
+            figures.append(json.loads(done.stdout.splitlines()[-1]))
+    medians = {
+        side: {k: sorted(f[k] for f in figures)[rounds // 2] for k in figures[0]} for side, figures in found.items()
+    }
+    ratio = medians["t5mix"]["tokens_per_second"] / medians["seqio"]["tokens_per_second"]
+    for side, figures in medians.items():
+        print(
+            f"{side:6} {figures['tokens_per_second'] / 1e6:7.3f} M non-padding tokens/s on one core; "
+            f"encoder {figures['inputs_filled']:.1%}, decoder {figures['targets_filled']:.1%} filled"
+        )
+    print(f"ratio  {ratio:.1f}; materialising once took {materialised:.1f} s, start-up of the process included")
+    path = save(
+        "throughput", {"medians": medians, "rounds": found, "ratio": ratio, "materialise_seconds": materialised}
+    )
+    print(path)
+
+
+_QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "OMP_NUM_THREADS": "1"}
+
+
+def make_files(work: Path) -> None:
+    """Writes one TSV file a task, of words that are one token each, with lengths spread as those of sentences are."""
+    draw = random.Random(0)
+    for name, (size, mean, target) in GLUE.items():
+        with open(work / f"{name}.tsv", "w", encoding="utf-8") as file:
+            file.write("text\tlabel\n")
+            for _ in range(size // SHARE):
+                length = max(4, min(500, round(draw.lognormvariate(0, 0.5) * mean * 0.88)))
+                file.write(" ".join(draw.choices(WORDS, k=length)) + "\t" + " ".join(WORDS[: target - 1]) + "\n")
+
+
+def request(work: Path) -> Any:
+    """Returns the data request of the mixture."""
+    from t5mix.data.lock import DataRequest
+
+    tasks = {
+        name: {"files": {"train": str(work / f"{name}.tsv")}, "inputs": "{text}", "targets": "label"} for name in GLUE
+    }
+    vocabulary = Path(__file__).parents[1] / "tasks" / "vocabularies" / "demo.model"
+    return DataRequest(
+        mixture=tuple(tasks),
+        inputs_length=LENGTHS["inputs"],
+        targets_length=LENGTHS["targets"],
+        seed=0,
+        store_dir=str(work / "stores"),
+        declared=tasks,
+        vocabulary=str(vocabulary),
+        splits=("train",),
+    )
+
+
+def measure_t5mix(work: Path, seconds: float) -> dict[str, float]:
+    """Plans and fills batches of the locked stores."""
+    import numpy as np
+
+    from t5mix.data.lock import DataLock
+    from t5mix.data.pipeline import task_data, training_batches
+    from t5mix.data.plan import BatchShape
+
+    lock = DataLock.load(work / "lock.json")
+    sizes = np.asarray([task.splits["train"].counts.examples for task in lock.tasks], float)
+    batches = training_batches(
+        [task_data(task) for task in lock.tasks],
+        BatchShape(rows=ROWS, **LENGTHS),
+        seed=0,
+        weights=lambda step: sizes / sizes.sum(),
+    )
+    return _measure(
+        ((b.arrays["encoder_segment_ids"] > 0, b.arrays["decoder_segment_ids"] > 0) for b in batches), seconds
+    )
+
+
+def measure_seqio(work: Path, seconds: float) -> dict[str, float]:
+    """Iterates over seqio's own packed batches of the same tasks."""
+    from t5mix.data.prepare import load_tasks
+    from t5mix.data.tensorflow_setup import seqio
+
+    run = load_tasks(request(work))
+    sizes = {name: size // SHARE for name, (size, _, _) in GLUE.items()}
+    seqio.MixtureRegistry.add("glue_like", [(task.name, sizes[task.name]) for task in run.tasks])
+    dataset = seqio.get_dataset(
+        "glue_like",
+        task_feature_lengths=LENGTHS,
+        dataset_split="train",
+        shuffle=True,
+        num_epochs=None,
+        feature_converter=seqio.EncDecFeatureConverter(pack=True),
+    ).batch(ROWS, drop_remainder=True)
+    batches = dataset.prefetch(2).as_numpy_iterator()
+    return _measure(((b["encoder_segment_ids"] > 0, b["decoder_segment_ids"] > 0) for b in batches), seconds)
+
+
+def _measure(batches: Iterator[tuple[Any, Any]], seconds: float) -> dict[str, float]:
+    """Counts the tokens of batches for some seconds, after a first batch that is not counted."""
+    next(batches)
+    inputs = targets = count = 0
+    started = time.perf_counter()
+    while time.perf_counter() - started < seconds:
+        encoder, decoder = next(batches)
+        inputs, targets, count = inputs + int(encoder.sum()), targets + int(decoder.sum()), count + 1
+    took = time.perf_counter() - started
+    return {
+        "tokens_per_second": (inputs + targets) / took,
+        "inputs_filled": inputs / (count * ROWS * LENGTHS["inputs"]),
+        "targets_filled": targets / (count * ROWS * LENGTHS["targets"]),
+        "batches": count,
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,193 @@
+"""A tiny run on hand-made token stores, for tests of the data, the training and the runs; seqio plays no part.
+
+Also a program, for tests that need a process of their own: `python tests/tiny.py JOBS.json` takes a list of
+{"run_dir": ..., "lock": ..., "training": {...}, "mesh": {...}, "stop": ..., "kill": ...} and runs one after the other.
+"""
+
+import dataclasses
+import functools
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from t5mix.data.lock import DataLock, DataRequest, StoreEntry, TaskEntry, VocabularyEntry
+from t5mix.data.store import TokenStore, write_store
+
+EOS = 1
+VOCAB_SIZE = 64
+INPUTS, TARGETS = 16, 8
+SIZES = {"copy": 40, "first": 24}
+VALIDATION_SIZES = {"copy": 9, "first": 5}
+
+
+def make_examples(task: str, count: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Random words; the target is all of them ("copy") or the first one ("first")."""
+    draw = np.random.default_rng(seed)
+    examples = []
+    for _ in range(count):
+        words = draw.integers(2, 20, draw.integers(2, TARGETS), dtype=np.int32)
+        target = words if task == "copy" else words[:1]
+        prefix = [30 if task == "copy" else 31]
+        examples.append((np.asarray([*prefix, *words, EOS], np.int32), np.asarray([*target, EOS], np.int32)))
+    return examples
+
+
+def make_store(path: Path, examples: Sequence[tuple[np.ndarray, np.ndarray]]) -> TokenStore:
+    return write_store(path, examples, made_by={"test": path.name}, max_inputs=INPUTS, max_targets=TARGETS)
+
+
+def store_of_lengths(path: Path, lengths: Sequence[tuple[int, int]], first_token: int = 100) -> TokenStore:
+    """A store whose examples have these (input, target) lengths; each token occurs once, so that it tells its place."""
+    examples, token = [], first_token
+    for inputs, targets in lengths:
+        middle = token + inputs
+        examples.append((np.arange(token, middle), np.arange(middle, middle + targets)))
+        token = middle + targets
+    return write_store(path, examples, made_by={}, max_inputs=1 << 20, max_targets=1 << 20)
+
+
+def make_lock(
+    folder: Path, sizes: Mapping[str, int] = SIZES, validation_sizes: Mapping[str, int] = VALIDATION_SIZES
+) -> DataLock:
+    tasks = []
+    for number, name in enumerate(sizes):
+        splits = {}
+        for split, counts, seed in (("train", sizes, number), ("validation", validation_sizes, 100 + number)):
+            if name in counts:
+                path = folder / "stores" / name / split
+                store = make_store(path, make_examples(name, counts[name], seed))
+                splits[split] = StoreEntry(str(path), f"{name}-{split}", store.counts)
+        tasks.append(TaskEntry(name, False, splits))
+    return DataLock(make_request(folder, tuple(sizes)), VocabularyEntry("bytes", "", "", 0, VOCAB_SIZE), tuple(tasks))
+
+
+def make_request(folder: Path, mixture: tuple[str, ...] = tuple(SIZES)) -> DataRequest:
+    return DataRequest(mixture, INPUTS, TARGETS, 0, str(folder / "stores"))
+
+
+def model_config(**changes: Any) -> Any:
+    from t5mix.model.config import T5Config
+
+    small = {"d_model": 16, "d_ff": 32, "d_kv": 8, "num_heads": 2, "num_layers": 1, "num_decoder_layers": 1}
+    return T5Config(**{"vocab_size": VOCAB_SIZE, **small, **changes})
+
+
+@functools.cache
+def make_engine(training: Any, mesh: Any = None, optimizer: Any = None, schedule: Any = None, **model: Any) -> Any:
+    """An engine for two tasks; the same settings give the same one, compiled once."""
+    from t5mix.finetuning import Full
+    from t5mix.training.engine import Engine
+    from t5mix.training.optimizer import Adafactor
+    from t5mix.training.schedule import Constant
+    from t5mix.training.sharding import MeshConfig
+
+    return Engine(
+        model_config(**model),
+        Full(),
+        optimizer or Adafactor(),
+        schedule or Constant(learning_rate=0.02),
+        training,
+        mesh or MeshConfig(),
+        len(SIZES),
+        0,
+    )
+
+
+def make_job(run_dir: Path, lock: DataLock, training: Any, **changes: Any) -> Any:
+    from t5mix.mixing import Proportional
+    from t5mix.training.loop import Job
+    from t5mix.training.run_directory import RunDirectory
+
+    engine = changes.pop("engine", None) or make_engine(training, changes.pop("mesh", None))
+    about = {
+        "model": dataclasses.asdict(model_config()),
+        "finetuning": {"kind": "full"},
+        "vocabulary": dataclasses.asdict(lock.vocabulary),
+    }
+    fields = {
+        "directory": RunDirectory(run_dir),
+        "lock": lock,
+        "epochs": None,
+        "strategy": Proportional(),
+        "config": training,
+        "engine": engine,
+        "start_from": None,
+        "seed": 0,
+        "about": about,
+    }
+    return Job(**{**fields, **changes})
+
+
+class InterruptedRunError(Exception):
+    """What a test raises in the middle of a run."""
+
+
+class Watched:
+    """An engine that calls `hook` with the number of steps it has dispatched, after each of them."""
+
+    def __init__(self, engine: Any, hook: Callable[[int], None]) -> None:
+        self._engine, self._hook, self._steps = engine, hook, 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
+    def step(self, state: Any, batch: Any) -> Any:
+        result = self._engine.step(state, batch)
+        self._steps += 1
+        self._hook(self._steps)
+        return result
+
+
+def raise_after(steps: int) -> Callable[[int], None]:
+    def hook(done: int) -> None:
+        if done == steps:
+            raise InterruptedRunError
+
+    return hook
+
+
+def signal_after(steps: int, number: signal.Signals) -> Callable[[int], None]:
+    def hook(done: int) -> None:
+        if done == steps:
+            os.kill(os.getpid(), number)
+
+    return hook
+
+
+def logged(run_dir: Path) -> list[dict[str, Any]]:
+    """The lines of a run's metrics file, without what the clock says."""
+    lines = [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text("utf-8").splitlines()]
+    return [{k: v for k, v in line.items() if k not in ("seconds", "tokens_per_second")} for line in lines]
+
+
+def final_params(run_dir: Path, engine: Any, step: int) -> dict[str, np.ndarray]:
+    from t5mix.training.checkpoint import read_params
+
+    params = read_params(run_dir / "checkpoints" / str(step), engine.like.params)
+    return {name: np.asarray(leaf) for name, leaf in params.items()}
+
+
+def main() -> None:
+    from t5mix.training.config import TrainingConfig
+    from t5mix.training.loop import train
+    from t5mix.training.sharding import MeshConfig
+
+    for raw in json.loads(Path(sys.argv[1]).read_text("utf-8")):
+        training, mesh = TrainingConfig(**raw["training"]), MeshConfig(**raw.get("mesh", {}))
+        engine = make_engine(training, mesh)
+        if "stop" in raw:
+            engine = Watched(engine, signal_after(raw["stop"], signal.SIGTERM))
+        if "kill" in raw:
+            engine = Watched(engine, signal_after(raw["kill"], signal.SIGKILL))
+        outcome = train(make_job(Path(raw["run_dir"]), DataLock.load(Path(raw["lock"])), training, engine=engine))
+        sys.stdout.write(json.dumps(dataclasses.asdict(outcome)) + "\n")
+
+
+if __name__ == "__main__":
+    main()
