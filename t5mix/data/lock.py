@@ -33,6 +33,8 @@ class DataRequest:
         vocabulary: path of a SentencePiece model, "bytes", or None for the tasks' own.
         extra_ids: number of sentinels on top of the SentencePiece model's own pieces.
         splits: the splits to prepare; a task that lacks one of them goes without, except for the first.
+        start_vocabulary: identity of the vocabulary that the starting checkpoint was trained with; any other is
+            refused before a store is made. None where there is no such checkpoint.
     """
 
     mixture: tuple[str, ...]
@@ -45,6 +47,7 @@ class DataRequest:
     vocabulary: str | None = None
     extra_ids: int = 100
     splits: tuple[str, ...] = ("train", "validation")
+    start_vocabulary: str | None = None
 
     def to_json(self) -> str:
         """Returns the request as JSON text."""
@@ -75,6 +78,11 @@ class VocabularyEntry:
     sha256: str
     extra_ids: int
     size: int
+
+    @property
+    def identity(self) -> str:
+        """What two vocabularies have in common if they give the same ids for every text."""
+        return f"{self.kind} of {self.size} ids, {self.extra_ids} of them sentinels, sha256 {self.sha256[:16] or '-'}"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -305,7 +305,7 @@ def _checked(recipe: Recipe, pairs: Iterator[Example]) -> Iterator[Example]:
         if shortest[feature] > limit:
             raise T5MixError(
                 f"{name}: no {feature} fit into {limit} tokens; they have {shortest[feature]} to "
-                f"{longest[feature]}. Set {feature}_length to {shortest[feature]} or more "
+                f"{longest[feature]}. Set lengths.{feature} to {shortest[feature]} or more "
                 f"({longest[feature]} cuts nothing)."
             )
     if unended:
@@ -347,7 +347,7 @@ def truncation_warnings(task: str, split: str, lengths: Mapping[str, int], entry
     longest = {"inputs": counts.longest_input, "targets": counts.longest_target}
     return [
         f"Task {task}, {split}: {100 * cut[name] / counts.examples:.1f} % of the {name} are cut to "
-        f"{lengths[name]} tokens (the longest has {longest[name]}; {name}_length sets this)."
+        f"{lengths[name]} tokens (the longest has {longest[name]}; lengths.{name} sets this)."
         for name in FEATURES
         if cut[name]
     ]

@@ -110,6 +110,12 @@ def prepare(request: DataRequest, *, quiet: bool = False) -> DataLock:
         DamagedStoreError: a store that is needed is not whole.
     """
     run = load_tasks(request)
+    if request.start_vocabulary not in (None, run.vocabulary.identity):
+        raise T5MixError(
+            f"start_from was trained with another vocabulary: {request.start_vocabulary}. The data has "
+            f"{run.vocabulary.path or run.vocabulary.kind}: {run.vocabulary.identity}. Set vocabulary to the "
+            "checkpoint's, or start from another checkpoint."
+        )
     store_dir = Path(request.store_dir).expanduser().resolve()
     recipes = {task.name: _recipes(request, task) for task in run.tasks}
     for task in run.tasks:

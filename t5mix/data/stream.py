@@ -222,4 +222,3 @@ def _key(seed: int, *parts: str | int) -> int:
     """Returns a 128-bit key for one purpose, unrelated to the key of any other."""
     text = "/".join(str(part) for part in ("t5mix", seed, *parts))
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:16], "little")
-

@@ -30,10 +30,13 @@ def train_experiment(experiment: Experiment) -> Outcome:
     directory.check(plain)
     experiment.mesh.build(experiment.training.rows // experiment.training.accumulation)
     start_from = find_checkpoint(Path(experiment.start_from).expanduser()) if experiment.start_from else None
-    lock = _lock(experiment.data_request(), directory)
-    model = experiment.model_for(lock.vocabulary)
+    request = experiment.data_request()
     if start_from is not None:
-        _check_start(start_from, model, lock.vocabulary)
+        _check_start(start_from, experiment.model)
+        vocabulary = VocabularyEntry(**read_host(start_from)["vocabulary"])
+        request = dataclasses.replace(request, start_vocabulary=vocabulary.identity)
+    lock = _lock(request, directory)
+    model = experiment.model_for(lock.vocabulary)
     engine = Engine(
         model,
         experiment.finetuning,
@@ -85,22 +88,17 @@ def _lock(request: DataRequest, directory: RunDirectory) -> DataLock:
     return lock
 
 
-def _check_start(checkpoint: Path, model: T5Config, vocabulary: VocabularyEntry) -> None:
-    there = VocabularyEntry(**read_host(checkpoint)["vocabulary"])
-    if (there.kind, there.sha256, there.extra_ids) != (vocabulary.kind, vocabulary.sha256, vocabulary.extra_ids):
-        raise T5MixError(
-            f"start_from: {checkpoint} was trained with the vocabulary {there.path or there.kind} "
-            f"({there.size} ids, sha256 {there.sha256[:12]}), and the data has {vocabulary.path or vocabulary.kind} "
-            f"({vocabulary.size} ids, sha256 {vocabulary.sha256[:12]}). Set vocabulary to the checkpoint's."
-        )
-    shape = T5Config(**read_host(checkpoint)["model"])
+def _check_start(checkpoint: Path, model: T5Config) -> None:
+    """Refuses a starting checkpoint of another shape, before any data is prepared."""
+    there = T5Config(**read_host(checkpoint)["model"])
+    shape = ("d_model", "d_ff", "d_kv", "num_heads", "num_layers", "num_decoder_layers", "activation", "tie_embeddings")
     differing = [
-        f"{name} ({getattr(shape, name)} there, {getattr(model, name)} here)"
-        for name in ("vocab_size", "d_model", "d_ff", "d_kv", "num_heads", "num_layers", "num_decoder_layers")
-        if getattr(shape, name) != getattr(model, name)
+        f"model.{name} is {getattr(there, name)} there and {getattr(model, name)} here"
+        for name in shape
+        if getattr(there, name) != getattr(model, name)
     ]
     if differing:
-        raise T5MixError(f"start_from: {checkpoint} holds another model: {', '.join(differing)}.")
+        raise T5MixError(f"start_from: {checkpoint} holds another model: {'; '.join(differing)}.")
 
 
 def _result(directory: RunDirectory, job: Job) -> dict[str, Any]:

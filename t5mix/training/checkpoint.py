@@ -5,10 +5,8 @@ parameters by path), `optimizer` (its state and the step), and `host` (JSON: the
 log window, what the model is). `crc32.json` joins them once they are on disk.
 """
 
-import errno
 import json
 import logging
-import shutil
 import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -21,11 +19,12 @@ from jax.sharding import SingleDeviceSharding
 
 from t5mix.data.lock import write_json
 from t5mix.errors import T5MixError
+from t5mix.training.disk import check_room, disk_errors
 from t5mix.training.state import Params, TrainState
 
 _CHECKSUMS = "crc32.json"
 
-logging.getLogger("absl").setLevel(logging.ERROR)  # Orbax reports each of its stages as a warning
+logging.getLogger("absl").setLevel(logging.CRITICAL)  # Orbax logs each stage, and each error that it raises
 
 
 class DamagedCheckpointError(T5MixError):
@@ -59,8 +58,9 @@ class Checkpoints:
         step = int(state.step)
         if step in self.steps():
             return
+        check_room(self.folder, size_of(state))
         rest = {"step": state.step, "optimizer": state.optimizer}
-        with _disk_errors(self.folder):
+        with disk_errors(self.folder):
             self._manager.save(
                 step,
                 args=ocp.args.Composite(
@@ -73,7 +73,7 @@ class Checkpoints:
 
     def finish(self) -> None:
         """Waits until what was saved is on disk, and records its checksums."""
-        with _disk_errors(self.folder):
+        with disk_errors(self.folder):
             self._manager.wait_until_finished()
             self._manager.check_for_errors()
             if self._unchecked is not None:
@@ -125,6 +125,11 @@ class Checkpoints:
 
     def _path(self, step: int) -> Path:
         return self.folder / str(step)
+
+
+def size_of(state: TrainState) -> int:
+    """Returns the bytes that a checkpoint of a state holds before compression."""
+    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
 
 
 def read_host(path: Path) -> dict[str, Any]:
@@ -208,23 +213,3 @@ def _damage(path: Path) -> str | None:
 def _checksums(path: Path) -> dict[str, int]:
     files = sorted(file for file in path.rglob("*") if file.is_file() and file.name != _CHECKSUMS)
     return {str(file.relative_to(path)): zlib.crc32(file.read_bytes()) for file in files}
-
-
-class _disk_errors:  # noqa: N801 - reads as what it is, a context
-    """Turns a full disk into an error that says so."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        text = str(error)
-        full = isinstance(error, OSError) and error.errno == errno.ENOSPC
-        if error is not None and (full or "No space left" in text or "RESOURCE_EXHAUSTED" in text):
-            free = shutil.disk_usage(self._folder).free / 2**20
-            raise T5MixError(
-                f"The disk is full: the checkpoint could not be written to {self._folder} ({free:.0f} MiB free). "
-                "Make room and start again; the run continues from its last complete checkpoint."
-            ) from error

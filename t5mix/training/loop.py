@@ -16,8 +16,9 @@ from t5mix.data.prefetch import Prefetcher
 from t5mix.data.store import TokenStore, open_store
 from t5mix.evaluation.losses import evaluate_losses
 from t5mix.mixing.base import MixingStrategy
-from t5mix.training.checkpoint import Checkpoints
+from t5mix.training.checkpoint import Checkpoints, size_of
 from t5mix.training.config import TrainingConfig
+from t5mix.training.disk import check_room, disk_errors
 from t5mix.training.engine import Engine
 from t5mix.training.interrupt import StopRequest
 from t5mix.training.journal import Display, MetricsFile, TensorBoard
@@ -102,7 +103,9 @@ def train(job: Job) -> Outcome:
     Raises:
         T5MixError: a damaged store or checkpoint, a loss that is not finite, a full disk.
     """
+    check_room(job.directory.checkpoints, size_of(job.engine.like))
     with contextlib.ExitStack() as opened:
+        opened.enter_context(disk_errors(job.directory.path))
         checkpoints = opened.enter_context(contextlib.closing(Checkpoints(job.directory.checkpoints)))
         steps = checkpoints.steps()
         if steps:

@@ -204,6 +204,6 @@ def test_the_end_of_a_stream_is_the_end(tmp_path: Path, tiny):
         ({"lookahead": -1}, "lookahead is -1"),
     ],
 )
-def test_impossible_shapes_are_refused(settings: dict[str, int], message: str):
+def test_impossible_shapes_are_refused(settings: dict[str, Any], message: str):
     with pytest.raises(ValueError, match=message):
-        BatchShape(**{"rows": 1, "inputs": 1, "targets": 1, **settings})
+        BatchShape(**(dict[str, Any](rows=1, inputs=1, targets=1) | settings))

@@ -72,7 +72,7 @@ def records(path: Path) -> list[bytes]:
 
 
 def test_tensorboard_can_read_its_file(tmp_path: Path):
-    from tensorboard.compat.proto.event_pb2 import Event
+    from tensorboard.compat.proto.event_pb2 import Event  # type: ignore[attr-defined]
 
     board = TensorBoard(tmp_path / "tb")
     board.write(20, {"loss": 2.5, "loss/copy": 3.0})

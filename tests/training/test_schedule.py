@@ -7,6 +7,11 @@ import pytest
 from t5mix.training.schedule import SCHEDULES, Constant, Cosine, Linear, ReciprocalSquareRoot
 
 
+def make(kind: str, **settings: Any) -> Any:
+    cls: Any = SCHEDULES[kind]
+    return cls(**settings)
+
+
 def values(schedule: Any, steps: int, at: list[int]) -> list[float]:
     rate = schedule.build(steps)
     return [float(rate(jnp.int32(step))) for step in at]
@@ -34,7 +39,7 @@ def test_cosine():
 
 @pytest.mark.parametrize("kind", sorted(SCHEDULES))
 def test_the_warm_up_is_linear_and_its_first_step_moves(kind: str):
-    schedule, without = SCHEDULES[kind](warmup_steps=10), SCHEDULES[kind]()
+    schedule, without = make(kind, warmup_steps=10), make(kind)
     peak = values(without, 100, [0])[0]
     found = values(schedule, 100, [0, 4, 9, 10])
     assert found[:3] == pytest.approx([0.1 * peak, 0.5 * peak, peak], rel=1e-5)
@@ -43,13 +48,13 @@ def test_the_warm_up_is_linear_and_its_first_step_moves(kind: str):
 
 @pytest.mark.parametrize("kind", ["linear", "cosine"])
 def test_the_decay_begins_after_the_warm_up_and_ends_with_the_run(kind: str):
-    schedule = SCHEDULES[kind](learning_rate=1.0, warmup_steps=20)
+    schedule = make(kind, learning_rate=1.0, warmup_steps=20)
     assert values(schedule, 100, [20, 60, 100]) == pytest.approx([1.0, 0.5, 0.0], abs=1e-6)
 
 
 @pytest.mark.parametrize("kind", sorted(SCHEDULES))
 def test_a_warm_up_as_long_as_the_run_stays_finite(kind: str):
-    found = values(SCHEDULES[kind](warmup_steps=10), 10, [0, 9, 10])
+    found = values(make(kind, warmup_steps=10), 10, [0, 9, 10])
     assert all(math.isfinite(rate) and rate >= 0 for rate in found)
 
 
@@ -57,13 +62,13 @@ def test_a_warm_up_as_long_as_the_run_stays_finite(kind: str):
 @pytest.mark.parametrize("rate", [0.0, -1.0, math.inf, math.nan])
 def test_impossible_rates_are_refused(kind: str, rate: float):
     with pytest.raises(ValueError, match=r"schedule\.learning_rate is"):
-        SCHEDULES[kind](learning_rate=rate)
+        make(kind, learning_rate=rate)
 
 
 @pytest.mark.parametrize("kind", sorted(SCHEDULES))
 def test_a_negative_warm_up_is_refused(kind: str):
     with pytest.raises(ValueError, match=r"schedule\.warmup_steps is -1"):
-        SCHEDULES[kind](warmup_steps=-1)
+        make(kind, warmup_steps=-1)
 
 
 def test_no_held_step_is_refused():

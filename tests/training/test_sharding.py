@@ -52,7 +52,7 @@ def test_the_model_dimension_is_the_one_that_is_split(four_ways: Any, tiny):
 
     d_model = 4 * 7  # no other dimension of the model is a multiple of 7
     shapes = abstract_model(tiny.model_config(d_model=d_model))[1]
-    specs = param_shardings(shapes, four_ways)
+    specs: Any = param_shardings(shapes, four_ways)
     for path, leaf in shapes.items():
         if path == "token_embedding/embedding":
             assert specs[path] == PartitionSpec("fsdp", None)

@@ -1,0 +1,85 @@
+"""What every fine-tuning policy promises. Registering one adds its row here."""
+
+import dataclasses
+import json
+import math
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+
+from t5mix.errors import T5MixError
+from t5mix.experiment import _read_kind
+from t5mix.finetuning import POLICIES, FineTuningPolicy
+from t5mix.model.t5 import abstract_model, init_params, merge
+from t5mix.types import RunShape
+
+
+@pytest.fixture(params=sorted(POLICIES))
+def policy(request: pytest.FixtureRequest) -> Any:
+    """Each registered policy with its default settings."""
+    return POLICIES[request.param]()
+
+
+@pytest.fixture(scope="module")
+def run(tiny) -> RunShape:
+    return RunShape(steps=100, model=tiny.model_config(num_layers=2, num_decoder_layers=3))
+
+
+def test_it_is_a_frozen_dataclass(policy: Any):
+    assert isinstance(policy, FineTuningPolicy)
+    assert dataclasses.is_dataclass(policy)
+    assert policy == type(policy)()
+    assert hash(policy) == hash(type(policy)())
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(policy, "anything", 1)  # noqa: B010
+
+
+def test_it_survives_configuration(policy: Any):
+    kind = POLICIES.kind_of(policy)
+    raw = json.loads(json.dumps({"kind": kind, **dataclasses.asdict(policy)}))
+    assert _read_kind(POLICIES, raw, "finetuning") == policy
+    assert _read_kind(POLICIES, kind, "finetuning") == policy
+    with pytest.raises(T5MixError, match=r"Unknown configuration key 'finetuning\.no_such_setting'"):
+        _read_kind(POLICIES, {**raw, "no_such_setting": 1}, "finetuning")
+
+
+def test_every_parameter_has_an_answer(policy: Any, run: RunShape):
+    paths = abstract_model(run.model, policy.adapt)[1]
+    steps = {path: policy.unfreeze_step(path, run) for path in paths}
+    for path, step in steps.items():
+        assert step is None or (isinstance(step, int) and step >= 0), path
+        scale = policy.learning_rate_scale(path, run)
+        assert math.isfinite(scale), path
+        assert scale > 0, path
+        assert (policy.unfreeze_step(path, run), policy.learning_rate_scale(path, run)) == (step, scale)
+    assert any(step == 0 for step in steps.values()), "nothing trains at the first step"
+    assert all(step is None or step < run.steps for step in steps.values()), "something never gets its turn"
+
+
+def test_the_models_own_parameters_keep_their_names_and_shapes(policy: Any, run: RunShape):
+    plain, adapted = abstract_model(run.model)[1], abstract_model(run.model, policy.adapt)[1]
+    assert plain.keys() <= adapted.keys()
+    assert all(adapted[path].shape == leaf.shape for path, leaf in plain.items())
+
+
+def test_at_step_0_the_model_computes_what_it_did(policy: Any, run: RunShape):
+    draw = np.random.default_rng(0)
+    segments = np.asarray([[1] * 5 + [2] * 3, [1] * 6 + [0] * 2], np.int32)
+    tokens = draw.integers(2, 60, (3, 2, 8), dtype=np.int32)
+    batch = {
+        "encoder_inputs": tokens[0],
+        "encoder_segment_ids": segments,
+        "encoder_task_ids": (segments == 2).astype(np.int32),
+        "decoder_inputs": tokens[1],
+        "decoder_segment_ids": segments,
+        "decoder_task_ids": (segments == 2).astype(np.int32),
+    }
+    key = jax.random.key(3)
+    plain = init_params(run.model, key)
+    adapted = {**init_params(run.model, key, policy.adapt), **plain}
+    expected = merge(abstract_model(run.model)[0], plain)(batch)
+    found = merge(abstract_model(run.model, policy.adapt)[0], adapted)(batch)
+    content = segments > 0
+    np.testing.assert_allclose(np.asarray(found)[content], np.asarray(expected)[content], atol=1e-6)

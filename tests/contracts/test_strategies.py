@@ -1,0 +1,124 @@
+"""What every mixing strategy promises. Registering one adds its row here."""
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from t5mix.errors import T5MixError
+from t5mix.experiment import _read_kind
+from t5mix.mixing import STRATEGIES, MixingStrategy, StaticStrategy
+from t5mix.types import TaskFeedback
+
+SIZES = [
+    {"only": 7},
+    {"a": 100, "b": 4_000, "c": 90_000},
+    {f"task{i}": 1 + i**3 for i in range(40)},
+    {"tiny": 1, "huge": 10**9},
+]
+FEEDBACK = [
+    {
+        name: TaskFeedback(loss_sum=3.0 * (i + step + 1), tokens=10.0 * (i + 1), examples=i + 1)
+        for i, name in enumerate("abc")
+    }
+    for step in range(3)
+]
+
+
+@pytest.fixture(params=sorted(STRATEGIES))
+def strategy(request: pytest.FixtureRequest) -> Any:
+    """Each registered strategy with its default settings."""
+    return STRATEGIES[request.param]()
+
+
+def assert_proportions(weights: Mapping[str, float], sizes: Mapping[str, int]) -> None:
+    assert weights.keys() == sizes.keys()
+    assert all(isinstance(weight, float) and 0 <= weight <= 1 for weight in weights.values())
+    assert math.fsum(weights.values()) == pytest.approx(1, abs=1e-12)
+
+
+def test_it_is_a_frozen_dataclass(strategy: Any):
+    assert isinstance(strategy, MixingStrategy)
+    assert dataclasses.is_dataclass(strategy)
+    assert hash(strategy) == hash(type(strategy)())
+    assert strategy == type(strategy)()
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(strategy, "anything", 1)  # noqa: B010
+
+
+def test_it_survives_configuration(strategy: Any):
+    kind = STRATEGIES.kind_of(strategy)
+    raw = json.loads(json.dumps({"kind": kind, **dataclasses.asdict(strategy)}))
+    assert _read_kind(STRATEGIES, raw, "mixing") == strategy
+    assert _read_kind(STRATEGIES, kind, "mixing") == strategy
+    with pytest.raises(T5MixError, match=r"Unknown configuration key 'mixing\.no_such_setting'"):
+        _read_kind(STRATEGIES, {**raw, "no_such_setting": 1}, "mixing")
+
+
+@pytest.mark.parametrize("sizes", SIZES, ids=len)
+def test_weights_are_proportions_of_all_tasks(strategy: Any, sizes: dict[str, int]):
+    state = strategy.init(sizes)
+    for step in (0, 1, 1000, 2**20):
+        assert_proportions(strategy.weights(state, step), sizes)
+
+
+def test_weights_stay_proportions_under_feedback(strategy: Any):
+    state = strategy.init(SIZES[1])
+    for step, feedback in enumerate(FEEDBACK):
+        state = strategy.observe(state, feedback)
+        assert_proportions(strategy.weights(state, step + 1), SIZES[1])
+
+
+def test_a_task_that_was_not_drawn_gives_no_feedback(strategy: Any):
+    state = strategy.init(SIZES[1])
+    for feedback in ({}, {"a": TaskFeedback(1.0, 2.0, 1)}, {"b": TaskFeedback(0.0, 0.0, 0)}):
+        state = strategy.observe(state, feedback)
+        assert_proportions(strategy.weights(state, 1), SIZES[1])
+
+
+def test_its_functions_are_pure(strategy: Any):
+    sizes = dict(SIZES[1])
+    first, second = strategy.init(sizes), strategy.init(sizes)
+    assert first == second
+    assert sizes == SIZES[1]
+    before = json.dumps(first)
+    assert strategy.weights(first, 3) == strategy.weights(first, 3)
+    assert strategy.observe(first, FEEDBACK[0]) == strategy.observe(second, FEEDBACK[0])
+    assert json.dumps(first) == before
+
+
+def test_its_state_survives_json(strategy: Any):
+    state = strategy.init(SIZES[1])
+    for step, feedback in enumerate(FEEDBACK):
+        read = json.loads(json.dumps(state))
+        assert read == state
+        assert strategy.weights(read, step) == strategy.weights(state, step)
+        assert strategy.observe(read, feedback) == strategy.observe(state, feedback)
+        state = strategy.observe(state, feedback)
+
+
+def test_the_order_of_the_tasks_plays_no_part(strategy: Any):
+    backwards = dict(reversed(SIZES[1].items()))
+    found, other = (strategy.weights(strategy.init(sizes), 0) for sizes in (SIZES[1], backwards))
+    assert {name: other[name] for name in found} == pytest.approx(found, abs=1e-12)
+
+
+def test_what_cannot_be_mixed_is_refused(strategy: Any):
+    for sizes in ({}, {"a": 0, "b": 3}):
+        with pytest.raises(T5MixError):
+            strategy.init(sizes)
+
+
+def test_a_static_strategys_weights_are_its_normalised_rates(strategy: Any):
+    if not isinstance(strategy, StaticStrategy):
+        pytest.skip("adaptive")
+    for sizes in SIZES:
+        rates = strategy.rates(sizes)
+        total = math.fsum(rates.values())
+        state = strategy.init(sizes)
+        assert strategy.observe(state, {}) == state
+        assert strategy.weights(state, 0) == strategy.weights(state, 10**6)
+        assert strategy.weights(state, 0) == pytest.approx({name: rate / total for name, rate in rates.items()})

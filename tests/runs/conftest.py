@@ -1,0 +1,75 @@
+"""One finished run on hand-made stores, shared by the tests of what one does with a run."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from t5mix.composition import compose_experiment
+from t5mix.data.lock import DataLock, DataRequest, VocabularyEntry
+from t5mix.experiment import Experiment, read_experiment
+
+SETTINGS = (
+    "mixture=[copy,first]",
+    "model={d_model:16,d_ff:32,d_kv:8,num_heads:2,num_layers:1,num_decoder_layers:1,preset:tiny}",
+    "lengths={inputs:16,targets:8}",
+    "schedule.learning_rate=0.02",
+    "training={steps:6,rows:8,log_every:2,checkpoint_every:2,evaluate_every:3,keep:2}",
+)
+
+
+class Data:
+    """Stands in for the child process that prepares data; counts how often it was asked."""
+
+    def __init__(self, lock: DataLock) -> None:
+        self.lock = dataclasses.replace(lock, vocabulary=VocabularyEntry("bytes", "", "", 0, 64))
+        self.requests: list[DataRequest] = []
+
+    def prepare(self, request: DataRequest, **_: Any) -> DataLock:
+        self.requests.append(request)
+        return dataclasses.replace(self.lock, request=request)
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A finished run."""
+
+    path: Path
+    data: Data
+    experiment: Experiment
+
+
+@pytest.fixture(scope="session")
+def experiment_of() -> Callable[..., Experiment]:
+    """Returns a maker of experiments on the hand-made stores."""
+
+    def make(run_dir: Path, *overrides: str) -> Experiment:
+        return read_experiment(compose_experiment(overrides=[*SETTINGS, f"run_dir={run_dir}", *overrides]))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory, tiny: Any, experiment_of: Callable[..., Experiment]) -> Run:
+    """A run of six steps that has ended; not to be written to."""
+    from t5mix.runs import train as module
+
+    folder = tmp_path_factory.mktemp("finished")
+    data, experiment = Data(tiny.make_lock(folder)), experiment_of(folder / "run")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "prepare_in_child", data.prepare)
+        assert module.train_experiment(experiment).finished
+    return Run(folder / "run", data, experiment)
+
+
+@pytest.fixture
+def data(finished: Run, monkeypatch: pytest.MonkeyPatch) -> Data:
+    """The finished run's data, for other runs."""
+    from t5mix.runs import evaluate, task_inputs, train
+
+    fresh = Data(finished.data.lock)
+    for module in (evaluate, task_inputs, train):
+        monkeypatch.setattr(module, "prepare_in_child", fresh.prepare)
+    return fresh

@@ -1,0 +1,67 @@
+"""From a TSV file to predictions on the command line, through the real processes that prepare and score."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from t5mix.cli.main import main
+
+
+@pytest.mark.slow
+def test_a_declared_task_from_file_to_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.chdir(tmp_path)
+    rows = [f"{chr(97 + number)} {chr(98 + number % 7)}\t{number % 2}" for number in range(24)]
+    for split in ("train", "validation"):
+        (tmp_path / f"{split}.tsv").write_text("\n".join(["text\tlabel", *rows]) + "\n", encoding="utf-8")
+    (tmp_path / "own.yaml").write_text(
+        """
+defaults:
+  - experiment
+  - override mixing: equal
+  - _self_
+run_dir: run
+store_dir: stores
+mixture: [letters]
+vocabulary: bytes
+lengths: {inputs: 24, targets: 8}
+model: {d_model: 16, d_ff: 32, d_kv: 8, num_heads: 2, num_layers: 1, num_decoder_layers: 1}
+training: {steps: 4, rows: 4, log_every: 2, checkpoint_every: 4}
+tasks:
+  letters:
+    files: {train: train.tsv, validation: validation.tsv}
+    inputs: "letters: {text}"
+    targets: label
+    labels: {0: even, 1: odd}
+    metrics: [accuracy]
+""",
+        encoding="utf-8",
+    )
+    assert main(["train", "--config", "own.yaml"]) == 0
+    assert "Done: 4 steps in run. Next: t5mix eval run" in capsys.readouterr().err
+    result = json.loads((tmp_path / "run" / "result.json").read_text("utf-8"))
+    assert result["mixture"]["letters"]["size"] == 24
+    assert result["validation"].keys() == {"letters"}
+
+    assert main(["train", "--config", "own.yaml"]) == 0  # there is nothing left to do
+    assert main(["train", "--config", "own.yaml", "seed=1"]) == 2
+    assert "seed: 0 there, 1 here" in capsys.readouterr().err
+
+    assert main(["eval", "run", "--json"]) == 0
+    scores = json.loads(capsys.readouterr().out)
+    assert 0 <= scores["letters"]["accuracy"] <= 100
+    assert (tmp_path / "run" / "predictions" / "4" / "validation" / "letters.jsonl").exists()
+
+    (tmp_path / "questions.txt").write_text("letters: ab ab\nletters: cd cd\n", encoding="utf-8")
+    assert main(["predict", "run", "--input", "questions.txt", "--json", "--max-length", "5"]) == 0
+    answers = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [answer["input"] for answer in answers] == ["letters: ab ab", "letters: cd cd"]
+
+    (tmp_path / "train.tsv").write_text("text\tlabel\nx\t7\n", encoding="utf-8")
+    assert main(["train", "--config", "own.yaml", "run_dir=other"]) == 2
+    error = capsys.readouterr().err
+    assert "train.tsv, line 2" in error
+    assert "'7'" in error
+    assert not (tmp_path / "other").exists()
