@@ -134,7 +134,7 @@ def measure_t5mix(work: Path, seconds: float) -> dict[str, float]:
     sizes = np.asarray([task.splits["train"].counts.examples for task in lock.tasks], float)
     batches = training_batches(
         [task_data(task) for task in lock.tasks],
-        BatchShape(rows=ROWS, **LENGTHS),
+        BatchShape(rows=ROWS, inputs=LENGTHS["inputs"], targets=LENGTHS["targets"]),
         seed=0,
         weights=lambda step: sizes / sizes.sum(),
     )

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "t5mix"
 FLOORS = {
-    0: {"types", "trees", "losses", "metrics", "errors", "registry", "__init__"},
+    0: {"types", "trees", "losses", "metrics", "errors", "registry", "progress", "__init__"},
     1: {"mixing", "finetuning", "model", "data"},
     2: {"training", "evaluation", "interop"},
     3: {"experiment", "composition", "configs", "runs", "forecast", "sweep", "cli"},

@@ -19,7 +19,7 @@ def test_registers_and_finds():
 def test_unknown_kind_offers_the_nearest():
     registry: Registry[object] = Registry("mixing strategy")
     registry.register("temperature")(type("A", (), {}))
-    with pytest.raises(UnknownNameError, match="Unknown mixing strategy 'temprature'. Did you mean 'temperature'"):
+    with pytest.raises(UnknownNameError, match=r"Unknown mixing strategy 'temprature'\. Did you mean 'temperature'"):
         registry["temprature"]
 
 

@@ -19,12 +19,12 @@ import numpy as np
 
 from t5mix.data.fingerprint import describe, digest
 from t5mix.data.lock import StoreEntry, epoch_path
-from t5mix.data.progress import Progress
 from t5mix.data.store import TokenStore, open_store, write_store
 from t5mix.data.tensorflow_setup import seqio, tf
 from t5mix.data.text import EOS
 from t5mix.data.vocabulary import FEATURES
 from t5mix.errors import T5MixError
+from t5mix.progress import counted, progress
 
 TRAIN = "train"
 FIXED_SEED = 0  # of what is made once: evaluation splits, and all of tasks that draw nothing
@@ -253,10 +253,10 @@ def _write(recipe: Recipe, path: Path, made_by: dict[str, Any], seed: int, quiet
     title = f"{recipe.task.name} {recipe.split}" + (f" epoch {made_by['epoch']}" if "epoch" in made_by else "")
     started = time.perf_counter()
     try:
-        with Progress(title, quiet=quiet) as progress:
+        with progress(None if quiet else title, total=None) as advance:
             store = write_store(
                 path,
-                progress.count(_checked(recipe, examples(recipe, seed))),
+                counted(_checked(recipe, examples(recipe, seed)), advance),
                 made_by=made_by,
                 max_inputs=recipe.inputs_length,
                 max_targets=recipe.targets_length,

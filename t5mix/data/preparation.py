@@ -6,22 +6,18 @@ background. A child ends with its parent, however that ends.
 
 import concurrent.futures
 import json
-import os
-import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import Self
 
+from t5mix.data.child import Child
 from t5mix.data.lock import DataLock, DataRequest, epoch_path
 from t5mix.errors import T5MixError
 
 _NICE = 10  # the background gives way to the host's part of training
-_GRACE_SECONDS = 10.0  # for a child that was told to end, to remove what it has half-written
-_TAIL = 2000  # characters of a failed child's output that the error repeats
 
 
 def prepare_in_child(request: DataRequest, *, quiet: bool = False) -> DataLock:
@@ -37,7 +33,7 @@ def prepare_in_child(request: DataRequest, *, quiet: bool = False) -> DataLock:
         T5MixError: what the child raised, word for word.
     """
     with tempfile.TemporaryDirectory(prefix="t5mix-") as folder:
-        result = _Child(request, Path(folder), ["--quiet"] if quiet else [], background=False).result()
+        result = _child(request, Path(folder), ["--quiet"] if quiet else [], show=True).result()
         return DataLock.load(result)
 
 
@@ -58,7 +54,7 @@ class EpochPreparer:
         self._queue = concurrent.futures.ThreadPoolExecutor(1, "epoch-preparer")
         self._jobs: dict[tuple[str, int], concurrent.futures.Future[Path]] = {}
         self._guard = threading.Lock()
-        self._child: _Child | None = None
+        self._child: Child | None = None
         self._closed = False
 
     def __enter__(self) -> Self:
@@ -122,7 +118,7 @@ class EpochPreparer:
             with self._guard:
                 if self._closed:
                     raise T5MixError("The preparer of epochs was closed.")
-                self._child = _Child(self._lock.request, Path(folder), options, background=True)
+                self._child = _child(self._lock.request, Path(folder), options, show=False)
             try:
                 result = self._child.result()
             finally:
@@ -137,80 +133,9 @@ class EpochPreparer:
         return made
 
 
-class _Child:
-    """One `python -m t5mix.data.prepare`.
-
-    Args:
-        request: what it is to prepare.
-        folder: an empty folder for what the two processes tell each other.
-        options: further command-line options.
-        background: whether its error stream is kept back, to be shown only if it fails.
-    """
-
-    def __init__(self, request: DataRequest, folder: Path, options: Sequence[str], *, background: bool) -> None:
-        asked = folder / "request.json"
-        asked.write_text(request.to_json(), encoding="utf-8")
-        self._out = folder / "out.json"
-        self._stderr: IO[bytes] | None = open(folder / "stderr", "w+b") if background else None  # noqa: SIM115
-        command = [sys.executable, "-m", "t5mix.data.prepare", "--request", str(asked), "--out", str(self._out)]
-        self._process = subprocess.Popen(
-            [*command, "--end-with-parent", *options],
-            stdin=subprocess.PIPE,  # never written to: its end of file tells the child that we are gone
-            stdout=subprocess.DEVNULL,
-            stderr=self._stderr,
-            env=_environment(),
-        )
-
-    def result(self) -> Path:
-        """Waits for the child and returns the file it wrote; ends it if this process is interrupted.
-
-        Raises:
-            T5MixError: the child failed.
-        """
-        try:
-            code = self._process.wait()
-        except BaseException:
-            self.end()
-            raise
-        finally:
-            if self._process.stdin is not None:
-                self._process.stdin.close()
-        output = self._tail()
-        if code == 0:
-            return self._out
-        if self._out.exists():
-            raise T5MixError(json.loads(self._out.read_text(encoding="utf-8"))["error"])
-        ended = f"by signal {-code}" if code < 0 else f"with exit status {code}"
-        raise T5MixError(f"The process that prepares the data ended {ended}. {output}".rstrip())
-
-    def end(self) -> None:
-        """Ends the child, if need be by force."""
-        if self._process.poll() is None:
-            self._process.terminate()
-            try:
-                self._process.wait(_GRACE_SECONDS)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-
-    def _tail(self) -> str:
-        if self._stderr is None:
-            return "Its own messages stand above."
-        self._stderr.seek(0)
-        text = self._stderr.read().decode("utf-8", errors="replace")
-        self._stderr.close()
-        return text[-_TAIL:].strip()
-
-
-def _environment() -> dict[str, str]:
-    """Returns the environment of a child: it imports from where we do, and keeps off accelerators."""
-    ours = [path for path in sys.path if path and not path.startswith((sys.prefix, sys.base_prefix))]
-    inherited = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
-    here = str(Path(__file__).resolve().parents[2])
-    return {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join(dict.fromkeys([*ours, *inherited, here])),
-        "CUDA_VISIBLE_DEVICES": "",
-        "JAX_PLATFORMS": "cpu",
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-    }
+def _child(request: DataRequest, folder: Path, options: Sequence[str], *, show: bool) -> Child:
+    """Starts `python -m t5mix.data.prepare` on a request; `folder` is an empty one for what the two tell each other."""
+    asked = folder / "request.json"
+    asked.write_text(request.to_json(), encoding="utf-8")
+    arguments = ["--request", str(asked), "--end-with-parent", *options]
+    return Child("t5mix.data.prepare", arguments, folder / "out.json", show=show, end_with_us=True)

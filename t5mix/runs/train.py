@@ -17,7 +17,7 @@ from t5mix.training.checkpoint import read_host
 from t5mix.training.engine import Engine
 from t5mix.training.journal import read_lines
 from t5mix.training.loop import Job, Outcome, train
-from t5mix.training.run_directory import RunDirectory, find_checkpoint
+from t5mix.training.run_directory import RunDirectory, find_checkpoint, has_checkpoint
 
 
 def train_experiment(experiment: Experiment) -> Outcome:
@@ -29,7 +29,9 @@ def train_experiment(experiment: Experiment) -> Outcome:
     directory, plain = RunDirectory(Path(experiment.run_dir)), experiment.to_json()
     directory.check(plain)
     experiment.mesh.build(experiment.training.rows // experiment.training.accumulation)
-    start_from = find_checkpoint(Path(experiment.start_from).expanduser()) if experiment.start_from else None
+    start_from = None
+    if experiment.start_from and not has_checkpoint(directory.path):  # a run that is continued has its own
+        start_from = find_checkpoint(Path(experiment.start_from).expanduser())
     request = experiment.data_request()
     if start_from is not None:
         _check_start(start_from, experiment.model)

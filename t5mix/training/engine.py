@@ -1,10 +1,12 @@
 """The compiled functions of a run, and where its state lies on the devices."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
+import optax
 from jax.sharding import NamedSharding, PartitionSpec
 
 from t5mix.errors import T5MixError
@@ -55,11 +57,10 @@ class Engine:
         self._mesh = mesh.build(config.rows // config.accumulation)
         self.graphdef, shapes = abstract_model(model, policy.adapt)
         run = RunShape(config.steps, model)
-        trained, frozen = split(shapes, lambda path: policy.unfreeze_step(path, run) == 0)
-        if not trained:
-            raise T5MixError(f"The fine-tuning policy {policy} trains no parameter of this model.")
+        trained, frozen = _divide(shapes, policy, run)
         learning_rate = schedule.build(config.steps)
-        self._optimizer = optimizer.build(learning_rate)
+        scales = {path: policy.learning_rate_scale(path, run) for path in trained}
+        self._optimizer = optax.chain(optimizer.build(learning_rate), _scaled(scales))
         self.like = self._with_shardings(jax.eval_shape(self._new_state, trained, frozen), shapes)
         state_shardings = jax.tree.map(lambda leaf: leaf.sharding, self.like)
         everywhere = NamedSharding(self._mesh, PartitionSpec())
@@ -113,3 +114,34 @@ class Engine:
         return jax.tree.map(
             lambda leaf, where: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=where), state, shardings
         )
+
+
+def _divide(shapes: dict[str, Any], policy: FineTuningPolicy, run: RunShape) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Returns what a policy trains and what it freezes.
+
+    Raises:
+        T5MixError: it trains nothing, or trains something from a later step on.
+    """
+    steps = {path: policy.unfreeze_step(path, run) for path in shapes}
+    later = {path: step for path, step in steps.items() if step}
+    if later:
+        path, step = next(iter(later.items()))
+        raise T5MixError(
+            f"The fine-tuning policy {policy} trains {path} from step {step} on. This version of t5mix trains one set "
+            "of parameters for the whole run: a policy answers 0 (always) or None (never)."
+        )
+    trained, frozen = split(shapes, lambda path: steps[path] == 0)
+    if not trained:
+        raise T5MixError(f"The fine-tuning policy {policy} trains no parameter of this model.")
+    return trained, frozen
+
+
+def _scaled(scales: Mapping[str, float]) -> optax.GradientTransformation:
+    """Returns the transformation that scales each parameter's update, or none where no scale differs from one."""
+    if all(scale == 1 for scale in scales.values()):
+        return optax.identity()
+
+    def scale(updates: Any, params: Any) -> Any:
+        return {path: scales[path] * leaf for path, leaf in updates.items()}
+
+    return optax.stateless(scale)

@@ -100,11 +100,19 @@ def find_checkpoint(path: Path) -> Path:
     """
     if (path / "host").is_dir():
         return path
-    folder = path / "checkpoints"
-    steps = sorted(int(entry.name) for entry in folder.iterdir() if entry.name.isdigit()) if folder.is_dir() else []
-    if not steps:
+    if not has_checkpoint(path):
         raise T5MixError(f"{path} holds no checkpoint: name a run's folder, or one of its checkpoints/STEP.")
-    return folder / str(steps[-1])
+    return path / "checkpoints" / str(_steps(path)[-1])
+
+
+def has_checkpoint(path: Path) -> bool:
+    """Says whether a run's folder holds a checkpoint to continue from."""
+    return bool(_steps(path))
+
+
+def _steps(path: Path) -> list[int]:
+    folder = path / "checkpoints"
+    return sorted(int(entry.name) for entry in folder.iterdir() if entry.name.isdigit()) if folder.is_dir() else []
 
 
 def _differences(there: Any, here: Any, key: str = "") -> Iterator[tuple[str, Any, Any]]:

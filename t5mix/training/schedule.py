@@ -75,10 +75,9 @@ class ReciprocalSquareRoot:
         return rate
 
 
-@SCHEDULES.register("linear")
 @config
-class Linear:
-    """Linear from the peak to the end over the run.
+class _Decay:
+    """From the peak to the end over the run.
 
     Attributes:
         learning_rate: the peak, reached at the end of the warm-up.
@@ -92,43 +91,41 @@ class Linear:
 
     def __post_init__(self) -> None:
         _check(self.learning_rate, self.warmup_steps)
+        if not 0 <= self.end <= self.learning_rate:
+            raise ValueError(f"schedule.end is {self.end}: it must be between 0 and schedule.learning_rate")
+
+    def left(self, done: jax.Array) -> jax.Array:
+        """Returns how much of the way down is still ahead when a share `done` of the steps lies behind."""
+        raise NotImplementedError
 
     def build(self, steps: int) -> LearningRate:
         """Returns the decaying rate."""
 
         def rate(step: jax.Array) -> jax.Array:
-            left = 1 - _share_done(step, self.warmup_steps, steps)
+            left = self.left(_share_done(step, self.warmup_steps, steps))
             return (self.end + (self.learning_rate - self.end) * left) * _warmup(step, self.warmup_steps)
 
         return rate
+
+
+@SCHEDULES.register("linear")
+@config
+class Linear(_Decay):
+    """A straight line from the peak to the end; the attributes are those of all decays."""
+
+    def left(self, done: jax.Array) -> jax.Array:
+        """Returns 1 - done."""
+        return 1 - done
 
 
 @SCHEDULES.register("cosine")
 @config
-class Cosine:
-    """Half a cosine from the peak to the end over the run.
+class Cosine(_Decay):
+    """Half a cosine from the peak to the end; the attributes are those of all decays."""
 
-    Attributes:
-        learning_rate: the peak, reached at the end of the warm-up.
-        end: the rate at the last step.
-        warmup_steps: steps of linear warm-up from zero.
-    """
-
-    learning_rate: float = 1e-3
-    end: float = 0.0
-    warmup_steps: int = 0
-
-    def __post_init__(self) -> None:
-        _check(self.learning_rate, self.warmup_steps)
-
-    def build(self, steps: int) -> LearningRate:
-        """Returns the decaying rate."""
-
-        def rate(step: jax.Array) -> jax.Array:
-            left = 0.5 * (1 + jnp.cos(jnp.pi * _share_done(step, self.warmup_steps, steps)))
-            return (self.end + (self.learning_rate - self.end) * left) * _warmup(step, self.warmup_steps)
-
-        return rate
+    def left(self, done: jax.Array) -> jax.Array:
+        """Returns (1 + cos(pi done)) / 2."""
+        return 0.5 * (1 + jnp.cos(jnp.pi * done))
 
 
 def _warmup(step: jax.Array, warmup_steps: int) -> jax.Array:

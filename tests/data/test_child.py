@@ -1,15 +1,15 @@
-"""The child process that scores: what comes back of it."""
+"""Child processes: what comes back of them."""
 
 import json
 
 import pytest
 
+from t5mix.data.child import Child
 from t5mix.errors import T5MixError
-from t5mix.evaluation.scoring import run_child
 
 CHILD = """
 import json, os, pathlib, sys
-how, out = sys.argv[1], pathlib.Path(sys.argv[2])
+how, out = sys.argv[1], pathlib.Path(sys.argv[3])
 if how == "result":
     out.write_text(json.dumps({"devices": os.environ["CUDA_VISIBLE_DEVICES"]}))
 if how == "error":
@@ -24,7 +24,7 @@ if how == "crash":
 def child(tmp_path, monkeypatch):
     (tmp_path / "a_child_to_run.py").write_text(CHILD)
     monkeypatch.syspath_prepend(tmp_path)
-    return lambda how: run_child("a_child_to_run", [how, str(tmp_path / "out.json")], tmp_path / "out.json")
+    return lambda how: json.loads(Child("a_child_to_run", [how], tmp_path / "out.json").result().read_text())
 
 
 def test_the_result_comes_back_and_there_are_no_accelerators(child):

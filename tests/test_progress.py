@@ -2,7 +2,7 @@
 
 import io
 
-from t5mix.evaluation.progress import progress
+from t5mix.progress import progress
 
 
 class Terminal(io.StringIO):
@@ -16,7 +16,7 @@ def test_without_a_terminal_the_end_gives_a_line():
         advance(4)
         assert stream.getvalue() == ""  # seconds have not passed
         advance(4)
-    assert stream.getvalue().startswith("decoding cola: 8/8 examples, ")
+    assert stream.getvalue().startswith("decoding cola: 8 examples, ")
 
 
 def test_on_a_terminal_there_is_a_bar():

@@ -1,0 +1,87 @@
+"""How far long work has come: a bar on a terminal, a line every few seconds elsewhere. All on standard error."""
+
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import TextIO, TypeVar
+
+T = TypeVar("T")
+Advance = Callable[[int], None]
+_SECONDS_A_LINE = 10.0
+_AT_A_TIME = 64
+
+
+@contextlib.contextmanager
+def progress(label: str | None, total: int | None, stream: TextIO | None = None) -> Iterator[Advance]:
+    """Shows progress while the block runs; the block calls the yielded function with each number of examples.
+
+    Args:
+        label: what is under way; None shows nothing (a host that is not the first, a test).
+        total: number of examples in all; None where only the end will tell.
+        stream: where to write, by default standard error.
+    """
+    out: TextIO = sys.stderr if stream is None else stream
+    show = _nothing if label is None else _bar if out.isatty() else _lines
+    with show(label or "", total, out) as advance:
+        yield advance
+
+
+def counted(items: Iterable[T], advance: Advance) -> Iterator[T]:
+    """Passes items on and reports them, a few at a time: showing each would cost more than making it."""
+    waiting = 0
+    for item in items:
+        yield item
+        waiting += 1
+        if waiting == _AT_A_TIME:
+            advance(waiting)
+            waiting = 0
+    advance(waiting)
+
+
+@contextlib.contextmanager
+def _nothing(label: str, total: int | None, stream: TextIO) -> Iterator[Advance]:
+    yield lambda count: None
+
+
+@contextlib.contextmanager
+def _bar(label: str, total: int | None, stream: TextIO) -> Iterator[Advance]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(file=stream)) as shown:
+        task = shown.add_task(label, total=total)
+        done = 0
+
+        def advance(count: int) -> None:
+            nonlocal done
+            done += count
+            shown.update(task, completed=done)
+
+        yield advance
+        shown.update(task, completed=done, total=done)
+
+
+@contextlib.contextmanager
+def _lines(label: str, total: int | None, stream: TextIO) -> Iterator[Advance]:
+    start = last = time.monotonic()
+    done = 0
+
+    def line() -> None:
+        rate = done / max(time.monotonic() - start, 1e-9)
+        of_all = f"{done:,}" if total is None or done == total else f"{done:,}/{total:,}"
+        left = f", {(total - done) / rate:.0f} s left" if total is not None and done < total else ""
+        stream.write(f"{label}: {of_all} examples, {rate:,.0f}/s{left}\n")
+        stream.flush()
+
+    def advance(count: int) -> None:
+        nonlocal done, last
+        done += count
+        now = time.monotonic()
+        if now - last >= _SECONDS_A_LINE and done != total:
+            last = now
+            line()
+
+    yield advance
+    line()
