@@ -22,7 +22,8 @@ from t5mix.training.run_directory import RunDirectory
 
 CONFIG = Path(__file__).with_name("real_input.yaml")
 VOCABULARY_SIZE = 4096
-SPLITS = {"cola": "test", "sst2": "test", "ende": "test", "squad": "validation", "wikitext": "validation"}
+SPLITS = {"validation": ["cola", "sst2", "ende", "squad", "wikitext"], "test": ["cola", "sst2", "ende"]}
+"""What is scored on which split; of CoLA, validation is in-domain and test out-of-domain."""
 
 
 def main() -> None:
@@ -41,11 +42,7 @@ def main() -> None:
     settings = [f"variables.data={options.data}", f"vocabulary={vocabulary}", f"run_dir={run}"]
     _, memory = run_watched([*command, *settings, f"store_dir={options.work / 'stores'}", *options.overrides])
     trained = time.perf_counter() - started
-    scores = {}
-    for split in sorted(set(SPLITS.values())):
-        tasks = [task for task, own in SPLITS.items() if own == split]
-        for task, metrics in evaluate_run(run, split=split, tasks=tasks).items():
-            scores[task] = {"split": split, **metrics}
+    scores = {split: evaluate_run(run, split=split, tasks=tasks) for split, tasks in SPLITS.items()}
     result = RunDirectory(run).result()
     figures = {
         "minutes": {"training": trained / 60, "with_evaluation": (time.perf_counter() - started) / 60},
@@ -55,8 +52,9 @@ def main() -> None:
     }
     path = save("real_input", figures)
     table = Table("task", "split", "scores", title=f"{trained / 60:.1f} minutes of training on real input")
-    for task, metrics in scores.items():
-        table.add_row(task, metrics["split"], "  ".join(f"{k} {v:.4g}" for k, v in metrics.items() if k != "split"))
+    for split, tasks in scores.items():
+        for task, metrics in tasks.items():
+            table.add_row(task, split, "  ".join(f"{name} {value:.4g}" for name, value in metrics.items()))
     Console().print(table, f"peak memory {memory / 2**20:,.0f} MiB; {path}")
 
 

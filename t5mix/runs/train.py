@@ -67,7 +67,7 @@ def train_experiment(experiment: Experiment) -> Outcome:
             },
         )
         outcome = train(job)
-    if outcome.finished:
+    if outcome.finished and directory.result() is None:
         directory.save_result(_result(directory, job))
     return outcome
 

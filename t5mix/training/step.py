@@ -11,6 +11,7 @@ from flax import nnx
 from t5mix import losses
 from t5mix.model.t5 import merge
 from t5mix.training.config import LossNormalizer, TrainingConfig
+from t5mix.training.schedule import LearningRate
 from t5mix.training.state import Params, TrainState
 
 Batch = dict[str, jax.Array]
@@ -67,7 +68,7 @@ def batch_sums(
 def make_step(
     graphdef: nnx.GraphDef[Any],
     optimizer: optax.GradientTransformation,
-    learning_rate: Callable[[jax.Array], jax.Array],
+    learning_rate: LearningRate,
     config: TrainingConfig,
     num_tasks: int,
     seed: int,
