@@ -43,7 +43,7 @@ EXTRAS = {
     "slurm": ["submitit"],
     "hf": ["huggingface-hub", "datasets"],
     "test": TEST,
-    "dev": [*TEST, "ruff", "pyright", "pre-commit"],
+    "dev": [*TEST, "ruff", "pyright[nodejs]", "pre-commit"],
 }
 
 setup(
