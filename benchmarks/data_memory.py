@@ -45,8 +45,10 @@ def main() -> None:
     from provenance import save
 
     figures = {"batches": options.batches, "data_side_bytes": peak, "epoch_child_bytes": children}
-    print(f"data side {peak / 2**20:.0f} MiB; while an epoch of a random task is drawn, its own process has")
-    print(f"{children / 2**20:.0f} MiB (TensorFlow's). {save('data_memory', figures)}")
+    print(f"data side {peak / 2**20:.0f} MiB, after {options.batches} batches")
+    if children:
+        print(f"while an epoch of a random task was drawn, a process of its own held {children / 2**20:.0f} MiB")
+    print(save("data_memory", figures))
 
 
 if __name__ == "__main__":
