@@ -26,7 +26,7 @@ from t5mix.training.run_directory import RunDirectory
 SETTINGS = (
     "mixture=[demo_all]",
     "model=tiny",
-    "training.steps=400",
+    "training.steps=600",
     "training.rows=8",
     "training.log_every=7",
     "training.checkpoint_every=25",
@@ -48,19 +48,23 @@ def main() -> None:
     command = [sys.executable, "-m", "t5mix.cli.main", "train", *SETTINGS, f"store_dir={work / 'stores'}"]
     command += options.overrides
 
-    started = time.perf_counter()
     subprocess.run([*command, f"run_dir={work / 'whole'}"], check=True)
-    whole = time.perf_counter() - started
+    started = time.perf_counter()
+    subprocess.run([*command, f"run_dir={work / 'whole'}"], check=True)  # finished: what starting alone takes
+    startup = time.perf_counter() - started
+    lines = read_lines(work / "whole" / "metrics.jsonl")
+    training = sum(line["seconds"] for line in lines if line["kind"] == "train")
     draw, steps = random.Random(options.seed), []
     for number in range(options.kills):
-        # After the first checkpoint is due, so that most kills cost something, and long before a whole run's time.
         process = subprocess.Popen([*command, f"run_dir={work / 'killed'}"])
-        time.sleep(draw.uniform(0.2, 0.6) * whole if number else 0.5 * whole)
+        time.sleep(startup + draw.uniform(0, 0.4) * training)
+        alive = process.poll() is None
         process.send_signal(signal.SIGKILL)
         process.wait()
-        lines = list(read_lines(work / "killed" / "metrics.jsonl"))
-        steps.append(lines[-1]["step"] if lines else 0)
-        print(f"kill {number + 1}: the last logged step is {steps[-1]}", flush=True)
+        logged = list(read_lines(work / "killed" / "metrics.jsonl"))
+        steps.append(logged[-1]["step"] if logged else 0)
+        done = "" if alive else ", and the run had ended"
+        print(f"kill {number + 1}: the last logged step is {steps[-1]}{done}", flush=True)
     subprocess.run([*command, f"run_dir={work / 'killed'}"], check=True)
 
     logs = [_log(work / name) for name in ("whole", "killed")]
