@@ -53,11 +53,11 @@ def main() -> None:
     subprocess.run([*command, f"run_dir={work / 'whole'}"], check=True)  # finished: what starting alone takes
     startup = time.perf_counter() - started
     lines = read_lines(work / "whole" / "metrics.jsonl")
-    training = sum(line["seconds"] for line in lines if line["kind"] == "train")
+    compiling, *windows = (line["seconds"] for line in lines if line["kind"] == "train")  # the first window compiles
     draw, steps = random.Random(options.seed), []
     for number in range(options.kills):
         process = subprocess.Popen([*command, f"run_dir={work / 'killed'}"])
-        time.sleep(startup + draw.uniform(0, 0.4) * training)
+        time.sleep(startup + compiling + draw.uniform(0, 0.25) * sum(windows))
         alive = process.poll() is None
         process.send_signal(signal.SIGKILL)
         process.wait()
