@@ -76,13 +76,7 @@ def forecast(experiment: Experiment, steps: int) -> Forecast:
     strategy = experiment.mixing
     rates = strategy.rates(sizes) if isinstance(strategy, StaticStrategy) else {}
     weights = strategy.weights(strategy.init(sizes), 0)
-    shape = BatchShape(
-        rows=experiment.training.rows,
-        inputs=experiment.lengths.inputs,
-        targets=experiment.lengths.targets,
-        pack=experiment.training.pack,
-        lookahead=experiment.training.lookahead,
-    )
+    shape = experiment.training.batch_shape(experiment.lengths.inputs, experiment.lengths.targets)
     planned = min(steps, _MOST_PLANNED)
     proportions = np.asarray([weights[task.name] for task in lock.tasks])
     per_step, inputs, targets = _pack(lock, shape, proportions, experiment.seed, planned)

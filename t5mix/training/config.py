@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from t5mix.data.plan import BatchShape
 from t5mix.types import config
 
 LossNormalizer = Literal["loss_tokens", "positions", "examples", "sum"]
@@ -64,3 +65,7 @@ class TrainingConfig:
             raise ValueError(f"training.z_loss is {self.z_loss}: it cannot be negative")
         if self.clip_norm is not None and self.clip_norm <= 0:
             raise ValueError(f"training.clip_norm is {self.clip_norm}: it must be positive, or null for no clipping")
+
+    def batch_shape(self, inputs: int, targets: int) -> BatchShape:
+        """Returns the shape of a global batch whose rows hold that many input and target tokens."""
+        return BatchShape(rows=self.rows, inputs=inputs, targets=targets, pack=self.pack, lookahead=self.lookahead)

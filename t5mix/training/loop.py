@@ -163,14 +163,8 @@ def _take_steps(
 
 def batch_shape(job: Job) -> BatchShape:
     """Returns the shape of a training batch."""
-    request, config = job.lock.request, job.config
-    return BatchShape(
-        rows=config.rows,
-        inputs=request.inputs_length,
-        targets=request.targets_length,
-        pack=config.pack,
-        lookahead=config.lookahead,
-    )
+    request = job.lock.request
+    return job.config.batch_shape(request.inputs_length, request.targets_length)
 
 
 def _batches(job: Job, progress: _Progress, shape: BatchShape, first: int) -> Iterator[TrainBatch]:
