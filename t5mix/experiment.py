@@ -13,7 +13,7 @@ import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_origin
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -22,6 +22,7 @@ from t5mix.data.lock import DataRequest, VocabularyEntry
 from t5mix.errors import T5MixError, UnknownNameError, nearest
 from t5mix.finetuning import POLICIES, FineTuningPolicy
 from t5mix.mixing import STRATEGIES, MixingStrategy
+from t5mix.mixing.census import Unit
 from t5mix.model.config import T5Config
 from t5mix.model.presets import PRESETS
 from t5mix.registry import Registry
@@ -80,6 +81,7 @@ class Experiment:
         lengths: longest inputs and targets.
         model: the architecture.
         mixing: how tasks are mixed.
+        mixing_unit: what the sizes of tasks and their proportions count: examples, or tokens.
         finetuning: what of the model trains.
         optimizer: how it trains.
         schedule: the learning rate.
@@ -100,6 +102,7 @@ class Experiment:
     lengths: Lengths = dataclasses.field(default_factory=Lengths)
     model: T5Config = dataclasses.field(default_factory=lambda: PRESETS["tiny"])
     mixing: MixingStrategy
+    mixing_unit: Unit = "examples"
     finetuning: FineTuningPolicy
     optimizer: Optimizer
     schedule: Schedule
@@ -145,7 +148,7 @@ class Experiment:
         plain = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}  # type: ignore[arg-type]
         for name, registry in _KINDS.items():
             instance = plain[name]
-            plain[name] = {"kind": registry.kind_of(instance), **dataclasses.asdict(instance)}
+            plain[name] = _plain(registry, instance)
         for name in _PARTS:
             plain[name] = dataclasses.asdict(plain[name])
         plain["tasks"] = {name: dict(task) for name, task in self.tasks.items()}
@@ -244,11 +247,37 @@ def read_policy(raw: Mapping[str, Any]) -> FineTuningPolicy:
 
 
 def _read_kind(registry: Registry[Any], raw: Any, key: str) -> Any:
-    values = {"kind": raw} if isinstance(raw, str) else _read(dict[str, Any], raw, key)
+    values: dict[str, Any] = {"kind": raw} if isinstance(raw, str) else dict(_read(dict[str, Any], raw, key))
     kind = values.pop("kind", None)
     if kind is None:
         raise T5MixError(f"{key}.kind is not set. Known: {', '.join(sorted(registry))}.")
-    return _read(registry[kind], values, key)
+    cls = registry[kind]
+    for field in dataclasses.fields(cls):
+        if field.name not in values:
+            continue
+        value, place = values[field.name], f"{key}.{field.name}"
+        if field.type in _INTERFACES:  # a strategy around another, and the like
+            values[field.name] = _read_kind(_INTERFACES[field.type], value, place)
+        elif get_origin(field.type) is tuple and get_args(field.type)[0] in _INTERFACES:
+            inner, parts = _INTERFACES[get_args(field.type)[0]], _read(list[Any], value, place)
+            values[field.name] = tuple(_read_kind(inner, part, f"{place}.{i}") for i, part in enumerate(parts))
+    return _read(cls, values, key)
+
+
+_INTERFACES: dict[Any, Registry[Any]] = {MixingStrategy: STRATEGIES, FineTuningPolicy: POLICIES}
+
+
+def _plain(registry: Registry[Any], instance: Any) -> dict[str, Any]:
+    """Returns what `_read_kind` reads back."""
+    plain: dict[str, Any] = {"kind": registry.kind_of(instance)}
+    for field in dataclasses.fields(instance):
+        value = getattr(instance, field.name)
+        if field.type in _INTERFACES:
+            value = _plain(_INTERFACES[field.type], value)
+        elif get_origin(field.type) is tuple and get_args(field.type)[0] in _INTERFACES:
+            value = [_plain(_INTERFACES[get_args(field.type)[0]], part) for part in value]
+        plain[field.name] = value
+    return plain
 
 
 def _read_model(raw: Any) -> T5Config:
@@ -276,6 +305,8 @@ def _explain(kind: type, key: str, problem: Mapping[str, Any]) -> str:
         near = nearest(str(problem["loc"][-1]), known)
         offer = f"Did you mean {' or '.join(f'{key}.{name}' for name in near)}?" if near else ""
         return f"Unknown configuration key '{place}'. {offer or 'Known: ' + ', '.join(known) + '.'}"
+    if problem["type"] in ("missing", "missing_keyword_only_argument"):
+        return f"{place} is not set, and it has no default."
     if problem["type"] == "value_error":
         return str(problem["ctx"]["error"]) + "."
     return f"{place} is {problem['input']!r}: {problem['msg'].lower()}."

@@ -1,18 +1,13 @@
 """What a mixture will draw, before anything is trained: proportions, and expected examples, tokens and epochs."""
 
 import dataclasses
-from pathlib import Path
 
-import numpy as np
-
-from t5mix.data.lock import DataLock, TaskEntry, epoch_path
-from t5mix.data.plan import BatchShape, Planner
+from t5mix.data.lock import DataLock, TaskEntry
 from t5mix.data.preparation import prepare_in_child
-from t5mix.data.store import TokenStore, open_store
-from t5mix.data.stream import MixedStream, TaskData
 from t5mix.errors import T5MixError
 from t5mix.experiment import Experiment
-from t5mix.mixing import StaticStrategy
+from t5mix.mixing import MixingStrategy, StaticStrategy
+from t5mix.training.mixture import census_of, expect, first_stores, mean_draws, pack
 
 _MOST_PLANNED = 100  # batches; their mean is within a per cent or two of any longer run's
 
@@ -66,52 +61,36 @@ class Forecast:
 def forecast(experiment: Experiment, steps: int) -> Forecast:
     """Prepares the data of an experiment, packs its first batches, and extrapolates.
 
+    An adaptive strategy is forecast without feedback: as it would go on if it never learned a loss.
+
     Raises:
         T5MixError: there are no steps to plan; or see `t5mix.data.prepare.prepare`.
     """
     if steps < 1:
         raise T5MixError(f"--steps is {steps}: it must be 1 or more.")
-    lock = prepare_in_child(experiment.data_request(splits=("train",)))
-    sizes = {task.name: task.splits["train"].counts.examples for task in lock.tasks}
-    strategy = experiment.mixing
-    rates = strategy.rates(sizes) if isinstance(strategy, StaticStrategy) else {}
-    weights = strategy.weights(strategy.init(sizes), 0)
+    request = experiment.data_request(splits=("train",))
+    return forecast_of(prepare_in_child(request), experiment, experiment.mixing, steps)
+
+
+def forecast_of(lock: DataLock, experiment: Experiment, strategy: MixingStrategy, steps: int) -> Forecast:
+    """Forecasts one strategy on data that is ready; see `forecast`."""
+    census = census_of(lock, strategy, experiment.mixing_unit)
     shape = experiment.training.batch_shape(experiment.lengths.inputs, experiment.lengths.targets)
-    planned = min(steps, _MOST_PLANNED)
-    proportions = np.asarray([weights[task.name] for task in lock.tasks])
-    per_step, inputs, targets = _pack(lock, shape, proportions, experiment.seed, planned)
+    seed, planned = experiment.seed, min(steps, _MOST_PLANNED)
+    expected = expect(lock, strategy, census, shape, steps=steps, seed=seed)
+    draws = mean_draws(strategy, census, expected.budget)
+    packing = pack(first_stores(lock), [task.name for task in lock.tasks], shape, draws, seed=seed, batches=planned)
+    rates = strategy.rates(census.sizes) if isinstance(strategy, StaticStrategy) else {}
     tasks = tuple(
-        _task(task, sizes[task.name], rates.get(task.name), weights[task.name], per_step * steps) for task in lock.tasks
+        _task(task, rates.get(task.name), float(draw), packing.examples * steps)
+        for task, draw in zip(lock.tasks, draws, strict=True)
     )
-    return Forecast(tasks, steps, planned, per_step, inputs, targets)
+    return Forecast(tasks, steps, planned, packing.examples, packing.inputs_filled, packing.targets_filled)
 
 
-def _pack(
-    lock: DataLock, shape: BatchShape, weights: np.ndarray, seed: int, batches: int
-) -> tuple[float, float, float]:
-    """Returns mean examples a batch, and the shares of encoder and decoder positions filled."""
-    stores = [_first_epoch(task) for task in lock.tasks]
-    stream = MixedStream([_endless(task.name, store) for task, store in zip(lock.tasks, stores, strict=True)], seed)
-    stream.set_weights(weights)
-    planner = Planner(stream, shape)
-    plans = [plan for _ in range(batches) if (plan := planner.next()) is not None]
-    examples = sum(len(plan.examples) for plan in plans) / batches
-    inputs = sum(int(plan.examples.input_lengths.sum()) for plan in plans)
-    targets = sum(int(plan.examples.target_lengths.sum()) for plan in plans)
-    return examples, inputs / (batches * shape.rows * shape.inputs), targets / (batches * shape.rows * shape.targets)
-
-
-def _first_epoch(task: TaskEntry) -> TokenStore:
-    path = Path(task.splits["train"].path)
-    return open_store(epoch_path(path, 0) if task.random else path, verify=False)
-
-
-def _endless(name: str, store: TokenStore) -> TaskData:
-    return TaskData(name, lambda epoch: store)
-
-
-def _task(task: TaskEntry, size: int, rate: float | None, proportion: float, examples: float) -> TaskForecast:
+def _task(task: TaskEntry, rate: float | None, proportion: float, examples: float) -> TaskForecast:
     counts = task.splits["train"].counts
+    size = counts.examples
     own = proportion * examples
     mean_tokens = (counts.input_tokens + counts.target_tokens) / counts.examples
     return TaskForecast(

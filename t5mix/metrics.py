@@ -17,6 +17,7 @@ class TaskTotals:
         correct: loss tokens predicted right; [N].
         loss_tokens: [N].
         examples: [N].
+        expected_examples: what the proportions in force would have given of all examples, [N].
         input_tokens: [N].
         target_tokens: [N].
     """
@@ -25,6 +26,7 @@ class TaskTotals:
     correct: np.ndarray
     loss_tokens: np.ndarray
     examples: np.ndarray
+    expected_examples: np.ndarray
     input_tokens: np.ndarray
     target_tokens: np.ndarray
 

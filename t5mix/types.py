@@ -13,7 +13,7 @@ def config(cls: type[T]) -> type[T]:
     The object that is configured is the object that is used: there is no mirror class. The validator
     (pydantic, in `t5mix.experiment`) reads `__pydantic_config__`; nothing here needs pydantic.
     """
-    cls.__pydantic_config__ = {"extra": "forbid"}  # type: ignore[attr-defined]
+    cls.__pydantic_config__ = {"extra": "forbid", "arbitrary_types_allowed": True}  # type: ignore[attr-defined]
     return dataclasses.dataclass(frozen=True, kw_only=True)(cls)
 
 
@@ -31,6 +31,20 @@ class RunShape:
 
 
 @dataclasses.dataclass(frozen=True)
+class MixingBudget:
+    """How long the run is that a mixing strategy is for.
+
+    Attributes:
+        steps: number of updates in the run.
+        amount: how much the run is expected to draw from all tasks together, in the unit of the sizes: examples, or
+            tokens.
+    """
+
+    steps: int
+    amount: float
+
+
+@dataclasses.dataclass(frozen=True)
 class TaskFeedback:
     """What one training step says about one task.
 
@@ -38,8 +52,15 @@ class TaskFeedback:
         loss_sum: cross-entropy summed over the task's loss tokens, in nats.
         tokens: the number of those loss tokens.
         examples: the number of the task's examples in the batch.
+        amount: what the batch holds of the task in the unit of the sizes: examples, or tokens.
+        weight: the task's proportion in force at the step.
+        excess_sum: by how much the loss exceeds a reference model's, max(l - l_ref, 0), summed over the loss tokens;
+            None in a run without a reference model.
     """
 
     loss_sum: float
     tokens: float
     examples: int
+    amount: float = 0.0
+    weight: float = 0.0
+    excess_sum: float | None = None

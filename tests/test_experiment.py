@@ -14,6 +14,7 @@ from t5mix.experiment import Experiment, read_experiment, read_policy
 from t5mix.finetuning import Full
 from t5mix.mixing import STRATEGIES, Proportional, Temperature
 from t5mix.training.config import TrainingConfig
+from t5mix.types import MixingBudget
 
 
 @pytest.fixture
@@ -95,7 +96,7 @@ def test_a_policy_is_read_back_alone(raw: dict[str, Any]):
         ({"training": {"xyzzy": 4}}, r"Unknown configuration key 'training\.xyzzy'\. Known: .*steps, rows"),
         ({"mixing": {"kind": "proportional", "temperature": 2}}, r"'mixing\.temperature'\. Known: limit"),
         ({"mixing": {"kind": "temprature"}}, r"Unknown mixing strategy 'temprature'\. Did you mean 'temperature'"),
-        ({"mixing": {"temperature": 2}}, r"mixing\.kind is not set\. Known: equal, .*proportional"),
+        ({"mixing": {"temperature": 2}}, r"mixing\.kind is not set\. Known: .*equal, .*proportional"),
         ({"mixing": ["equal"]}, r"mixing is \['equal'\]: input should be a valid dictionary"),
         ({"mixing": None}, "mixing is not set: choose one with mixing=NAME"),
         ({"mixing": {"kind": "temperature", "temperature": 0}}, r"mixing\.temperature is 0\.0: it must be greater"),
@@ -103,6 +104,13 @@ def test_a_policy_is_read_back_alone(raw: dict[str, Any]):
             {"mixing": {"kind": "proportional", "limit": "many"}},
             r"mixing\.limit is 'many': input should be a valid int",
         ),
+        ({"mixing": "fixed"}, r"mixing\.task_weights is not set"),
+        ({"mixing": {"kind": "fixed", "task_weights": {"a": -1}}}, "mixing.task_weights has .*must be 0 or more"),
+        ({"mixing": {"kind": "capped", "strategy": "equall"}}, r"Unknown mixing strategy 'equall'\. Did you mean"),
+        ({"mixing": {"kind": "capped", "strategy": {"kind": "temperature", "limt": 5}}}, r"mixing\.strategy\.limit"),
+        ({"mixing": {"kind": "phases", "strategies": ["equal", 3], "starts": [0, 9]}}, r"mixing\.strategies\.1 is 3"),
+        ({"mixing": {"kind": "phases", "strategies": "equal", "starts": [0]}}, r"mixing\.strategies is 'equal'"),
+        ({"mixing_unit": "words"}, "mixing_unit is 'words': input should be 'examples' or 'tokens'"),
         ({"finetuning": {"kind": "lorra"}}, "Unknown fine-tuning policy 'lorra'"),
         ({"optimizer": {"kind": "adam"}}, r"Unknown optimizer 'adam'\. Did you mean 'adamw'"),
         ({"schedule": {"kind": "linear", "warmup": 3}}, r"Did you mean schedule\.warmup_steps"),
@@ -213,7 +221,7 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 def test_a_plugins_strategy_is_one_like_any_other(plugin: str):
     overrides = ["run_dir=r", "mixture=demo", f"plugins=[{plugin}]"]
     experiment = read_experiment(compose_experiment(overrides=[*overrides, "mixing=my_kind", "mixing.slope=2"]))
-    assert experiment.mixing.init({"b": 5, "a": 9}) == {"a": 0.25, "b": 0.75}
+    assert experiment.mixing.init({"b": 5, "a": 9}, MixingBudget(1, 1.0)) == {"a": 0.25, "b": 0.75}
     assert experiment.to_json()["mixing"] == {"kind": "my_kind", "slope": 2.0}
     assert isinstance(experiment, Experiment)
     with pytest.raises(T5MixError, match=r"'mixing\.slop'\. Did you mean mixing\.slope"):

@@ -115,6 +115,7 @@ def make_job(run_dir: Path, lock: DataLock, training: Any, **changes: Any) -> An
         "lock": lock,
         "epochs": None,
         "strategy": Proportional(),
+        "unit": "examples",
         "config": training,
         "engine": engine,
         "start_from": None,

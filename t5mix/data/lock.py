@@ -33,6 +33,8 @@ class DataRequest:
         vocabulary: path of a SentencePiece model, "bytes", or None for the tasks' own.
         extra_ids: number of sentinels on top of the SentencePiece model's own pieces.
         splits: the splits to prepare; a task that lacks one of them goes without, except for the first.
+        named_tasks: if not empty, the tasks that the settings name; the mixture must consist of exactly these, which is
+            checked before a store is made.
         start_vocabulary: identity of the vocabulary that the starting checkpoint was trained with; any other is
             refused before a store is made. None where there is no such checkpoint.
     """
@@ -47,6 +49,7 @@ class DataRequest:
     vocabulary: str | None = None
     extra_ids: int = 100
     splits: tuple[str, ...] = ("train", "validation")
+    named_tasks: tuple[str, ...] = ()
     start_vocabulary: str | None = None
 
     def to_json(self) -> str:

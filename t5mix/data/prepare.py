@@ -116,6 +116,7 @@ def prepare(request: DataRequest, *, quiet: bool = False) -> DataLock:
             f"{run.vocabulary.path or run.vocabulary.kind}: {run.vocabulary.identity}. Set vocabulary to the "
             "checkpoint's, or start from another checkpoint."
         )
+    _check_named(request.named_tasks, [task.name for task in run.tasks])
     store_dir = Path(request.store_dir).expanduser().resolve()
     recipes = {task.name: _recipes(request, task) for task in run.tasks}
     for task in run.tasks:
@@ -143,6 +144,18 @@ def prepare_epoch(request: DataRequest, task: str, epoch: int, *, quiet: bool = 
     store_dir = Path(request.store_dir).expanduser().resolve()
     make_epoch(recipe, store_dir, request.seed, epoch, quiet=quiet)
     return epoch_path(recipe.folder(store_dir, request.seed)[0], epoch)
+
+
+def _check_named(named: Sequence[str], tasks: Sequence[str]) -> None:
+    for name in named:
+        if name not in tasks:
+            raise UnknownNameError("task of the mixture", name, tasks, "The settings of mixing name it.")
+    missing = [name for name in tasks if named and name not in named]
+    if missing:
+        raise T5MixError(
+            f"The settings of mixing name {', '.join(named)} and say nothing of {', '.join(missing)}, also in the "
+            "mixture: give every task a value, or leave those tasks out."
+        )
 
 
 def _recipes(request: DataRequest, task: seqio.Task) -> list[Recipe]:

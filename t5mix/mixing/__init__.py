@@ -4,7 +4,32 @@ A strategy sees the sizes of the tasks, and while training runs their losses; it
 Numpy only.
 """
 
-from t5mix.mixing.base import STRATEGIES, MixingStrategy, StaticStrategy
+from t5mix.mixing.base import STRATEGIES, ConstantStrategy, MixingStrategy, StaticStrategy
+from t5mix.mixing.capped import Capped
+from t5mix.mixing.doremi import DoReMi
+from t5mix.mixing.fixed import Fixed
+from t5mix.mixing.loss_gap import LossGap
+from t5mix.mixing.odm import ODM, PriorODM
+from t5mix.mixing.scheduled import AnnealedTemperature, Phases, TwoPhase
 from t5mix.mixing.static import Equal, Proportional, Temperature
+from t5mix.mixing.unimax import UniMax
 
-__all__ = ["STRATEGIES", "Equal", "MixingStrategy", "Proportional", "StaticStrategy", "Temperature"]
+__all__ = [
+    "ODM",
+    "STRATEGIES",
+    "AnnealedTemperature",
+    "Capped",
+    "ConstantStrategy",
+    "DoReMi",
+    "Equal",
+    "Fixed",
+    "LossGap",
+    "MixingStrategy",
+    "Phases",
+    "PriorODM",
+    "Proportional",
+    "StaticStrategy",
+    "Temperature",
+    "TwoPhase",
+    "UniMax",
+]

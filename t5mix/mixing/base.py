@@ -7,19 +7,27 @@ from typing import Any, Protocol, runtime_checkable
 
 from t5mix.errors import T5MixError
 from t5mix.registry import Registry
-from t5mix.types import TaskFeedback
+from t5mix.types import MixingBudget, TaskFeedback
 
 
 @runtime_checkable
 class MixingStrategy(Protocol):
-    """A rule for the proportions in which tasks are drawn: a pair of pure functions over an explicit state.
+    """A rule for the proportions in which tasks are drawn: pure functions over an explicit state.
 
     Implementations are frozen dataclasses, made with `t5mix.types.config` and registered in `STRATEGIES`.
     The state must be JSON-able; it is checkpointed with the run.
+
+    A strategy whose settings name tasks lists them in an attribute `named_tasks`: they must be exactly those of the
+    mixture, which is checked before any data is prepared.
     """
 
-    def init(self, sizes: Mapping[str, int]) -> Any:
-        """Returns the state before the first step, given each task's number of training examples."""
+    def init(self, sizes: Mapping[str, int], budget: MixingBudget) -> Any:
+        """Returns the state before the first step.
+
+        Args:
+            sizes: each task's training data, in examples or tokens.
+            budget: how long the run is; strategies that depend on sizes alone leave it out of account.
+        """
         ...
 
     def weights(self, state: Any, step: int) -> dict[str, float]:
@@ -27,30 +35,20 @@ class MixingStrategy(Protocol):
         ...
 
     def observe(self, state: Any, feedback: Mapping[str, TaskFeedback]) -> Any:
-        """Returns the state after seeing one step's losses; a static strategy returns it unchanged."""
+        """Returns the state after seeing one step's losses; a static strategy returns it unchanged.
+
+        Args:
+            state: not to be changed in place.
+            feedback: by task; those that the batch did not hold are absent.
+        """
         ...
 
 
 STRATEGIES: Registry[MixingStrategy] = Registry("mixing strategy")
 
 
-class StaticStrategy(ABC):
-    """A strategy whose proportions depend on the sizes alone. The state is those proportions."""
-
-    @abstractmethod
-    def rates(self, sizes: Mapping[str, int]) -> dict[str, float]:
-        """Returns each task's unnormalised rate r_m (Raffel et al. 2020, section 3.5.2)."""
-
-    def init(self, sizes: Mapping[str, int]) -> dict[str, float]:
-        """Returns the proportions p_m = r_m / sum(r).
-
-        Raises:
-            T5MixError: there is no task, or one has no examples.
-        """
-        check_sizes(sizes)
-        rates = self.rates(sizes)
-        total = math.fsum(rates.values())
-        return {name: rate / total for name, rate in rates.items()}
+class ConstantStrategy:
+    """A strategy that settles its proportions before the first step. The state is those proportions."""
 
     def weights(self, state: dict[str, float], step: int) -> dict[str, float]:
         """Returns the proportions, the same at every step."""
@@ -61,14 +59,47 @@ class StaticStrategy(ABC):
         return state
 
 
+class StaticStrategy(ConstantStrategy, ABC):
+    """A strategy whose proportions depend on the sizes alone."""
+
+    @abstractmethod
+    def rates(self, sizes: Mapping[str, int]) -> dict[str, float]:
+        """Returns each task's unnormalised rate r_m (Raffel et al. 2020, section 3.5.2)."""
+
+    def init(self, sizes: Mapping[str, int], budget: MixingBudget) -> dict[str, float]:
+        """Returns the proportions p_m = r_m / sum(r).
+
+        Raises:
+            T5MixError: there is no task, or one has no examples.
+        """
+        check_sizes(sizes)
+        return normalized(self.rates(sizes))
+
+
+def named_tasks(strategy: MixingStrategy) -> tuple[str, ...]:
+    """Returns the tasks that a strategy's settings name; empty if they name none."""
+    return tuple(getattr(strategy, "named_tasks", ()))
+
+
+def normalized(rates: Mapping[str, float]) -> dict[str, float]:
+    """Returns proportions that sum to one; the largest rate may be anything above zero."""
+    largest = max(rates.values())
+    scaled = {name: rate / largest for name, rate in rates.items()}  # so that no sum of huge rates overflows
+    total = math.fsum(scaled.values())
+    return {name: rate / total for name, rate in scaled.items()}
+
+
 def check_sizes(sizes: Mapping[str, int]) -> None:
     """Refuses what no strategy can mix.
 
     Raises:
-        T5MixError: there is no task, or one has no examples.
+        T5MixError: there is no task, or one has no examples or an unknown number of them.
     """
     if not sizes:
         raise T5MixError("The mixture is empty. Name at least one task.")
+    for name, size in sizes.items():
+        if size is None or not math.isfinite(size):
+            raise T5MixError(f"The size of {name} is {size}: mixing needs the number of its training examples.")
     empty = [name for name, size in sizes.items() if size <= 0]
     if empty:
         raise T5MixError(f"No training examples in {', '.join(empty)}. Mend the source or leave the task out.")

@@ -11,7 +11,9 @@ from t5mix.data.lock import DataLock, DataRequest, VocabularyEntry
 from t5mix.data.preparation import EpochPreparer, prepare_in_child
 from t5mix.errors import T5MixError
 from t5mix.experiment import Experiment
+from t5mix.mixing.base import named_tasks
 from t5mix.model.config import T5Config
+from t5mix.runs.doremi import reference_model, save_weights
 from t5mix.runs.provenance import hardware, versions
 from t5mix.training.checkpoint import read_host
 from t5mix.training.engine import Engine
@@ -32,12 +34,15 @@ def train_experiment(experiment: Experiment) -> Outcome:
     start_from = None
     if experiment.start_from and not has_checkpoint(directory.path):  # a run that is continued has its own
         start_from = find_checkpoint(Path(experiment.start_from).expanduser())
-    request = experiment.data_request()
+    request = dataclasses.replace(experiment.data_request(), named_tasks=named_tasks(experiment.mixing))
     if start_from is not None:
         _check_start(start_from, experiment.model)
         vocabulary = VocabularyEntry(**read_host(start_from)["vocabulary"])
         request = dataclasses.replace(request, start_vocabulary=vocabulary.identity)
+    reference = reference_model(experiment.mixing)
     lock = _lock(request, directory)
+    if reference is not None:
+        reference.check_vocabulary(lock.vocabulary)
     model = experiment.model_for(lock.vocabulary)
     engine = Engine(
         model,
@@ -56,6 +61,7 @@ def train_experiment(experiment: Experiment) -> Outcome:
             lock=lock,
             epochs=epochs,
             strategy=experiment.mixing,
+            unit=experiment.mixing_unit,
             config=experiment.training,
             engine=engine,
             start_from=start_from,
@@ -65,10 +71,12 @@ def train_experiment(experiment: Experiment) -> Outcome:
                 "finetuning": plain["finetuning"],
                 "vocabulary": dataclasses.asdict(lock.vocabulary),
             },
+            reference=reference,
         )
         outcome = train(job)
     if outcome.finished and directory.result() is None:
         directory.save_result(_result(directory, job))
+        save_weights(directory, experiment.mixing)
     return outcome
 
 
@@ -109,7 +117,7 @@ def _result(directory: RunDirectory, job: Job) -> dict[str, Any]:
     evaluated = [line for line in lines if line["kind"] == "evaluation"]
     host = read_host(find_checkpoint(directory.path))
     total = host["window"]["total"]
-    examples = total["examples"]
+    examples, expected = total["examples"], total["expected_examples"]
     sizes = {task.name: task.splits["train"].counts.examples for task in job.lock.tasks}
     return {
         "steps": job.config.steps,
@@ -121,6 +129,7 @@ def _result(directory: RunDirectory, job: Job) -> dict[str, Any]:
                 "size": size,
                 "proportion": examples[i] / sum(examples),
                 "examples": int(examples[i]),
+                "expected_examples": expected[i],
                 "epochs": examples[i] / size,
                 "tokens": int(total["input_tokens"][i] + total["target_tokens"][i]),
                 "loss_tokens": int(total["loss_tokens"][i]),

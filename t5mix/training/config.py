@@ -9,6 +9,11 @@ LossNormalizer = Literal["loss_tokens", "positions", "examples", "sum"]
 """What the summed loss of a batch is divided by: its loss tokens, its target positions (padding included), its
 examples, or nothing."""
 
+IN_FLIGHT = 2
+"""Steps dispatched and not yet waited for: enough to keep the devices busy, few enough to bound memory."""
+
+LEAST_LAG = IN_FLIGHT + 1
+
 
 @config
 class TrainingConfig:
@@ -21,6 +26,8 @@ class TrainingConfig:
         pack: whether a row may hold several examples.
         lookahead: examples that may wait for a later batch to pack the rows better.
         prefetch: batches made ahead of time.
+        feedback_lag: steps between a loss and the first batch whose mixing may depend on it, for adaptive strategies.
+            At least 3; prefetching goes no further ahead than the lag less 3.
         loss_normalizer: what the summed loss is divided by.
         z_loss: weight of log(Z)^2.
         label_smoothing: share of the target probability spread over the vocabulary.
@@ -31,6 +38,8 @@ class TrainingConfig:
             checkpoint comes with each evaluation that is a task's best so far.
         evaluation_examples: the most examples of each task in one evaluation; None for whole splits.
         keep: how many of the latest checkpoints are kept, besides the best one for each task.
+        warn_epochs: a task seen more often than this is warned of; None for never.
+        warn_examples: a task of which the run draws fewer examples than this is warned of; None for never.
     """
 
     steps: int = 1000
@@ -39,6 +48,7 @@ class TrainingConfig:
     pack: bool = True
     lookahead: int = 128
     prefetch: int = 2
+    feedback_lag: int = 8
     loss_normalizer: LossNormalizer = "loss_tokens"
     z_loss: float = 1e-4
     label_smoothing: float = 0.0
@@ -48,6 +58,8 @@ class TrainingConfig:
     evaluate_every: int | None = None
     evaluation_examples: int | None = None
     keep: int = 2
+    warn_epochs: float | None = 50.0
+    warn_examples: int | None = 100
 
     def __post_init__(self) -> None:
         counts = ("steps", "rows", "accumulation", "prefetch", "log_every", "checkpoint_every", "keep")
@@ -58,6 +70,11 @@ class TrainingConfig:
         if self.rows % self.accumulation:
             raise ValueError(
                 f"training.rows is {self.rows}, which training.accumulation = {self.accumulation} does not divide"
+            )
+        if self.feedback_lag < LEAST_LAG:
+            raise ValueError(
+                f"training.feedback_lag is {self.feedback_lag}: it must be {LEAST_LAG} or more, because a step's "
+                f"losses are known {LEAST_LAG} steps later at the earliest"
             )
         if not 0 <= self.label_smoothing < 1:
             raise ValueError(f"training.label_smoothing is {self.label_smoothing}: it must be in [0, 1)")

@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,16 @@ from t5mix.data.prefetch import Prefetcher
 from t5mix.data.store import TokenStore, open_store
 from t5mix.evaluation.losses import evaluate_losses
 from t5mix.mixing.base import MixingStrategy
+from t5mix.mixing.census import Census, Unit
+from t5mix.mixing.mixer import Mixer, start_state
+from t5mix.training.accounting import concluded, foreseen, noticed
 from t5mix.training.checkpoint import Checkpoints, size_of
 from t5mix.training.config import TrainingConfig
 from t5mix.training.disk import check_room, disk_errors
 from t5mix.training.engine import Engine
 from t5mix.training.interrupt import StopRequest
-from t5mix.training.journal import Display, MetricsFile, TensorBoard
+from t5mix.training.journal import Journal
+from t5mix.training.mixture import Expectation, census_of, expect
 from t5mix.training.run_directory import RunDirectory
 from t5mix.training.state import TrainState
 from t5mix.training.window import Window
@@ -36,22 +40,33 @@ class Job:
         lock: its data.
         epochs: makes the stores of random tasks.
         strategy: how tasks are mixed.
+        unit: what sizes and proportions count.
         config: the loop's settings.
         engine: the compiled functions.
         start_from: checkpoint that the parameters come from; None for fresh ones.
         seed: of the data stream.
         about: what each checkpoint should say of itself: model, vocabulary.
+        reference: gives a reference model's cross-entropy of each target token of a batch, for a strategy that asks by
+            how much the losses exceed it; None where none does.
     """
 
     directory: RunDirectory
     lock: DataLock
     epochs: EpochStores
     strategy: MixingStrategy
+    unit: Unit
     config: TrainingConfig
     engine: Engine
     start_from: Path | None
     seed: int
     about: Mapping[str, Any]
+    reference: Callable[[Mapping[str, np.ndarray]], Any] | None = None
+
+    @property
+    def shape(self) -> BatchShape:
+        """The shape of a training batch."""
+        request = self.lock.request
+        return self.config.batch_shape(request.inputs_length, request.targets_length)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,32 +84,134 @@ class Outcome:
     signal: str | None = None
 
 
-class _Progress:
-    """What a run carries from step to step besides the state on the devices."""
+class _Run:
+    """A run under way: what it carries from step to step besides the state on the devices.
 
-    def __init__(self, job: Job, host: Mapping[str, Any] | None) -> None:
-        self.names = [task.name for task in job.lock.tasks]
+    Args:
+        job: what is run.
+        checkpoints: where its state goes.
+        host: what the checkpoint that it continues from holds besides arrays; None to begin.
+        first: the step it begins at.
+    """
+
+    def __init__(self, job: Job, checkpoints: Checkpoints, host: Mapping[str, Any] | None, first: int) -> None:
+        self.job, self.checkpoints = job, checkpoints
         self.sizes = {task.name: task.splits["train"].counts.examples for task in job.lock.tasks}
-        window = host["window"] if host else None
-        self.window = Window(self.names, list(self.sizes.values()), window)
+        self.names = list(self.sizes)
+        census = census_of(job.lock, job.strategy, job.unit)
+        if host is None:
+            expected = expect(job.lock, job.strategy, census, job.shape, steps=job.config.steps, seed=job.seed)
+            mixing, warnings = start_state(job.strategy, census, expected.budget), self._foreseen(census, expected)
+        else:
+            mixing, warnings = host["mixing"], []
+        self.mixer = Mixer(
+            job.strategy,
+            census,
+            mixing,
+            lag=job.config.feedback_lag,
+            first_step=first,
+            dump=job.directory.path / "mixing_state.json",
+        )
+        self.window = Window(self.sizes, self.mixer, host["window"] if host else None)
         self.best: dict[str, dict[str, float]] = dict(host["best"]) if host else {}
         self.stream: dict[str, Any] | None = host["stream"] if host else None
-        self.strategy_state = host["mixing"] if host else job.strategy.init(self.sizes)
+        self.validation = _validation_stores(job.lock)
+        self.journal = Journal(
+            job.directory.metrics,
+            job.directory.tensorboard,
+            steps=job.config.steps,
+            first_step=first,
+            log_every=job.config.log_every,
+        )
+        for text in warnings:
+            self.journal.say(text)
 
-    def weights(self, job: Job, step: int) -> np.ndarray:
-        """Returns the proportions in force at a step, in the order of task ids."""
-        weights = job.strategy.weights(self.strategy_state, step)
-        return np.asarray([weights[name] for name in self.names])
+    def _foreseen(self, census: Census, expected: Expectation) -> list[str]:
+        doubles = [
+            f"{' and '.join(names)} hold the same training data and count as one task, drawn in equal parts."
+            for names in census.duplicates.values()
+        ]
+        return [*doubles, *foreseen(self.sizes, expected.examples, self.job.config)]
 
-    def host(self, job: Job) -> dict[str, Any]:
-        """Returns what a checkpoint must hold besides the arrays."""
-        return {
-            "stream": self.stream,
-            "window": self.window.state(),
-            "mixing": self.strategy_state,
-            "best": self.best,
-            **job.about,
+    def batches(self, first: int) -> Iterator[TrainBatch]:
+        """Yields the batches from step `first` on."""
+        job = self.job
+        return training_batches(
+            [task_data(task, job.epochs) for task in job.lock.tasks],
+            job.shape,
+            seed=job.seed,
+            weights=lambda step: self.mixer.mix(step).draws,
+            first_step=first,
+            state=self.stream,
+        )
+
+    def arrays(self, batch: TrainBatch) -> dict[str, np.ndarray]:
+        """Returns what a batch brings to the devices."""
+        loss_weights, arrays = self.mixer.mix_of(batch.step).loss_weights, batch.arrays
+        if loss_weights is not None:
+            share = loss_weights / np.maximum(batch.counts.target_tokens, 1) * batch.counts.target_tokens.sum()
+            real = arrays["decoder_segment_ids"] > 0
+            weights = np.where(real, share[arrays["decoder_task_ids"]], 0.0).astype(np.float32)
+            arrays = {**arrays, "decoder_loss_weights": weights}
+        if self.job.reference is not None:
+            arrays = {**arrays, "decoder_reference_losses": self.job.reference(batch.arrays)}
+        return arrays
+
+    def log(self, step: int) -> None:
+        """Tells the figures of the steps since the last time."""
+        line = self.window.close(step)
+        self.journal.log(line)
+        for text in noticed(line, self.sizes, self.job.config):
+            self.journal.say(text)
+
+    def evaluate(self, state: TrainState) -> bool:
+        """Evaluates the validation splits and says whether any task has a new best."""
+        job, started, step, params = self.job, time.perf_counter(), int(state.step), state.params
+        totals = evaluate_losses(
+            lambda batch: job.engine.sums(params, batch),
+            self.validation,
+            job.shape,
+            len(self.names),
+            job.config.evaluation_examples,
+        )
+        losses, accuracies = totals.loss(), totals.accuracy()
+        tasks = {
+            self.names[i]: {"loss": float(losses[i]), "token_accuracy": float(accuracies[i])}
+            for i, store in self.validation.items()
+            if len(store)
         }
+        self.journal.evaluation(step, time.perf_counter() - started, tasks)
+        better = {
+            task: {"step": step, "loss": values["loss"]}
+            for task, values in tasks.items()
+            if task not in self.best or values["loss"] < self.best[task]["loss"]
+        }
+        self.best |= better
+        return bool(better)
+
+    def checkpoint(self, state: TrainState) -> None:
+        """Saves all that the run needs to go on from here."""
+        self.journal.flush()
+        window = self.window.state()  # waits for the steps so far, which the mixer's state must include
+        host = {"stream": self.stream, "window": window, "mixing": self.mixer.state(), "best": self.best}
+        self.checkpoints.save(state, {**host, **self.job.about})
+        self.tidy()
+
+    def tidy(self) -> None:
+        """Deletes what need not be kept; while a checkpoint is being written, as many complete ones stay."""
+        best = {int(entry["step"]) for entry in self.best.values()}
+        self.checkpoints.keep({*self.checkpoints.steps()[-self.job.config.keep :], *best})
+
+    def conclude(self) -> None:
+        """Tells what became of the mixture."""
+        examples = dict(zip(self.names, self.window.total.examples.tolist(), strict=True))
+        for text in concluded(examples, self.sizes, self.job.config):
+            self.journal.say(text)
+
+    def close(self) -> None:
+        """Closes the journal, and wakes who waits for feedback."""
+        self.mixer.close()
+        self.journal.close()
 
 
 def train(job: Job) -> Outcome:
@@ -112,127 +229,42 @@ def train(job: Job) -> Outcome:
             state, host = checkpoints.restore(steps[-1], job.engine.like)
         else:
             state, host = job.engine.start(job.start_from), None
-        first, progress = int(state.step), _Progress(job, host)
-        validation = _validation_stores(job.lock)
-        source = _batches(job, progress, batch_shape(job), first)
-        board = opened.enter_context(contextlib.closing(TensorBoard(job.directory.tensorboard)))
-        log = opened.enter_context(contextlib.closing(MetricsFile(job.directory.metrics, first)))
-        display = opened.enter_context(contextlib.closing(Display(job.config.steps, first)))
-        if first:
-            display.say(f"Continuing after step {first} of {job.config.steps}.")
-        batches = opened.enter_context(contextlib.closing(Prefetcher(source, job.config.prefetch)))
-        outcome = _take_steps(job, state, batches, validation, progress, checkpoints, log, board, display)
+        first = int(state.step)
+        run = _Run(job, checkpoints, host, first)
+        batches = opened.enter_context(contextlib.closing(Prefetcher(run.batches(first), job.config.prefetch)))
+        opened.enter_context(contextlib.closing(run))  # before the batches, whose thread may wait for the mixer
+        outcome = _take_steps(run, state, batches)
         checkpoints.finish()
-        _tidy(job, progress, checkpoints)
+        run.tidy()
+        if outcome.finished:
+            run.conclude()
     return outcome
 
 
-def _take_steps(
-    job: Job,
-    state: TrainState,
-    batches: Iterator[TrainBatch],
-    validation: Mapping[int, TokenStore],
-    progress: _Progress,
-    checkpoints: Checkpoints,
-    log: MetricsFile,
-    board: TensorBoard,
-    display: Display,
-) -> Outcome:
+def _take_steps(run: _Run, state: TrainState, batches: Iterator[TrainBatch]) -> Outcome:
     """Takes steps until the last one or a signal."""
-    config, shape = job.config, batch_shape(job)
+    config = run.job.config
     outcome = Outcome(int(state.step), finished=int(state.step) >= config.steps)
     with StopRequest() as stop:
         while outcome.step < config.steps and outcome.signal is None:
             batch = next(batches)
-            state, metrics = job.engine.step(state, batch.arrays)
+            state, metrics = run.job.engine.step(state, run.arrays(batch))
             step = batch.step + 1
-            progress.window.add(step, metrics, batch.counts)
-            progress.stream = batch.state
-            display.advance(step)
+            run.window.add(step, metrics, batch.counts)
+            run.stream = batch.state
+            run.journal.advance(step)
             last, signal = step == config.steps, stop.signal  # read once: it may come at any moment
             if step % config.log_every == 0 or last:
-                _log(progress.window.close(step, progress.weights(job, batch.step)), config, log, board, display)
+                run.log(step)
             improved = False
-            if validation and (last or (config.evaluate_every and step % config.evaluate_every == 0)):
-                improved = _evaluate(job, state, step, shape, validation, progress, log, board)
+            if run.validation and (last or (config.evaluate_every and step % config.evaluate_every == 0)):
+                improved = run.evaluate(state)
             if improved or last or signal or step % config.checkpoint_every == 0:
-                _checkpoint(job, state, progress, checkpoints, log)
+                run.checkpoint(state)
             outcome = Outcome(step, finished=last, signal=signal.name if signal else None)
     return outcome
-
-
-def batch_shape(job: Job) -> BatchShape:
-    """Returns the shape of a training batch."""
-    request = job.lock.request
-    return job.config.batch_shape(request.inputs_length, request.targets_length)
-
-
-def _batches(job: Job, progress: _Progress, shape: BatchShape, first: int) -> Iterator[TrainBatch]:
-    return training_batches(
-        [task_data(task, job.epochs) for task in job.lock.tasks],
-        shape,
-        seed=job.seed,
-        weights=lambda step: progress.weights(job, step),
-        first_step=first,
-        state=progress.stream,
-    )
 
 
 def _validation_stores(lock: DataLock) -> dict[int, TokenStore]:
     tasks = enumerate(lock.tasks)
     return {i: open_store(Path(t.splits["validation"].path)) for i, t in tasks if "validation" in t.splits}
-
-
-def _log(line: dict[str, Any], config: TrainingConfig, log: MetricsFile, board: TensorBoard, display: Display) -> None:
-    log.write(line)
-    scalars = {name: line[name] for name in ("loss", "learning_rate", "gradient_norm", "tokens_per_second")}
-    for task, values in line["tasks"].items():
-        scalars |= {f"{name}/{task}": value for name, value in values.items()}
-    board.write(line["step"], {name: value for name, value in scalars.items() if value is not None})
-    steps = line["step"] % config.log_every or config.log_every
-    seconds_left = line["seconds"] / steps * (config.steps - line["step"])
-    display.log(line["step"], line["loss"], line["tokens_per_second"], seconds_left)
-
-
-def _evaluate(
-    job: Job,
-    state: TrainState,
-    step: int,
-    shape: BatchShape,
-    stores: Mapping[int, TokenStore],
-    progress: _Progress,
-    log: MetricsFile,
-    board: TensorBoard,
-) -> bool:
-    """Evaluates the validation splits and says whether any task has a new best."""
-    started, params = time.perf_counter(), state.params
-    totals = evaluate_losses(
-        lambda batch: job.engine.sums(params, batch), stores, shape, len(progress.names), job.config.evaluation_examples
-    )
-    losses, accuracies = totals.loss(), totals.accuracy()
-    tasks = {
-        progress.names[i]: {"loss": float(losses[i]), "token_accuracy": float(accuracies[i])}
-        for i, store in stores.items()
-        if len(store)
-    }
-    log.write({"kind": "evaluation", "step": step, "seconds": time.perf_counter() - started, "tasks": tasks})
-    board.write(step, {f"validation_{kind}/{task}": v for task, values in tasks.items() for kind, v in values.items()})
-    improved = False
-    for task, values in tasks.items():
-        if task not in progress.best or values["loss"] < progress.best[task]["loss"]:
-            progress.best[task] = {"step": step, "loss": values["loss"]}
-            improved = True
-    return improved
-
-
-def _checkpoint(job: Job, state: TrainState, progress: _Progress, checkpoints: Checkpoints, log: MetricsFile) -> None:
-    host = progress.host(job)
-    log.flush()
-    checkpoints.save(state, host)
-    _tidy(job, progress, checkpoints)
-
-
-def _tidy(job: Job, progress: _Progress, checkpoints: Checkpoints) -> None:
-    """Deletes what need not be kept; while a checkpoint is being written, as many complete ones stay."""
-    best = {int(entry["step"]) for entry in progress.best.values()}
-    checkpoints.keep({*checkpoints.steps()[-job.config.keep :], *best})

@@ -8,7 +8,10 @@ from typing import Any
 from t5mix.data.lock import DataLock, write_json
 from t5mix.errors import T5MixError
 
-_FREE = ("run_dir", "store_dir", "mesh", "training.prefetch", "training.keep", "evaluation")
+_FREE = (
+    *("run_dir", "store_dir", "mesh", "evaluation"),
+    *("training.prefetch", "training.keep", "training.warn_epochs", "training.warn_examples"),
+)
 """Settings that a run may be resumed with another value of: none of them touches a loss."""
 
 

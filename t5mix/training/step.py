@@ -25,12 +25,14 @@ class StepSums(NamedTuple):
         cross_entropy: nats, [N].
         correct: loss tokens predicted right, [N].
         loss_tokens: [N].
+        excess: nats above a reference model's, where a token is; [N]. None without a reference model.
     """
 
     objective: jax.Array
     cross_entropy: jax.Array
     correct: jax.Array
     loss_tokens: jax.Array
+    excess: jax.Array | None = None
 
 
 class StepMetrics(NamedTuple):
@@ -57,12 +59,33 @@ def batch_sums(
     z_loss: float = 0.0,
     label_smoothing: float = 0.0,
 ) -> StepSums:
-    """Runs the model on a batch and sums its losses; `key=None` is evaluation, without dropout."""
+    """Runs the model on a batch and sums its losses.
+
+    Args:
+        graphdef: the model's structure.
+        params: its parameters.
+        batch: `t5mix.data.fill.Batch`, and optionally, float32 [B, T], `decoder_loss_weights`, what each token counts
+            in the objective, and `decoder_reference_losses`, a reference model's cross-entropy.
+        num_tasks: N.
+        key: of the dropout masks; None for evaluation, without dropout.
+        z_loss: see `losses.token_losses`.
+        label_smoothing: see there.
+    """
     logits = merge(graphdef, params)(batch, key=key)
     tokens = losses.token_losses(logits, batch["decoder_targets"], z_loss=z_loss, label_smoothing=label_smoothing)
     mask, tasks = batch["decoder_segment_ids"] > 0, batch["decoder_task_ids"]
-    by_task = (losses.sum_by_task(v, tasks, mask, num_tasks) for v in (tokens.cross_entropy, tokens.correct, mask))
-    return StepSums(jnp.sum(tokens.objective * mask), *by_task)
+
+    def by_task(values: jax.Array) -> jax.Array:
+        return losses.sum_by_task(values, tasks, mask, num_tasks)
+
+    reference = batch.get("decoder_reference_losses")
+    return StepSums(
+        objective=jnp.sum(tokens.objective * batch.get("decoder_loss_weights", mask)),
+        cross_entropy=by_task(tokens.cross_entropy),
+        correct=by_task(tokens.correct),
+        loss_tokens=by_task(mask),
+        excess=None if reference is None else by_task(jnp.maximum(tokens.cross_entropy - reference, 0.0)),
+    )
 
 
 def make_step(

@@ -3,6 +3,7 @@
 import math
 import time
 from collections import deque
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -11,25 +12,25 @@ import numpy as np
 from t5mix.data.plan import BatchCounts
 from t5mix.errors import T5MixError
 from t5mix.metrics import TaskTotals
+from t5mix.mixing.mixer import Mixer
+from t5mix.training.config import IN_FLIGHT
 from t5mix.training.step import StepMetrics
-
-_IN_FLIGHT = 2  # steps dispatched and not yet waited for: enough to keep the devices busy, few enough to bound memory
 
 
 class Window:
     """Collects the metrics of steps, a little behind the devices so as not to hold them up.
 
     Args:
-        names: the tasks, by task id.
-        sizes: their numbers of training examples.
+        sizes: the tasks, by task id, and their numbers of training examples.
+        mixer: is told of each step; what it says of a step is logged.
         state: what `state` gave in the run that is resumed; None to begin.
     """
 
-    def __init__(self, names: list[str], sizes: list[int], state: dict[str, Any] | None = None) -> None:
-        self._names, self._sizes = names, sizes
+    def __init__(self, sizes: Mapping[str, int], mixer: Mixer, state: dict[str, Any] | None = None) -> None:
+        self._sizes, self._mixer = sizes, mixer
         self._pending: deque[tuple[int, StepMetrics, BatchCounts]] = deque()
         if state is None:
-            self._open, self.total = TaskTotals.zeros(len(names)), TaskTotals.zeros(len(names))
+            self._open, self.total = TaskTotals.zeros(len(sizes)), TaskTotals.zeros(len(sizes))
         else:
             self._open = TaskTotals.from_json(state["open"])
             self.total = TaskTotals.from_json(state["total"])
@@ -39,7 +40,7 @@ class Window:
     def add(self, step: int, metrics: StepMetrics, counts: BatchCounts) -> None:
         """Takes in a step's metrics, still being computed, and those of older steps that are done."""
         self._pending.append((step, metrics, counts))
-        while len(self._pending) > _IN_FLIGHT:
+        while len(self._pending) > IN_FLIGHT:
             self._collect()
 
     def finish(self) -> None:
@@ -56,11 +57,12 @@ class Window:
         self.finish()
         return {"open": self._open.to_json(), "total": self.total.to_json()}
 
-    def close(self, step: int, weights: np.ndarray) -> dict[str, Any]:
+    def close(self, step: int) -> dict[str, Any]:
         """Returns the log line of the window that ends at `step`, and opens the next one."""
         self.finish()
         assert self._last is not None
         last, now, window = self._last, time.perf_counter(), self._open
+        draws = self._mixer.mix_of(step - 1).draws
         seconds = now - self._started
         tokens = window.input_tokens.sum() + window.target_tokens.sum()
         line = {
@@ -77,14 +79,15 @@ class Window:
                     "token_accuracy": _number(window.accuracy()[task]),
                     "loss_tokens": int(window.loss_tokens[task]),
                     "examples": int(window.examples[task]),
+                    "expected_examples": float(window.expected_examples[task]),
                     "tokens": int(window.input_tokens[task] + window.target_tokens[task]),
-                    "epochs": float(self.total.examples[task] / self._sizes[task]),
-                    "weight": float(weights[task]),
+                    "epochs": float(self.total.examples[task] / size),
+                    "weight": float(draws[task]),
                 }
-                for task, name in enumerate(self._names)
+                for task, (name, size) in enumerate(self._sizes.items())
             },
         }
-        self._open, self._started = TaskTotals.zeros(len(self._names)), now
+        self._open, self._started = TaskTotals.zeros(len(self._sizes)), now
         return line
 
     def _collect(self) -> None:
@@ -97,12 +100,22 @@ class Window:
                 f"The loss is {loss} and the gradient's norm {norm} at step {step}. The last checkpoint before it is "
                 "good: lower the learning rate or clip gradients (training.clip_norm), and start from it (start_from)."
             )
+        cross_entropy, loss_tokens = np.asarray(sums.cross_entropy), np.asarray(sums.loss_tokens)
+        self._mixer.observe(
+            step - 1,
+            loss_sums=cross_entropy,
+            loss_tokens=loss_tokens,
+            examples=counts.examples,
+            tokens=counts.input_tokens + counts.target_tokens,
+            excess_sums=None if sums.excess is None else np.asarray(sums.excess),
+        )
         for totals in (self._open, self.total):
             totals.add(
-                cross_entropy=np.asarray(sums.cross_entropy),
+                cross_entropy=cross_entropy,
                 correct=np.asarray(sums.correct),
-                loss_tokens=np.asarray(sums.loss_tokens),
+                loss_tokens=loss_tokens,
                 examples=counts.examples,
+                expected_examples=self._mixer.mix_of(step - 1).draws * counts.examples.sum(),
                 input_tokens=counts.input_tokens,
                 target_tokens=counts.target_tokens,
             )

@@ -1,0 +1,166 @@
+"""Strategies that change on a schedule: their state never does, the step alone decides."""
+
+import bisect
+import itertools
+import math
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from t5mix.mixing.base import STRATEGIES, MixingStrategy, check_sizes, named_tasks, normalized
+from t5mix.mixing.static import Proportional, Temperature
+from t5mix.types import MixingBudget, TaskFeedback, config
+
+
+@STRATEGIES.register("annealed_temperature")
+@config
+class AnnealedTemperature:
+    """Temperature-scaled mixing whose temperature moves from one value to another.
+
+    r_m = min(e_m, K) ** (1 / T(step)). It is the exponent 1 / T that moves, evenly or along a half cosine, so that
+    infinity (equal mixing) is a value to begin or end with; afterwards the last temperature stays.
+
+    Attributes:
+        first: T at the first step.
+        last: T at the end.
+        limit: K in examples; None for no limit.
+        shape: how the exponent moves.
+        until: when the end is reached: a step, or, as a number below 1, a share of the run. 1.0 is the run's end.
+    """
+
+    first: float = math.inf
+    last: float = 1.0
+    limit: int | None = None
+    shape: Literal["linear", "cosine"] = "linear"
+    until: int | float = 1.0
+
+    def __post_init__(self) -> None:
+        for temperature in (self.first, self.last):
+            Temperature(temperature=temperature, limit=self.limit)  # refuses what is impossible
+        _check_moment("until", self.until)
+
+    def init(self, sizes: Mapping[str, int], budget: MixingBudget) -> dict[str, Any]:
+        """Returns the sizes and the step at which the last temperature is reached."""
+        check_sizes(sizes)
+        return {"sizes": dict(sizes), "until": _step(self.until, budget)}
+
+    def weights(self, state: dict[str, Any], step: int) -> dict[str, float]:
+        """Returns the proportions at the temperature of the step."""
+        done = min(step / state["until"], 1.0)
+        if self.shape == "cosine":
+            done = (1 - math.cos(math.pi * done)) / 2
+        exponent = (1 - done) / self.first + done / self.last
+        temperature = 1 / exponent if exponent > 0 else math.inf
+        return normalized(Temperature(temperature=temperature, limit=self.limit).rates(state["sizes"]))
+
+    def observe(self, state: dict[str, Any], feedback: Mapping[str, TaskFeedback]) -> dict[str, Any]:
+        """Returns the state unchanged."""
+        return state
+
+
+@STRATEGIES.register("phases")
+@config
+class Phases:
+    """One strategy after the other. All of them learn from all of the run; one at a time decides.
+
+    Attributes:
+        strategies: in the order of the phases.
+        starts: when each of them begins: a step, or, as a number below 1, a share of the run. The first is 0.
+    """
+
+    strategies: tuple[MixingStrategy, ...]
+    starts: tuple[int | float, ...]
+
+    def __post_init__(self) -> None:
+        if not self.strategies or len(self.strategies) != len(self.starts):
+            raise ValueError(
+                f"mixing.starts has {len(self.starts)} entries for {len(self.strategies)} mixing.strategies: "
+                "each needs one, and there must be a strategy"
+            )
+        if self.starts[0] != 0:
+            raise ValueError(f"mixing.starts begins with {self.starts[0]}: the first phase starts at 0")
+        for start in self.starts[1:]:
+            _check_moment("starts", start)
+        for kind in (int, float):
+            same = [start for start in self.starts[1:] if isinstance(start, kind)]
+            if any(first >= second for first, second in itertools.pairwise(same)):
+                raise ValueError(f"mixing.starts is {list(self.starts)}: each phase must start after the one before it")
+
+    @property
+    def named_tasks(self) -> tuple[str, ...]:
+        """The tasks that the strategies name."""
+        return tuple(dict.fromkeys(name for strategy in self.strategies for name in named_tasks(strategy)))
+
+    def init(self, sizes: Mapping[str, int], budget: MixingBudget) -> dict[str, Any]:
+        """Returns the states of all strategies, and the steps at which they begin."""
+        starts = [_step(start, budget) if start else 0 for start in self.starts]
+        return {"starts": starts, "states": [strategy.init(sizes, budget) for strategy in self.strategies]}
+
+    def weights(self, state: dict[str, Any], step: int) -> dict[str, float]:
+        """Returns the proportions of the phase that the step is in."""
+        phase = bisect.bisect_right(state["starts"], step) - 1
+        return self.strategies[phase].weights(state["states"][phase], step)
+
+    def observe(self, state: dict[str, Any], feedback: Mapping[str, TaskFeedback]) -> dict[str, Any]:
+        """Lets every strategy observe."""
+        pairs = zip(self.strategies, state["states"], strict=True)
+        return {**state, "states": [strategy.observe(inner, feedback) for strategy, inner in pairs]}
+
+
+@STRATEGIES.register("two_phase")
+@config
+class TwoPhase:
+    """High-resource tasks first, then all of them together.
+
+    Attributes:
+        strategy: gives the proportions; in the first phase, those of the large tasks among themselves.
+        large: what makes a task large: its size as a share of the largest one's.
+        switch: when the second phase begins: a step, or, as a number below 1, a share of the run.
+    """
+
+    strategy: MixingStrategy = Proportional()
+    large: float = 0.5
+    switch: int | float = 0.5
+
+    def __post_init__(self) -> None:
+        if not 0 < self.large <= 1:
+            raise ValueError(f"mixing.large is {self.large}: it is a share of the largest task, above 0 and at most 1")
+        _check_moment("switch", self.switch)
+
+    @property
+    def named_tasks(self) -> tuple[str, ...]:
+        """The tasks that the strategy names."""
+        return named_tasks(self.strategy)
+
+    def init(self, sizes: Mapping[str, int], budget: MixingBudget) -> dict[str, Any]:
+        """Returns the strategy's state, the large tasks, and the step of the switch."""
+        check_sizes(sizes)
+        bar = self.large * max(sizes.values())
+        return {
+            "strategy": self.strategy.init(sizes, budget),
+            "large": [name for name, size in sizes.items() if size >= bar],
+            "switch": _step(self.switch, budget),
+        }
+
+    def weights(self, state: dict[str, Any], step: int) -> dict[str, float]:
+        """Returns the strategy's proportions, in the first phase zero for small tasks."""
+        weights = self.strategy.weights(state["strategy"], step)
+        if step >= state["switch"]:
+            return weights
+        large = {name: weight if name in state["large"] else 0.0 for name, weight in weights.items()}
+        return normalized(large) if any(large.values()) else weights
+
+    def observe(self, state: dict[str, Any], feedback: Mapping[str, TaskFeedback]) -> dict[str, Any]:
+        """Lets the strategy observe."""
+        return {**state, "strategy": self.strategy.observe(state["strategy"], feedback)}
+
+
+def _check_moment(name: str, moment: int | float) -> None:
+    share = isinstance(moment, float)
+    if not moment > 0 or (share and moment > 1):
+        raise ValueError(
+            f"mixing.{name} is {moment}: give a step (a whole number from 1), or a share of the run (at most 1.0)"
+        )
+
+
+def _step(moment: int | float, budget: MixingBudget) -> int:
+    return max(round(moment * budget.steps), 1) if isinstance(moment, float) else moment

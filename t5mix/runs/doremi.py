@@ -1,0 +1,69 @@
+"""What DoReMi's second stage needs of the first, and leaves to the third (Xie et al. 2023)."""
+
+import functools
+from collections.abc import Mapping
+from pathlib import Path
+
+import jax
+import numpy as np
+from flax import nnx
+
+from t5mix import losses
+from t5mix.data.lock import VocabularyEntry, write_json
+from t5mix.errors import T5MixError
+from t5mix.mixing import DoReMi, MixingStrategy
+from t5mix.model.t5 import T5, merge
+from t5mix.runs.model import TrainedModel, load_model
+from t5mix.training.checkpoint import read_host
+from t5mix.training.run_directory import RunDirectory, find_checkpoint
+from t5mix.training.state import Params
+
+
+class ReferenceModel:
+    """A trained model that says how well each target token can be predicted.
+
+    Args:
+        model: the model.
+    """
+
+    def __init__(self, model: TrainedModel) -> None:
+        self._model = model
+
+    def check_vocabulary(self, vocabulary: VocabularyEntry) -> None:
+        """Refuses data of another vocabulary.
+
+        Raises:
+            T5MixError: it is.
+        """
+        if vocabulary.identity != self._model.vocabulary.identity:
+            raise T5MixError(
+                f"mixing.reference: {self._model.path} was trained with another vocabulary than the run's data has: "
+                f"{self._model.vocabulary.identity} there, {vocabulary.identity} here."
+            )
+
+    def __call__(self, batch: Mapping[str, np.ndarray]) -> jax.Array:
+        """Returns the cross-entropy of each target token of a batch, without dropout; [B, T]."""
+        return _cross_entropy(self._model.graphdef, self._model.params, dict(batch))
+
+
+@functools.partial(jax.jit, static_argnames="graphdef")
+def _cross_entropy(graphdef: nnx.GraphDef[T5], params: Params, batch: dict[str, jax.Array]) -> jax.Array:
+    return losses.token_losses(merge(graphdef, params)(batch), batch["decoder_targets"]).cross_entropy
+
+
+def reference_model(strategy: MixingStrategy) -> ReferenceModel | None:
+    """Returns the reference model of a run that is a second stage, else None.
+
+    Raises:
+        T5MixError: there is no checkpoint where the strategy says.
+    """
+    if not isinstance(strategy, DoReMi):
+        return None
+    return ReferenceModel(load_model(Path(strategy.reference).expanduser()))
+
+
+def save_weights(directory: RunDirectory, strategy: MixingStrategy) -> None:
+    """Writes the proportions that a finished second stage found, as the strategy `fixed` takes them."""
+    if isinstance(strategy, DoReMi):
+        state = read_host(find_checkpoint(directory.path))["mixing"]["strategy"]
+        write_json(directory.path / "mixing_weights.json", {"weights": strategy.outcome(state)})
