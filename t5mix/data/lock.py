@@ -107,12 +107,14 @@ class TaskEntry:
             folder of the epochs (see `epoch_path`).
         splits: the prepared splits.
         metrics: names of its metric functions.
+        likelihoods: whether one of them scores the likelihood of the targets rather than generated text.
     """
 
     name: str
     random: bool
     splits: Mapping[str, StoreEntry]
     metrics: tuple[str, ...] = ()
+    likelihoods: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -192,4 +194,4 @@ def _task_entry(raw: dict[str, Any]) -> TaskEntry:
         name: StoreEntry(entry["path"], entry["fingerprint"], StoreCounts(**entry["counts"]))
         for name, entry in raw["splits"].items()
     }
-    return TaskEntry(raw["name"], raw["random"], splits, tuple(raw["metrics"]))
+    return TaskEntry(raw["name"], raw["random"], splits, tuple(raw["metrics"]), raw["likelihoods"])

@@ -176,6 +176,7 @@ def _task_entry(task: seqio.Task, made: dict[str, Materialized]) -> TaskEntry:
         random=TRAIN in made and made[TRAIN].random,
         splits={split: each.entry for split, each in made.items()},
         metrics=metric_names(task),
+        likelihoods=needs_likelihoods(task),
     )
 
 
@@ -184,6 +185,12 @@ def metric_names(task: seqio.Task) -> tuple[str, ...]:
     functions = [seqio.utils.function_name(function) for function in task.metric_fns]
     objects = [type(each).__name__ for each in task._metric_objs_constructor_args]
     return tuple(functions + objects)
+
+
+def needs_likelihoods(task: seqio.Task) -> bool:
+    """Whether a metric of a task scores the targets' likelihoods."""
+    kinds = {seqio.metrics.ModelOutputType(metric.model_output_type) for metric in task.metric_objs}
+    return seqio.metrics.ModelOutputType.SCORE in kinds
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

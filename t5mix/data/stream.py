@@ -126,7 +126,7 @@ class MixedStream:
 
     def _draw(self, count: int) -> Draws:
         edges = np.cumsum(self._weights)
-        edges[-1] = 1.0 + 1e-9  # the sum may fall short of one by rounding
+        edges[np.flatnonzero(self._weights)[-1] :] = 1.0 + 1e-9  # the sum may fall short of one by rounding
         numbers = uniforms(self._seed, self._position, count)
         tasks = np.searchsorted(edges, numbers, side="right").astype(np.int32)
         columns = [np.empty(count, np.int64) for _ in range(4)]

@@ -1,21 +1,21 @@
 """Evaluating a run's model on a split of its tasks."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import jax
 
-from t5mix.data.lock import DataLock
-from t5mix.data.plan import BatchShape
+from t5mix.data.lock import DataLock, TaskEntry
 from t5mix.data.preparation import prepare_in_child
-from t5mix.data.store import open_store
+from t5mix.data.store import TokenStore, open_store
 from t5mix.errors import T5MixError
-from t5mix.evaluation.generate import generate
+from t5mix.evaluation.generate import generate, score_targets
 from t5mix.evaluation.losses import evaluate_losses
-from t5mix.evaluation.predictions import decoded, predictions_path, write_predictions
+from t5mix.evaluation.predictions import Prediction, decoded, predictions_path, write_predictions
 from t5mix.evaluation.scoring import score_in_child
 from t5mix.experiment import Experiment, read_experiment
-from t5mix.runs.model import checkpoint_of, load_model
+from t5mix.runs.model import TrainedModel, checkpoint_of, load_model
 from t5mix.training.run_directory import RunDirectory
 from t5mix.training.step import batch_sums
 
@@ -52,7 +52,7 @@ def evaluate_run(
     if not chosen:
         raise T5MixError(f"None of the tasks has a split {split!r}.")
     stores = {i: open_store(Path(task.splits[split].path)) for i, task in chosen.items()}
-    shape = BatchShape(rows=16, inputs=experiment.lengths.inputs, targets=experiment.lengths.targets)
+    shape = experiment.training.batch_shape(experiment.lengths.inputs, experiment.lengths.targets)
     sums = jax.jit(lambda params, batch: batch_sums(model.graphdef, params, batch, len(lock.tasks)))
     totals = evaluate_losses(lambda batch: sums(model.params, batch), stores, shape, len(lock.tasks))
     losses, accuracies = totals.loss(), totals.accuracy()
@@ -64,21 +64,25 @@ def evaluate_run(
     scored = [task.name for task in chosen.values() if task.metrics]
     for i, task in chosen.items():
         if task.name in scored:
-            outputs = generate(
-                model.graphdef,
-                model.params,
-                stores[i],
-                batch_size=experiment.evaluation.batch_size,
-                max_length=experiment.lengths.targets,
-                task_id=i,
-                label=task.name,
-            )
-            rows = decoded(stores[i], outputs, model.codec)
+            rows = _predict(model, stores[i], i, experiment, task)
             write_predictions(predictions_path(folder, task.name, split), rows)
     if scored:
         for name, metrics in score_in_child(lock.request, folder, split, scored).items():
             scores[name] |= metrics
     return scores
+
+
+def _predict(
+    model: TrainedModel, store: TokenStore, task_id: int, experiment: Experiment, task: TaskEntry
+) -> Iterator[Prediction]:
+    """Returns what a task's metrics look at: generated text, and the targets' likelihoods if one of them asks."""
+    how: dict[str, Any] = {"batch_size": experiment.evaluation.batch_size, "task_id": task_id}
+    max_length = experiment.lengths.targets
+    outputs = generate(model.graphdef, model.params, store, max_length=max_length, label=task.name, **how)
+    likelihoods = None
+    if task.likelihoods:
+        likelihoods = score_targets(model.graphdef, model.params, store, label=f"{task.name} targets", **how).log_probs
+    return decoded(store, outputs, model.codec, likelihoods)
 
 
 def _lock_with(directory: RunDirectory, experiment: Experiment, split: str) -> DataLock:

@@ -3,14 +3,14 @@
 import dataclasses
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from t5mix.errors import T5MixError
 from t5mix.experiment import _plain, _read_kind
-from t5mix.mixing import STRATEGIES, DoReMi, Equal, Fixed, MixingStrategy, Phases, PriorODM, StaticStrategy
+from t5mix.mixing import STRATEGIES, MixingStrategy, StaticStrategy
 from t5mix.types import MixingBudget, TaskFeedback
 
 SIZES = [
@@ -29,24 +29,8 @@ FEEDBACK = [
 ]
 
 
-Make = Callable[[Mapping[str, int]], Any]
-
-SETTINGS: dict[str, Make] = {
-    "fixed": lambda sizes: Fixed(task_weights={name: i + 1.0 for i, name in enumerate(sorted(sizes))}),
-    "phases": lambda sizes: Phases(strategies=(Equal(), PriorODM()), starts=(0, 0.5)),
-    "doremi": lambda sizes: DoReMi(reference="runs/reference"),
-}
-"""Strategies that need settings, for tasks of given sizes; all others are tried as they are."""
-
-
-@pytest.fixture(params=sorted(STRATEGIES))
-def make(request: pytest.FixtureRequest) -> Make:
-    """Makes each registered strategy."""
-    return SETTINGS.get(request.param, lambda sizes: STRATEGIES[request.param]())
-
-
 @pytest.fixture
-def strategy(make: Make) -> Any:
+def strategy(make: Any) -> Any:
     """Each registered strategy, for the tasks of SIZES[1]."""
     return make(SIZES[1])
 
@@ -57,7 +41,7 @@ def assert_proportions(weights: Mapping[str, float], sizes: Mapping[str, int]) -
     assert math.fsum(weights.values()) == pytest.approx(1, abs=1e-12)
 
 
-def test_it_is_a_frozen_dataclass(make: Make):
+def test_it_is_a_frozen_dataclass(make: Any):
     strategy = make(SIZES[1])
     assert isinstance(strategy, MixingStrategy)
     assert dataclasses.is_dataclass(strategy)
@@ -69,14 +53,12 @@ def test_it_is_a_frozen_dataclass(make: Make):
 def test_it_survives_configuration(strategy: Any):
     raw = json.loads(json.dumps(_plain(STRATEGIES, strategy)))
     assert _read_kind(STRATEGIES, raw, "mixing") == strategy
-    if raw["kind"] not in SETTINGS:
-        assert _read_kind(STRATEGIES, raw["kind"], "mixing") == strategy
     with pytest.raises(T5MixError, match=r"Unknown configuration key 'mixing\.no_such_setting'"):
         _read_kind(STRATEGIES, {**raw, "no_such_setting": 1}, "mixing")
 
 
 @pytest.mark.parametrize("sizes", SIZES, ids=len)
-def test_weights_are_proportions_of_all_tasks(make: Make, sizes: dict[str, int]):
+def test_weights_are_proportions_of_all_tasks(make: Any, sizes: dict[str, int]):
     strategy = make(sizes)
     state = strategy.init(sizes, BUDGET)
     for step in (0, 1, 1000, 2**20):
@@ -130,7 +112,7 @@ def test_what_cannot_be_mixed_is_refused(strategy: Any):
             strategy.init(sizes, BUDGET)
 
 
-def test_a_static_strategys_weights_are_its_normalised_rates(make: Make):
+def test_a_static_strategys_weights_are_its_normalised_rates(make: Any):
     if not isinstance(make(SIZES[0]), StaticStrategy):
         pytest.skip("its proportions do not follow from the sizes alone")
     for sizes in SIZES:

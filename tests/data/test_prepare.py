@@ -1,3 +1,4 @@
+import dataclasses
 import errno
 import functools
 import json
@@ -301,3 +302,30 @@ def test_arguments_and_code_of_preprocessors_count(register, make_request):
     first = path(0.4)
     assert first != path(0.6)
     assert first == first.replace("0.6", "0.4")
+
+
+def test_metrics_that_score_likelihoods_are_noticed(register, make_request):
+    register("own_plain", TOKENS)
+    task = seqio.TaskRegistry.get("own_plain")
+
+    def of_predictions(targets, predictions):
+        return {"accuracy": 0.0}
+
+    def of_scores(targets, scores):
+        return {"likelihood": 0.0}
+
+    assert not prepare.needs_likelihoods(task.replace(metric_fns=[of_predictions]))
+    assert prepare.needs_likelihoods(task.replace(metric_fns=[of_predictions, of_scores]))
+
+
+def test_the_tasks_that_settings_name_must_be_those_of_the_mixture(make_request, tmp_path):
+    request = make_request()
+    names = [task.name for task in prepare.load_tasks(request).tasks]
+    prepare.prepare(dataclasses.replace(request, named_tasks=tuple(names)), quiet=True)
+    fresh = dataclasses.replace(request, store_dir=str(tmp_path / "fresh"))
+    with pytest.raises(T5MixError, match=f"Unknown task of the mixture 'x{names[0]}'"):
+        prepare.prepare(dataclasses.replace(fresh, named_tasks=(*names, f"x{names[0]}")), quiet=True)
+    if len(names) > 1:
+        with pytest.raises(T5MixError, match=f"say nothing of {names[-1]}"):
+            prepare.prepare(dataclasses.replace(fresh, named_tasks=tuple(names[:-1])), quiet=True)
+    assert not (tmp_path / "fresh").exists()

@@ -1,8 +1,13 @@
+import json
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from t5mix.errors import T5MixError
+from t5mix.evaluation.predictions import predictions_path, read_predictions
+from t5mix.runs import evaluate
 from t5mix.runs.evaluate import evaluate_run
 
 
@@ -26,6 +31,23 @@ def test_tasks_can_be_chosen(finished: Any, data: Any):
     assert evaluate_run(finished.path, tasks=["first"], which="first").keys() == {"first"}
     with pytest.raises(T5MixError, match=r"Unknown task 'frist'\. Did you mean 'first'"):
         evaluate_run(finished.path, tasks=["frist"])
+
+
+def test_likelihoods_go_to_the_metrics_that_ask_for_them(
+    finished: Any, data: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    run = tmp_path / "run"
+    shutil.copytree(finished.path, run)
+    lock = json.loads((run / "data.lock.json").read_text("utf-8"))
+    lock["tasks"][0] |= {"metrics": ["likelihood"], "likelihoods": True}
+    (run / "data.lock.json").write_text(json.dumps(lock), "utf-8")
+    monkeypatch.setattr(evaluate, "score_in_child", lambda *_: {"copy": {"likelihood": 50.0}})
+    scores = evaluate_run(run)
+    assert scores["copy"]["likelihood"] == 50.0
+    predictions = read_predictions(predictions_path(run / "predictions" / "6", "copy", "validation"))
+    likelihoods = [prediction.target_log_prob for prediction in predictions]
+    tokens = lock["tasks"][0]["splits"]["validation"]["counts"]["target_tokens"]
+    assert -sum(value for value in likelihoods if value) / tokens == pytest.approx(scores["copy"]["loss"], rel=1e-4)
 
 
 def test_what_is_no_run_is_refused(tmp_path: Any):

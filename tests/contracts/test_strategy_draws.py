@@ -1,0 +1,79 @@
+"""What is drawn under every strategy: as often as it says, and independently from draw to draw."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from t5mix.data.store import TokenStore
+from t5mix.data.stream import MixedStream, TaskData
+from t5mix.mixing.base import named_tasks
+from t5mix.mixing.census import Census, TaskSize
+from t5mix.mixing.mixer import Mixer, start_state
+from t5mix.types import MixingBudget
+
+SIZES = {"a": 300, "b": 5_000, "c": 900, "d": 40_000}
+STEPS, PER_STEP = 200, 500  # 100,000 draws
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory, tiny: Any) -> TokenStore:
+    return tiny.store_of_lengths(tmp_path_factory.mktemp("draws") / "store", [(2, 1)] * 2_000)
+
+
+def drawn(strategy: Any, store: TokenStore, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Draws as a run does, with losses that differ from task to task and fall.
+
+    Returns:
+        The task of each draw, [K]; and the proportions in force at each, [K, N].
+    """
+    census = Census([TaskSize(name, size, 3 * size) for name, size in SIZES.items()])
+    budget = MixingBudget(STEPS, float(STEPS * PER_STEP))
+    mixer = Mixer(strategy, census, start_state(strategy, census, budget), lag=8)
+    stream = MixedStream([TaskData(name, lambda epoch: store) for name in SIZES], seed)
+    tasks, weights = [], []
+    for step in range(STEPS):
+        mix = mixer.mix(step)
+        stream.set_weights(mix.draws)
+        tasks.append(stream.peek(PER_STEP).tasks)
+        stream.advance(PER_STEP)
+        weights.append(np.repeat(mix.draws[None], PER_STEP, axis=0))
+        counts = np.bincount(tasks[-1], minlength=len(SIZES))
+        losses = counts * np.asarray([3.0, 1.0, 2.0, 0.5]) * (0.5 + math.exp(-step / 50))
+        mixer.observe(
+            step, loss_sums=losses, loss_tokens=counts, examples=counts, tokens=3 * counts, excess_sums=losses / 4
+        )
+    return np.concatenate(tasks), np.concatenate(weights)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_draws_follow_the_proportions_and_are_independent(make: Any, store: TokenStore, seed: int):
+    """Chi-square, runs and serial-correlation tests at the 0.1 % level over 100,000 draws."""
+    strategy = make(SIZES)
+    assert set(named_tasks(strategy)) in (set(), set(SIZES))
+    tasks, weights = drawn(strategy, store, seed)
+    expected = weights.sum(axis=0)
+    realised = np.bincount(tasks, minlength=len(SIZES))
+    assert realised.sum() == STEPS * PER_STEP
+    # Proportions that change make the counts less scattered than one multinomial's, so the test is no stricter for it.
+    assert stats.chisquare(realised, expected).pvalue > 0.001
+
+    # How far each draw's most likely task is above its proportion, whatever that was.
+    top = int(expected.argmax())
+    open_ = weights[:, top] < 1  # a phase may leave no choice
+    share, hits = weights[open_, top], tasks[open_] == top
+    residuals = (hits - share) / np.sqrt(share * (1 - share))
+    correlations = [np.mean(residuals[lag:] * residuals[:-lag]) for lag in (1, 2, 3)]
+    assert stats.chi2.sf(len(hits) * np.sum(np.square(correlations)), df=3) > 0.001
+    assert runs_test(hits) > 0.001 or np.ptp(share) > 0
+
+
+def runs_test(values: np.ndarray) -> float:
+    """Wald and Wolfowitz: the probability of a number of runs at least as unusual."""
+    ones, zeros = np.count_nonzero(values), np.count_nonzero(~values)
+    runs = 1 + np.count_nonzero(values[1:] != values[:-1])
+    mean = 2 * ones * zeros / (ones + zeros) + 1
+    variance = (mean - 1) * (mean - 2) / (ones + zeros - 1)
+    return float(2 * stats.norm.sf(abs(runs - mean) / math.sqrt(variance)))

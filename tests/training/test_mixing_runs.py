@@ -1,0 +1,135 @@
+"""Whole runs under strategies that learn or change: interrupted or not, the same losses and the same proportions."""
+
+import dataclasses
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from t5mix.data.lock import DataLock
+from t5mix.errors import T5MixError
+from t5mix.mixing import ODM, Capped, DoReMi, Equal, LossGap, Phases, PriorODM, UniMax
+from t5mix.training.checkpoint import read_host
+from t5mix.training.config import TrainingConfig
+from t5mix.training.loop import train
+from t5mix.types import config
+
+STEPS = 13
+CONFIG = TrainingConfig(
+    steps=STEPS, rows=8, lookahead=12, log_every=1, checkpoint_every=5, evaluate_every=6, feedback_lag=4
+)
+STRATEGIES = {
+    "odm": ODM(warmup=0.0),
+    "odm_prior": PriorODM(eta=1.0, smoothing=0.5),
+    "loss_gap": LossGap(references={"copy": 0.5, "first": 2.0}, smoothing=0.5),
+    "capped": Capped(strategy=ODM(warmup=0.0), max_epochs=2.0),
+    "unimax": UniMax(max_epochs=2.0),
+    "phases": Phases(strategies=(Equal(), PriorODM(eta=2.0)), starts=(0, 7)),
+    "doremi": DoReMi(reference="none"),
+}
+
+
+def reference_losses(batch: Any) -> np.ndarray:
+    """A reference model that finds the longer targets of "copy" hard."""
+    return np.where(batch["decoder_task_ids"] == 0, 3.0, 0.5).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def lock(tmp_path_factory: pytest.TempPathFactory, tiny: ModuleType) -> DataLock:
+    return tiny.make_lock(tmp_path_factory.mktemp("data"))
+
+
+def job(tiny: ModuleType, lock: DataLock, run_dir: Path, kind: str, **changes: Any) -> Any:
+    if kind == "doremi":
+        changes["reference"] = reference_losses
+    return tiny.make_job(run_dir, lock, CONFIG, strategy=STRATEGIES[kind], **changes)
+
+
+@pytest.mark.parametrize("kind", STRATEGIES)
+def test_an_interrupted_run_continues_to_the_same_bits_and_proportions(
+    tiny: ModuleType, lock: DataLock, tmp_path: Path, kind: str
+):
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    engine = tiny.make_engine(CONFIG)
+    train(job(tiny, lock, whole, kind))
+    for steps in (3, 6, 1):
+        with pytest.raises(tiny.InterruptedRunError):
+            train(job(tiny, lock, broken, kind, engine=tiny.Watched(engine, tiny.raise_after(steps))))
+    train(job(tiny, lock, broken, kind))
+    assert tiny.logged(broken) == tiny.logged(whole)
+    for name, leaf in tiny.final_params(whole, engine, STEPS).items():
+        np.testing.assert_array_equal(tiny.final_params(broken, engine, STEPS)[name], leaf)
+    here, there = (read_host(folder / "checkpoints" / str(STEPS)) for folder in (broken, whole))
+    assert here == there
+    weights = [line["tasks"]["copy"]["weight"] for line in tiny.logged(whole) if line["kind"] == "train"]
+    assert (len(set(weights)) > 1) == (kind not in ("unimax", "doremi"))
+
+
+def test_proportions_answer_to_losses_no_sooner_than_the_lag(tiny: ModuleType, lock: DataLock, tmp_path: Path):
+    train(job(tiny, lock, tmp_path / "run", "odm_prior"))
+    lines = [line for line in tiny.logged(tmp_path / "run") if line["kind"] == "train"]
+    weights = [line["tasks"]["copy"]["weight"] for line in lines]
+    lag = CONFIG.feedback_lag
+    assert len(set(weights[:lag])) == 1
+    assert weights[lag] != weights[0]
+
+
+def test_the_totals_hold_what_was_expected_beside_what_was_drawn(tiny: ModuleType, lock: DataLock, tmp_path: Path):
+    train(job(tiny, lock, tmp_path / "run", "phases"))
+    total = read_host(tmp_path / "run" / "checkpoints" / str(STEPS))["window"]["total"]
+    lines = [line for line in tiny.logged(tmp_path / "run") if line["kind"] == "train"]
+    for task, name in enumerate(("copy", "first")):
+        by_step = [line["tasks"][name]["weight"] * sum(t["examples"] for t in line["tasks"].values()) for line in lines]
+        assert total["expected_examples"][task] == pytest.approx(sum(by_step))
+    assert sum(total["expected_examples"]) == pytest.approx(sum(total["examples"]))
+
+
+def test_doremi_weighs_each_tasks_mean_loss(tiny: ModuleType, lock: DataLock, tmp_path: Path):
+    """The gradient's objective is sum_i a_i mean_i, whatever the number of tokens of each task."""
+    seen: list[Any] = []
+    engine = tiny.make_engine(CONFIG)
+
+    class Listening:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(engine, name)
+
+        def step(self, state: Any, batch: Any) -> Any:
+            seen.append(batch)
+            return engine.step(state, batch)
+
+    train(job(tiny, lock, tmp_path / "run", "doremi", engine=Listening()))
+    host = read_host(tmp_path / "run" / "checkpoints" / str(STEPS))
+    alphas = host["mixing"]["strategy"]["alphas"]
+    assert alphas["first"] > alphas["copy"]  # the reference model is far better at it
+    for batch in seen[:3]:
+        real, tasks = batch["decoder_segment_ids"] > 0, batch["decoder_task_ids"]
+        weights = batch["decoder_loss_weights"]
+        assert not weights[~real].any()
+        for task in (0, 1):
+            share = weights[real & (tasks == task)].sum() / real.sum()
+            assert share == pytest.approx(0.5, rel=1e-5)  # before the lag is over, a is equal
+
+
+def test_a_strategy_that_leaves_the_simplex_ends_the_run_with_its_state(
+    tiny: ModuleType, lock: DataLock, tmp_path: Path
+):
+    @config
+    class Broken(Equal):
+        def weights(self, state: Any, step: int) -> dict[str, float]:
+            return state if step < 7 else dict.fromkeys(state, float("nan"))
+
+    with pytest.raises(T5MixError, match=r"gave no proportions for step 7: it gives .*nan.*mixing_state\.json"):
+        train(tiny.make_job(tmp_path / "run", lock, CONFIG, strategy=Broken()))
+    assert (tmp_path / "run" / "mixing_state.json").exists()
+
+
+def test_counting_in_tokens_evens_out_the_tokens(tiny: ModuleType, lock: DataLock, tmp_path: Path):
+    longer = dataclasses.replace(CONFIG, steps=40, evaluate_every=None, log_every=40)
+    engine = tiny.make_engine(longer)
+    train(tiny.make_job(tmp_path / "run", lock, longer, strategy=Equal(), unit="tokens", engine=engine))
+    line = next(line for line in tiny.logged(tmp_path / "run") if line["kind"] == "train")
+    copy, first = (line["tasks"][name] for name in ("copy", "first"))
+    assert copy["tokens"] / first["tokens"] == pytest.approx(1, abs=0.15)
+    assert first["examples"] > 1.2 * copy["examples"]
