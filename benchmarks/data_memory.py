@@ -18,7 +18,7 @@ from t5mix.data.lock import DataLock
 from t5mix.data.pipeline import task_data, training_batches
 from t5mix.data.plan import BatchShape
 from t5mix.data.prefetch import Prefetcher
-from t5mix.data.preparation import EpochPreparer
+from t5mix.data.preparation import PiecePreparer
 
 
 def main() -> None:
@@ -33,8 +33,8 @@ def main() -> None:
     sizes = np.asarray([task.splits["train"].counts.examples for task in lock.tasks], float)
     shape = BatchShape(rows=training["rows"], inputs=lock.request.inputs_length, targets=lock.request.targets_length)
     peak = children = 0
-    with contextlib.closing(EpochPreparer(lock)) as epochs:
-        tasks = [task_data(task, epochs) for task in lock.tasks]
+    with contextlib.closing(PiecePreparer(lock)) as pieces:
+        tasks = [task_data(task, pieces) for task in lock.tasks]
         batches = Prefetcher(training_batches(tasks, shape, seed=0, weights=lambda step: sizes / sizes.sum()), 2)
         for _ in range(options.batches):
             next(batches)

@@ -1,9 +1,10 @@
 """A run killed with SIGKILL at random moments and started again each time, against one that nobody disturbed.
 
-    python benchmarks/resume.py [--kills 10] [--seed 0] [--work DIR] [KEY=VALUE ...]
+    python benchmarks/resume.py [--kills 10] [--seed 0] [--case NAME ...] [--work DIR] [KEY=VALUE ...]
 
-Trains on the demo's text and tasks together (`demo_all`: span corruption, drawn anew each epoch, is in it). Compares
-every logged loss and every parameter bit for bit and writes results/resume.json.
+Trains on the demo's text and tasks together (`demo_all`: span corruption, drawn anew each epoch, is in it), under each
+of some mixing strategies. Compares every logged loss and proportion and every parameter bit for bit and writes
+results/resume.json.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from provenance import save
@@ -33,29 +35,44 @@ SETTINGS = (
     "training.evaluate_every=150",
     "lengths.targets=48",
 )
+CASES = {
+    "proportional": ["mixing=proportional"],
+    "odm": ["mixing=odm"],
+    "unimax": ["mixing=unimax", "mixing.max_epochs=1"],
+}
 TIMES = {"seconds", "tokens_per_second"}
 
 
 def main() -> None:
-    """Runs both, compares, reports."""
+    """Runs all cases, reports."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
+    parser.add_argument("--case", action="append", choices=CASES, help="may be repeated; by default all")
     parser.add_argument("--work", type=Path)
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE")
     options = parser.parse_args()
     work = options.work or Path(tempfile.mkdtemp(prefix="t5mix-resume-"))
     command = [sys.executable, "-m", "t5mix.cli.main", "train", *SETTINGS, f"store_dir={work / 'stores'}"]
     command += options.overrides
+    figures = {}
+    for case in options.case or CASES:
+        print(f"{case}:", flush=True)
+        figures[case] = compare([*command, *CASES[case]], work / case, options.kills, random.Random(options.seed))
+    print(save("resume", figures))
+    sys.exit(not all(case["logs_equal"] and not case["different"] for case in figures.values()))
 
+
+def compare(command: list[str], work: Path, kills: int, draw: random.Random) -> dict[str, Any]:
+    """Runs one case undisturbed and killed again and again, and compares."""
     subprocess.run([*command, f"run_dir={work / 'whole'}"], check=True)
     started = time.perf_counter()
     subprocess.run([*command, f"run_dir={work / 'whole'}"], check=True)  # finished: what starting alone takes
     startup = time.perf_counter() - started
     lines = read_lines(work / "whole" / "metrics.jsonl")
     compiling, *windows = (line["seconds"] for line in lines if line["kind"] == "train")  # the first window compiles
-    draw, steps = random.Random(options.seed), []
-    for number in range(options.kills):
+    steps = []
+    for number in range(kills):
         process = subprocess.Popen([*command, f"run_dir={work / 'killed'}"])
         time.sleep(startup + compiling + draw.uniform(0, 0.25) * sum(windows))
         alive = process.poll() is None
@@ -70,14 +87,13 @@ def main() -> None:
     logs = [_log(work / name) for name in ("whole", "killed")]
     params = [load_model(work / name).params for name in ("whole", "killed")]
     different = [n for n in params[0] if not np.array_equal(np.asarray(params[0][n]), np.asarray(params[1][n]))]
-    same = logs[0] == logs[1] and not different
+    verdict = f"{len(different)} of them different" if different else "all bit for bit the same"
     print(
-        f"{len(logs[0])} log lines {'equal' if logs[0] == logs[1] else 'DIFFER'}; {len(params[0])} parameters, ", end=""
+        f"{len(logs[0])} log lines, losses and proportions {'equal' if logs[0] == logs[1] else 'DIFFER'}; "
+        f"{len(params[0])} parameters, {verdict}",
+        flush=True,
     )
-    print(f"{len(different)} of them different" if different else "all bit for bit the same")
-    figures = {"kills": steps, "log_lines": len(logs[0]), "logs_equal": logs[0] == logs[1], "different": different}
-    print(save("resume", figures))
-    sys.exit(not same)
+    return {"kills": steps, "log_lines": len(logs[0]), "logs_equal": logs[0] == logs[1], "different": different}
 
 
 def _log(run: Path) -> list[str]:

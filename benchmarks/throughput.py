@@ -1,10 +1,11 @@
 """Packed batches from a GLUE-like mixture at 512/128: ours (plan + fill) beside seqio's get_dataset with packing.
 
-    python benchmarks/throughput.py [--seconds 10] [--rounds 3]
+    python benchmarks/throughput.py [--seconds 10] [--rounds 3] [--copies 1] [--mixing proportional]
 
-Each side runs in a process of its own, pinned to one core, in turn, on the same eight tasks mixed in proportion to
-their sizes. seqio tokenises while it packs; ours has done so before, once, and that time is shown as well. Writes
-results/throughput.json.
+Each side runs in a process of its own, pinned to one core, in turn, on the same tasks: GLUE's eight, or with
+`--copies 5` forty of their sizes. seqio mixes in proportion to the sizes; ours under any strategy, asked and told of
+losses at every step as in training. seqio tokenises while it packs; ours has done so before, once, and that time is
+shown as well. Writes results/throughput.json, or for other tasks or another strategy results/throughput_MIXING_N.json.
 """
 
 import argparse
@@ -44,32 +45,38 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=10, help="of each measurement")
     parser.add_argument("--rounds", type=int, default=3, help="measurements of each side")
+    parser.add_argument("--copies", type=int, default=1, help="tasks of each of GLUE's sizes")
+    parser.add_argument("--mixing", default="proportional", help="kind of our strategy")
     parser.add_argument("--side", choices=["t5mix", "seqio"], help=argparse.SUPPRESS)
     parser.add_argument("--work", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.side:
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-        measure = measure_t5mix if options.side == "t5mix" else measure_seqio
-        print(json.dumps(measure(options.work, options.seconds)))
+        if options.side == "t5mix":
+            figures = measure_t5mix(options.work, options.seconds, options.mixing)
+        else:
+            figures = measure_seqio(options.work, options.seconds, options.copies)
+        print(json.dumps(figures))
         return
     with tempfile.TemporaryDirectory() as work:
-        compare(Path(work), options.seconds, options.rounds)
+        compare(Path(work), options.seconds, options.rounds, options.copies, options.mixing)
 
 
-def compare(work: Path, seconds: float, rounds: int) -> None:
+def compare(work: Path, seconds: float, rounds: int, copies: int, mixing: str) -> None:
     """Materialises the tasks, measures both sides in turn, prints and saves the figures."""
     from provenance import save
 
     from t5mix.data.preparation import prepare_in_child
 
-    make_files(work)
+    make_files(work, copies)
     started = time.perf_counter()
-    prepare_in_child(request(work), quiet=True).save(work / "lock.json")
+    prepare_in_child(request(work, copies), quiet=True).save(work / "lock.json")
     materialised = time.perf_counter() - started
     found: dict[str, list[dict[str, float]]] = {"t5mix": [], "seqio": []}
     for _ in range(rounds):
         for side, figures in found.items():
             command = [sys.executable, __file__, "--side", side, "--work", str(work), "--seconds", str(seconds)]
+            command += ["--copies", str(copies), "--mixing", mixing]
             done = subprocess.run(command, check=True, capture_output=True, text=True, env={**os.environ, **_QUIET})
             figures.append(json.loads(done.stdout.splitlines()[-1]))
     medians = {
@@ -81,20 +88,26 @@ def compare(work: Path, seconds: float, rounds: int) -> None:
             f"{side:6} {figures['tokens_per_second'] / 1e6:7.3f} M non-padding tokens/s on one core; "
             f"encoder {figures['inputs_filled']:.1%}, decoder {figures['targets_filled']:.1%} filled"
         )
+    print(f"{len(names(copies))} tasks, {mixing}")
     print(f"ratio  {ratio:.1f}; materialising once took {materialised:.1f} s, start-up of the process included")
-    path = save(
-        "throughput", {"medians": medians, "rounds": found, "ratio": ratio, "materialise_seconds": materialised}
-    )
-    print(path)
+    name = "throughput" if (copies, mixing) == (1, "proportional") else f"throughput_{mixing}_{len(names(copies))}"
+    figures = {"medians": medians, "rounds": found, "ratio": ratio, "materialise_seconds": materialised}
+    print(save(name, {"tasks": len(names(copies)), "mixing": mixing, **figures}))
 
 
 _QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "OMP_NUM_THREADS": "1"}
 
 
-def make_files(work: Path) -> None:
+def names(copies: int) -> dict[str, str]:
+    """Returns the tasks, each with the one of GLUE whose size it has."""
+    return {f"{name}_{copy}" if copy else name: name for copy in range(copies) for name in GLUE}
+
+
+def make_files(work: Path, copies: int) -> None:
     """Writes one TSV file a task, of words that are one token each, with lengths spread as those of sentences are."""
     draw = random.Random(0)
-    for name, (size, mean, target) in GLUE.items():
+    for name, like in names(copies).items():
+        size, mean, target = GLUE[like]
         with open(work / f"{name}.tsv", "w", encoding="utf-8") as file:
             file.write("text\tlabel\n")
             for _ in range(size // SHARE):
@@ -102,12 +115,13 @@ def make_files(work: Path) -> None:
                 file.write(" ".join(draw.choices(WORDS, k=length)) + "\t" + " ".join(WORDS[: target - 1]) + "\n")
 
 
-def request(work: Path) -> Any:
+def request(work: Path, copies: int) -> Any:
     """Returns the data request of the mixture."""
     from t5mix.data.lock import DataRequest
 
     tasks = {
-        name: {"files": {"train": str(work / f"{name}.tsv")}, "inputs": "{text}", "targets": "label"} for name in GLUE
+        name: {"files": {"train": str(work / f"{name}.tsv")}, "inputs": "{text}", "targets": "label"}
+        for name in names(copies)
     }
     vocabulary = Path(__file__).parents[1] / "tasks" / "vocabularies" / "demo.model"
     return DataRequest(
@@ -122,34 +136,52 @@ def request(work: Path) -> Any:
     )
 
 
-def measure_t5mix(work: Path, seconds: float) -> dict[str, float]:
-    """Plans and fills batches of the locked stores."""
+def measure_t5mix(work: Path, seconds: float, mixing: str) -> dict[str, float]:
+    """Plans and fills batches of the locked stores, mixed by a strategy that hears of made-up losses."""
     import numpy as np
 
     from t5mix.data.lock import DataLock
     from t5mix.data.pipeline import task_data, training_batches
     from t5mix.data.plan import BatchShape
+    from t5mix.mixing import STRATEGIES
+    from t5mix.mixing.mixer import Mixer, start_state
+    from t5mix.training.mixture import census_of
+    from t5mix.types import MixingBudget
 
-    lock = DataLock.load(work / "lock.json")
-    sizes = np.asarray([task.splits["train"].counts.examples for task in lock.tasks], float)
+    lock, strategy = DataLock.load(work / "lock.json"), STRATEGIES[mixing]()
+    census = census_of(lock, strategy, "examples")
+    mixer = Mixer(strategy, census, start_state(strategy, census, MixingBudget(10_000, 1e8)), lag=8)
     batches = training_batches(
         [task_data(task) for task in lock.tasks],
         BatchShape(rows=ROWS, inputs=LENGTHS["inputs"], targets=LENGTHS["targets"]),
         seed=0,
-        weights=lambda step: sizes / sizes.sum(),
+        weights=lambda step: mixer.mix(step).draws,
     )
-    return _measure(
-        ((b.arrays["encoder_segment_ids"] > 0, b.arrays["decoder_segment_ids"] > 0) for b in batches), seconds
-    )
+    losses = np.random.default_rng(0).uniform(0.5, 5.0, len(lock.tasks))
+
+    def observed() -> Iterator[tuple[Any, Any]]:
+        for batch in batches:
+            counts = batch.counts
+            tokens = counts.input_tokens + counts.target_tokens
+            mixer.observe(
+                batch.step,
+                loss_sums=losses * counts.target_tokens,
+                loss_tokens=counts.target_tokens,
+                examples=counts.examples,
+                tokens=tokens,
+            )
+            yield batch.arrays["encoder_segment_ids"] > 0, batch.arrays["decoder_segment_ids"] > 0
+
+    return _measure(observed(), seconds)
 
 
-def measure_seqio(work: Path, seconds: float) -> dict[str, float]:
+def measure_seqio(work: Path, seconds: float, copies: int) -> dict[str, float]:
     """Iterates over seqio's own packed batches of the same tasks."""
     from t5mix.data.prepare import load_tasks
     from t5mix.data.tensorflow_setup import seqio
 
-    run = load_tasks(request(work))
-    sizes = {name: size // SHARE for name, (size, _, _) in GLUE.items()}
+    run = load_tasks(request(work, copies))
+    sizes = {name: GLUE[like][0] // SHARE for name, like in names(copies).items()}
     seqio.MixtureRegistry.add("glue_like", [(task.name, sizes[task.name]) for task in run.tasks])
     dataset = seqio.get_dataset(
         "glue_like",

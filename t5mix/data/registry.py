@@ -61,11 +61,12 @@ def resolve(wanted: Iterable[str]) -> list[seqio.Task]:
 
     Raises:
         UnknownNameError: a name is neither a task nor a mixture.
+        T5MixError: a mixture contains itself.
     """
     tasks: dict[str, seqio.Task] = {}
     for name in wanted:
         if name in seqio.MixtureRegistry.names():
-            members = seqio.MixtureRegistry.get(name).tasks
+            members = _members(name)
         elif name in seqio.TaskRegistry.names():
             members = [seqio.TaskRegistry.get(name)]
         else:
@@ -73,3 +74,12 @@ def resolve(wanted: Iterable[str]) -> list[seqio.Task]:
         for task in members:
             tasks.setdefault(task.name, task)
     return list(tasks.values())
+
+
+def _members(mixture: str) -> list[seqio.Task]:
+    try:
+        return seqio.MixtureRegistry.get(mixture).tasks
+    except RecursionError as error:
+        raise T5MixError(
+            f"The mixture {mixture!r} contains itself, directly or by way of another mixture. Mend its members."
+        ) from error

@@ -18,6 +18,8 @@ from t5mix.training.checkpoint import read_host
 from t5mix.training.run_directory import RunDirectory, find_checkpoint
 from t5mix.training.state import Params
 
+WEIGHTS_FILE = "mixing_weights.json"
+
 
 class ReferenceModel:
     """A trained model that says how well each target token can be predicted.
@@ -66,4 +68,4 @@ def save_weights(directory: RunDirectory, strategy: MixingStrategy) -> None:
     """Writes the proportions that a finished second stage found, as the strategy `fixed` takes them."""
     if isinstance(strategy, DoReMi):
         state = read_host(find_checkpoint(directory.path))["mixing"]["strategy"]
-        write_json(directory.path / "mixing_weights.json", {"weights": strategy.outcome(state)})
+        write_json(directory.path / WEIGHTS_FILE, {"weights": strategy.outcome(state)})

@@ -31,6 +31,14 @@ def test_mixtures_are_taken_apart_and_each_task_counts_once():
         registry.resolve(["reg_inne"])
 
 
+@pytest.mark.usefixtures("mixtures")
+def test_a_mixture_that_contains_itself_is_refused():
+    inner = seqio.MixtureRegistry.get("reg_inner")
+    inner._sub_mixtures.append(seqio.MixtureRegistry.get("reg_outer"))
+    with pytest.raises(T5MixError, match="mixture 'reg_outer' contains itself"):
+        registry.resolve(["reg_outer"])
+
+
 def test_plugins_come_from_the_working_directory_and_failures_name_them(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
