@@ -119,38 +119,38 @@ class LayerCache(NamedTuple):
         return self._replace(keys=update(self.keys, keys), values=update(self.values, values))
 
 
-class Identity(nnx.Module):
-    """An empty slot of a block, where a policy may put a module of its own."""
+class Residual(nnx.Module):
+    """The end of a sublayer: adds what it computed to the residual stream. A policy may put more there."""
 
-    def __call__(self, hidden: jax.Array, context: BlockContext) -> jax.Array:
-        """Returns hidden [B, L, D] as it is."""
+    def __call__(self, hidden: jax.Array, update: jax.Array, context: BlockContext) -> jax.Array:
+        """Returns hidden + update, [B, L, D]."""
         del context
-        return hidden
+        return hidden + update
 
 
 class EncoderBlock(nnx.Module):
     """Self-attention and feed-forward, each pre-norm with a residual connection.
 
-    The `..._adapter` slots transform the residual stream after their sublayer; they start empty.
+    The `..._adapter` slots join a sublayer's output to the residual stream; they start as plain sums.
     """
 
     def __init__(self, config: T5Config, *, rngs: nnx.Rngs):
         self.attention_norm = RMSNorm(config, rngs=rngs)
         self.attention = Attention(config, rngs=rngs)
-        self.attention_adapter = Identity()
+        self.attention_adapter = Residual()
         self.feed_forward_norm = RMSNorm(config, rngs=rngs)
         self.feed_forward = FeedForward(config, rngs=rngs)
-        self.feed_forward_adapter = Identity()
+        self.feed_forward_adapter = Residual()
 
     def __call__(self, hidden: jax.Array, context: BlockContext) -> jax.Array:
         """[B, S, D] -> [B, S, D]."""
         dropout = context.dropout
         x = self.attention_norm(hidden)
         x = self.attention(x, *self.attention.keys_values(x), context.bias, dropout.weights)
-        hidden = self.attention_adapter(hidden + dropout.outputs[0](x), context)
+        hidden = self.attention_adapter(hidden, dropout.outputs[0](x), context)
 
         x = self.feed_forward(self.feed_forward_norm(hidden), dropout.inner)
-        return self.feed_forward_adapter(hidden + dropout.outputs[1](x), context)
+        return self.feed_forward_adapter(hidden, dropout.outputs[1](x), context)
 
 
 class DecoderBlock(nnx.Module):
@@ -159,13 +159,13 @@ class DecoderBlock(nnx.Module):
     def __init__(self, config: T5Config, *, rngs: nnx.Rngs):
         self.self_attention_norm = RMSNorm(config, rngs=rngs)
         self.self_attention = Attention(config, rngs=rngs)
-        self.self_attention_adapter = Identity()
+        self.self_attention_adapter = Residual()
         self.cross_attention_norm = RMSNorm(config, rngs=rngs)
         self.cross_attention = Attention(config, rngs=rngs)
-        self.cross_attention_adapter = Identity()
+        self.cross_attention_adapter = Residual()
         self.feed_forward_norm = RMSNorm(config, rngs=rngs)
         self.feed_forward = FeedForward(config, rngs=rngs)
-        self.feed_forward_adapter = Identity()
+        self.feed_forward_adapter = Residual()
 
     def __call__(
         self, hidden: jax.Array, context: DecoderContext, cache: LayerCache | None = None
@@ -178,7 +178,7 @@ class DecoderBlock(nnx.Module):
             cache = cache.write(keys, values, context.index)
             keys, values = cache.keys, cache.values
         x = self.self_attention(x, keys, values, context.bias, dropout.weights)
-        hidden = self.self_attention_adapter(hidden + dropout.outputs[0](x), context)
+        hidden = self.self_attention_adapter(hidden, dropout.outputs[0](x), context)
 
         if cache is not None:
             keys, values = cache.cross_keys, cache.cross_values
@@ -187,10 +187,10 @@ class DecoderBlock(nnx.Module):
             keys, values = self.cross_attention.keys_values(context.encoded)
         x = self.cross_attention_norm(hidden)
         x = self.cross_attention(x, keys, values, context.cross_bias, dropout.cross_weights)
-        hidden = self.cross_attention_adapter(hidden + dropout.outputs[1](x), context)
+        hidden = self.cross_attention_adapter(hidden, dropout.outputs[1](x), context)
 
         x = self.feed_forward(self.feed_forward_norm(hidden), dropout.inner)
-        return self.feed_forward_adapter(hidden + dropout.outputs[2](x), context), cache
+        return self.feed_forward_adapter(hidden, dropout.outputs[2](x), context), cache
 
 
 class Encoder(nnx.Module):

@@ -181,9 +181,9 @@ class Shift(nnx.Module):
     def __init__(self) -> None:
         self.shift = nnx.Param(jnp.zeros((2,)))
 
-    def __call__(self, hidden: jax.Array, context: BlockContext) -> jax.Array:
+    def __call__(self, hidden: jax.Array, update: jax.Array, context: BlockContext) -> jax.Array:
         assert context.task_ids is not None
-        return hidden + self.shift[...][context.task_ids][..., None]
+        return hidden + update + self.shift[...][context.task_ids][..., None]
 
 
 def test_a_policy_can_fill_a_slot_and_see_the_task_of_each_position(params, forward) -> None:

@@ -1,0 +1,73 @@
+"""IA3: learned vectors that scale what a frozen model computes (Liu et al. 2022)."""
+
+import re
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from t5mix.finetuning.base import POLICIES
+from t5mix.finetuning.linear import replace_maps
+from t5mix.model.layers import Dense
+from t5mix.types import RunShape, config
+
+
+class OutputScaledDense(Dense):
+    """(x W) * l: a linear map whose outputs are scaled; l starts at one."""
+
+    def __init__(self, base: Dense):
+        self.kernel, self.dtype, self.output_dtype = base.kernel, base.dtype, base.output_dtype
+        self.ia3_outputs = nnx.Param(jnp.ones((base.kernel.shape[1],), jnp.float32))
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """[..., in] -> [..., out]."""
+        mapped = super().__call__(x)
+        return mapped * self.ia3_outputs[...].astype(mapped.dtype)
+
+
+class InputScaledDense(Dense):
+    """(x * l) W: a linear map whose inputs are scaled; l starts at one."""
+
+    def __init__(self, base: Dense):
+        self.kernel, self.dtype, self.output_dtype = base.kernel, base.dtype, base.output_dtype
+        self.ia3_inputs = nnx.Param(jnp.ones((base.kernel.shape[0],), jnp.float32))
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """[..., in] -> [..., out]."""
+        return super().__call__(x.astype(self.dtype) * self.ia3_inputs[...].astype(self.dtype))
+
+
+@POLICIES.register("ia3")
+@config
+class IA3:
+    """Vectors that scale the keys, the values and the feed-forward's inner activations train, and nothing else."""
+
+    def adapt(self, model: Any, rngs: Any) -> Any:
+        """Puts a vector behind every key and value map, and before every way out of the feed-forward."""
+        replace_maps(model, (r".*/(key|value)",), OutputScaledDense)
+        replace_maps(model, (r".*/wo",), InputScaledDense)
+        return model
+
+    def unfreeze_step(self, path: str, run: RunShape) -> int | None:
+        """Returns 0 for the vectors."""
+        return 0 if re.search(r"/ia3_\w+$", path) else None
+
+    def learning_rate_scale(self, path: str, run: RunShape) -> float:
+        """Returns 1."""
+        return 1.0
+
+    def merged(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Returns the parameters of the plain model that computes the same.
+
+        Args:
+            params: of the adapted model, by path.
+        """
+        merged = {path: leaf for path, leaf in params.items() if not re.search(r"/ia3_\w+$", path)}
+        for path, vector in params.items():
+            place, _, name = path.rpartition("/")
+            if name == "ia3_outputs":
+                merged[f"{place}/kernel"] = params[f"{place}/kernel"] * vector
+            elif name == "ia3_inputs":
+                merged[f"{place}/kernel"] = params[f"{place}/kernel"] * vector[:, None]
+        return merged
