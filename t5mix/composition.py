@@ -47,6 +47,36 @@ def compose_experiment(source: str = "experiment", overrides: Sequence[str] = ()
         raise T5MixError(f"The configuration cannot be composed: {str(error).strip()}") from error
 
 
+def parse_choice(text: str) -> dict[str, Any]:
+    """Reads `KIND` or `KIND:key=value,key=value`, an option of a group with its settings.
+
+    Values are written as in overrides: `temperature:temperature=4,limit=65536`, and for a strategy within another
+    `capped:strategy={kind:temperature,temperature:4},max_epochs=2`.
+
+    Returns:
+        `{"kind": KIND, key: value, ...}`, which `t5mix.experiment` validates.
+
+    Raises:
+        T5MixError: a setting cannot be parsed.
+    """
+    kind, _, rest = text.partition(":")
+    choice: dict[str, Any] = {}
+    for setting in re.split(r",(?=\w+=)", rest) if rest else ():  # a comma within a value is followed by no `key=`
+        try:
+            override = OverridesParser.create().parse_override(setting)
+        except HydraException as error:
+            raise T5MixError(f"{setting!r} is no setting: {_CHOICE}. {error}") from error
+        if override.is_sweep_override() or not re.match(r"\w+=", setting):
+            raise T5MixError(f"{setting!r} is no setting: {_CHOICE}.")
+        choice[override.key_or_group] = override.value()
+    return {**choice, "kind": kind}
+
+
+_CHOICE = (
+    "write KIND:key=value,key=value, such as temperature:temperature=4,limit=65536; lists and braces are values too"
+)
+
+
 def named_configs() -> list[str]:
     """Returns the names of the package's own experiments."""
     return sorted(f.name.removesuffix(".yaml") for f in resources.files(_MODULE).iterdir() if f.name.endswith(".yaml"))

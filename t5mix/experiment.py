@@ -27,6 +27,7 @@ from t5mix.model.config import T5Config
 from t5mix.model.presets import PRESETS
 from t5mix.registry import Registry
 from t5mix.training.config import TrainingConfig
+from t5mix.training.hosts import DistributedConfig
 from t5mix.training.optimizer import OPTIMIZERS, Optimizer
 from t5mix.training.schedule import SCHEDULES, Schedule
 from t5mix.training.sharding import MeshConfig
@@ -75,6 +76,8 @@ class Experiment:
         run_dir: the run's folder; a run that is there is continued.
         mixture: registered mixtures and tasks, and tasks declared under `tasks`, that are trained on.
         tasks: tasks declared in configuration alone (`t5mix.data.declared`).
+        streamed: tasks that are read shard by shard, as they fit into neither memory nor disk: names, or a mapping from
+            names to numbers of training examples, null to have the number estimated.
         plugins: modules of the user's to import first; they register tasks, strategies, policies.
         vocabulary: path of a SentencePiece model, "bytes", or None for the tasks' own.
         extra_ids: number of sentinels on top of the SentencePiece model's pieces.
@@ -88,6 +91,7 @@ class Experiment:
         training: the loop.
         evaluation: evaluation by generated text.
         mesh: the devices.
+        distributed: the processes.
         start_from: a run's folder or a checkpoint that the parameters come from; None for fresh ones.
         seed: decides everything random.
         store_dir: the token stores, shared by all runs.
@@ -96,6 +100,7 @@ class Experiment:
     run_dir: str
     mixture: tuple[str, ...]
     tasks: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
+    streamed: Mapping[str, int | None] = dataclasses.field(default_factory=dict)
     plugins: tuple[str, ...] = ()
     vocabulary: str | None = None
     extra_ids: int = 100
@@ -109,6 +114,7 @@ class Experiment:
     training: TrainingConfig = dataclasses.field(default_factory=TrainingConfig)
     evaluation: EvaluationConfig = dataclasses.field(default_factory=EvaluationConfig)
     mesh: MeshConfig = dataclasses.field(default_factory=MeshConfig)
+    distributed: DistributedConfig = dataclasses.field(default_factory=DistributedConfig)
     start_from: str | None = None
     seed: int = 0
     store_dir: str = "~/.cache/t5mix/stores"
@@ -125,6 +131,7 @@ class Experiment:
             declared=self.tasks,
             vocabulary=self.vocabulary,
             extra_ids=self.extra_ids,
+            streamed=self.streamed,
             splits=splits,
         )
 
@@ -167,6 +174,7 @@ _PARTS: dict[str, type] = {
     "training": TrainingConfig,
     "evaluation": EvaluationConfig,
     "mesh": MeshConfig,
+    "distributed": DistributedConfig,
 }
 
 
@@ -201,6 +209,8 @@ def read_experiment(raw: Mapping[str, Any]) -> Experiment:
             parsed[key] = _read(_PARTS[key], value, key)
         elif key == "tasks":
             parsed[key] = _read(dict[str, dict[str, Any]], value or {}, key)
+        elif key == "streamed":
+            parsed[key] = _read_streamed(value)
         else:
             parsed[key] = _read(known[key].type, value, key)  # type: ignore[arg-type]
     for name, task in parsed.get("tasks", {}).items():
@@ -246,6 +256,20 @@ def read_policy(raw: Mapping[str, Any]) -> FineTuningPolicy:
     return _read_kind(POLICIES, raw, "finetuning")
 
 
+def read_strategy(raw: Any) -> MixingStrategy:
+    """Reads a mixing strategy from plain data, a kind or a mapping with `kind` and settings.
+
+    Raises:
+        T5MixError: there is no such kind or setting, or a value is not allowed.
+    """
+    return _read_kind(STRATEGIES, raw, "mixing")
+
+
+def plain_strategy(strategy: MixingStrategy) -> dict[str, Any]:
+    """Returns a strategy as plain data that `read_strategy` reads back."""
+    return _plain(STRATEGIES, strategy)
+
+
 def _read_kind(registry: Registry[Any], raw: Any, key: str) -> Any:
     values: dict[str, Any] = {"kind": raw} if isinstance(raw, str) else dict(_read(dict[str, Any], raw, key))
     kind = values.pop("kind", None)
@@ -280,6 +304,18 @@ def _plain(registry: Registry[Any], instance: Any) -> dict[str, Any]:
     return plain
 
 
+def _read_streamed(raw: Any) -> dict[str, int | None]:
+    """Reads the names of streamed tasks, with or without their numbers of examples."""
+    names = [raw] if isinstance(raw, str) else raw or ()
+    if not isinstance(names, Mapping):
+        return dict.fromkeys(_read(tuple[str, ...], names, "streamed"))
+    streamed = _read(dict[str, int | None], names, "streamed")
+    for name, examples in streamed.items():
+        if examples is not None and examples < 1:
+            raise T5MixError(f"streamed.{name} is {examples}: give its number of training examples, or null.")
+    return streamed
+
+
 def _read_model(raw: Any) -> T5Config:
     values = {"preset": raw} if isinstance(raw, str) else _read(dict[str, Any], raw, "model")
     preset = values.pop("preset", None)
@@ -304,7 +340,8 @@ def _explain(kind: type, key: str, problem: Mapping[str, Any]) -> str:
         known = [field.name for field in dataclasses.fields(kind)] if dataclasses.is_dataclass(kind) else []
         near = nearest(str(problem["loc"][-1]), known)
         offer = f"Did you mean {' or '.join(f'{key}.{name}' for name in near)}?" if near else ""
-        return f"Unknown configuration key '{place}'. {offer or 'Known: ' + ', '.join(known) + '.'}"
+        listed = f"Known: {', '.join(known)}." if known else f"{key} has no settings."
+        return f"Unknown configuration key '{place}'. {offer or listed}"
     if problem["type"] in ("missing", "missing_keyword_only_argument"):
         return f"{place} is not set, and it has no default."
     if problem["type"] == "value_error":

@@ -1,15 +1,24 @@
 """What a mixture will draw, before anything is trained: proportions, and expected examples, tokens and epochs."""
 
 import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
 
 from t5mix.data.lock import DataLock, TaskEntry
 from t5mix.data.preparation import prepare_in_child
 from t5mix.errors import T5MixError
 from t5mix.experiment import Experiment
-from t5mix.mixing import MixingStrategy, StaticStrategy
-from t5mix.training.mixture import census_of, expect, first_stores, mean_draws, pack
+from t5mix.mixing import STRATEGIES, MixingStrategy, Proportional, StaticStrategy, Temperature
+from t5mix.mixing.base import normalized
+from t5mix.mixing.census import Census
+from t5mix.training.mixture import census_of, draws_over_run, expect, first_stores, moments, pack
+from t5mix.types import MixingBudget, TaskFeedback
 
 _MOST_PLANNED = 100  # batches; their mean is within a per cent or two of any longer run's
+_CURVE_POINTS = 65
+_LARGEST_TEMPERATURE = 100.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,7 +29,9 @@ class TaskForecast:
         name: the task.
         size: training examples.
         rate: the strategy's unnormalised rate; None if it has none.
-        proportion: share of the examples.
+        proportion: share of the examples, the mean over the run.
+        first: share of the examples at the first step.
+        last: share of the examples at the last step.
         examples: expected over the run.
         tokens: inputs and targets together.
         epochs: passes over the task's data.
@@ -31,6 +42,8 @@ class TaskForecast:
     size: int
     rate: float | None
     proportion: float
+    first: float
+    last: float
     examples: float
     tokens: float
     epochs: float
@@ -48,6 +61,8 @@ class Forecast:
         examples_per_step: mean examples in a batch.
         inputs_filled: share of encoder positions that hold a token.
         targets_filled: the same of the decoder.
+        changes: whether the proportions change over the run without any feedback.
+        adaptive: whether losses would move them: they are forecast without.
     """
 
     tasks: tuple[TaskForecast, ...]
@@ -56,6 +71,36 @@ class Forecast:
     examples_per_step: float
     inputs_filled: float
     targets_filled: float
+    changes: bool
+    adaptive: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Curve:
+    """Proportions as one setting of a strategy varies.
+
+    Attributes:
+        setting: its values; [G].
+        proportions: share of the examples of each task at each value; [G, N].
+    """
+
+    setting: np.ndarray
+    proportions: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """Several strategies on one mixture.
+
+    Attributes:
+        forecasts: by the name that the strategy goes by.
+        by_temperature: temperature-scaled mixing without a limit, T from 1 to 100, and infinity: equal mixing.
+        by_limit: examples-proportional mixing, K from the smallest size to the largest.
+    """
+
+    forecasts: Mapping[str, Forecast]
+    by_temperature: Curve
+    by_limit: Curve
 
 
 def forecast(experiment: Experiment, steps: int) -> Forecast:
@@ -66,10 +111,24 @@ def forecast(experiment: Experiment, steps: int) -> Forecast:
     Raises:
         T5MixError: there are no steps to plan; or see `t5mix.data.prepare.prepare`.
     """
+    return compare(experiment, {"": experiment.mixing}, steps).forecasts[""]
+
+
+def compare(experiment: Experiment, strategies: Mapping[str, MixingStrategy], steps: int) -> Comparison:
+    """Forecasts several strategies on the data of an experiment, which is prepared once; see `forecast`."""
     if steps < 1:
         raise T5MixError(f"--steps is {steps}: it must be 1 or more.")
-    request = experiment.data_request(splits=("train",))
-    return forecast_of(prepare_in_child(request), experiment, experiment.mixing, steps)
+    lock = prepare_in_child(experiment.data_request(splits=("train",)))
+    census = census_of(lock, Proportional(), experiment.mixing_unit)
+    sizes = list(census.sizes.values())
+    temperatures = np.append(np.geomspace(1.0, _LARGEST_TEMPERATURE, _CURVE_POINTS), np.inf)
+    between = np.geomspace(min(sizes), max(sizes), _CURVE_POINTS).round().astype(int)
+    limits = np.unique([*between, *sizes])  # at a task's size its curve has a kink
+    return Comparison(
+        forecasts={name: forecast_of(lock, experiment, strategy, steps) for name, strategy in strategies.items()},
+        by_temperature=_curve(census, temperatures, [Temperature(temperature=t) for t in temperatures.tolist()]),
+        by_limit=_curve(census, limits, [Proportional(limit=k) for k in limits.tolist()]),
+    )
 
 
 def forecast_of(lock: DataLock, experiment: Experiment, strategy: MixingStrategy, steps: int) -> Forecast:
@@ -77,20 +136,70 @@ def forecast_of(lock: DataLock, experiment: Experiment, strategy: MixingStrategy
     census = census_of(lock, strategy, experiment.mixing_unit)
     shape = experiment.training.batch_shape(experiment.lengths.inputs, experiment.lengths.targets)
     seed, planned = experiment.seed, min(steps, _MOST_PLANNED)
-    expected = expect(lock, strategy, census, shape, steps=steps, seed=seed)
-    draws = mean_draws(strategy, census, expected.budget)
+    budget = expect(lock, strategy, census, shape, steps=steps, seed=seed).budget
+    over_run = draws_over_run(strategy, census, budget)
+    draws = over_run.mean(axis=0)
     packing = pack(first_stores(lock), [task.name for task in lock.tasks], shape, draws, seed=seed, batches=planned)
     rates = strategy.rates(census.sizes) if isinstance(strategy, StaticStrategy) else {}
-    tasks = tuple(
-        _task(task, rates.get(task.name), float(draw), packing.examples * steps)
-        for task, draw in zip(lock.tasks, draws, strict=True)
+    return Forecast(
+        tasks=tuple(
+            _task(task, rates.get(task.name), over_run[:, i], packing.examples * steps)
+            for i, task in enumerate(lock.tasks)
+        ),
+        steps=steps,
+        planned_steps=planned,
+        examples_per_step=packing.examples,
+        inputs_filled=packing.inputs_filled,
+        targets_filled=packing.targets_filled,
+        changes=bool(np.ptp(over_run, axis=0).max() > 0),
+        adaptive=_is_adaptive(strategy, census, budget),
     )
-    return Forecast(tasks, steps, planned, packing.examples, packing.inputs_filled, packing.targets_filled)
 
 
-def _task(task: TaskEntry, rate: float | None, proportion: float, examples: float) -> TaskForecast:
+def label(strategy: MixingStrategy) -> str:
+    """Returns a strategy's kind and settings, those at their defaults left out, as `--mixing` takes them."""
+    kind, *settings = _choice(strategy)
+    return ":".join([kind[1], ",".join(f"{key}={value}" for key, value in settings)]) if settings else kind[1]
+
+
+def _choice(strategy: MixingStrategy) -> list[tuple[str, str]]:
+    fields = [field for field in dataclasses.fields(strategy) if getattr(strategy, field.name) != field.default]  # type: ignore[arg-type]
+    return [
+        ("kind", STRATEGIES.kind_of(strategy)),
+        *((field.name, _written(getattr(strategy, field.name))) for field in fields),
+    ]
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, MixingStrategy):
+        return "{" + ",".join(f"{key}:{setting}" for key, setting in _choice(value)) + "}"
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"{key}:{_written(entry)}" for key, entry in value.items()) + "}"
+    if isinstance(value, tuple | list):
+        return "[" + ",".join(map(_written, value)) + "]"
+    return "null" if value is None else str(value)
+
+
+def _curve(census: Census, setting: np.ndarray, strategies: list[StaticStrategy]) -> Curve:
+    draws = [census.draws(normalized(strategy.rates(census.sizes))) for strategy in strategies]
+    return Curve(setting, np.stack(draws))
+
+
+def _is_adaptive(strategy: MixingStrategy, census: Census, budget: MixingBudget) -> bool:
+    """Says whether losses that differ from task to task would change the proportions at any moment."""
+    state = strategy.init(census.sizes, budget)
+    share = 1 / len(census.sizes)
+    losses = {  # no amount: a cap on epochs counts what was drawn, which is no feedback of this kind
+        name: TaskFeedback(i + 1.0, 1.0, 1, amount=0.0, weight=share, excess_sum=0.0)
+        for i, name in enumerate(census.sizes)
+    }
+    told = strategy.observe(state, losses)
+    return any(strategy.weights(told, step) != strategy.weights(state, step) for step in moments(budget.steps))
+
+
+def _task(task: TaskEntry, rate: float | None, over_run: np.ndarray, examples: float) -> TaskForecast:
     counts = task.splits["train"].counts
-    size = counts.examples
+    size, proportion = counts.examples, float(over_run.mean())
     own = proportion * examples
     mean_tokens = (counts.input_tokens + counts.target_tokens) / counts.examples
     return TaskForecast(
@@ -98,6 +207,8 @@ def _task(task: TaskEntry, rate: float | None, proportion: float, examples: floa
         size=size,
         rate=rate,
         proportion=proportion,
+        first=float(over_run[0]),
+        last=float(over_run[-1]),
         examples=own,
         tokens=own * mean_tokens,
         epochs=own / size,

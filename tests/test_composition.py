@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from t5mix.composition import compose_experiment, groups, named_configs
+from t5mix.composition import compose_experiment, groups, named_configs, parse_choice
 from t5mix.errors import T5MixError
 from t5mix.experiment import read_experiment
 from t5mix.finetuning import POLICIES
@@ -174,3 +174,36 @@ def test_a_file_that_hides_the_packages_defaults_is_named(tmp_path: Path):
     own_file(tmp_path, text, "experiment.yaml")
     with pytest.raises(T5MixError, match=r"experiment\.yaml hides the package's own defaults.*another name"):
         compose_experiment(own_file(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("text", "choice"),
+    [
+        ("equal", {"kind": "equal"}),
+        ("temperature:temperature=4,limit=65536", {"kind": "temperature", "temperature": 4, "limit": 65536}),
+        ("temperature:temperature=inf,limit=null", {"kind": "temperature", "temperature": float("inf"), "limit": None}),
+        ("capped:strategy=equal,max_epochs=2", {"kind": "capped", "strategy": "equal", "max_epochs": 2}),
+        (
+            "capped:strategy={kind:temperature,temperature:4},max_epochs=1.5",
+            {"kind": "capped", "strategy": {"kind": "temperature", "temperature": 4}, "max_epochs": 1.5},
+        ),
+        (
+            "phases:strategies=[equal,{kind: odm}],starts=[0,0.5]",
+            {"kind": "phases", "strategies": ["equal", {"kind": "odm"}], "starts": [0, 0.5]},
+        ),
+        (
+            "fixed:task_weights=runs/a/mixing_weights.json",
+            {"kind": "fixed", "task_weights": "runs/a/mixing_weights.json"},
+        ),
+    ],
+)
+def test_a_choice_has_a_kind_and_settings(text: str, choice: dict[str, Any]):
+    assert parse_choice(text) == choice
+
+
+@pytest.mark.parametrize(
+    "text", ["temperature:4", "temperature:temperature=4,5", "temperature:=4", "capped:strategy={", "t:~a"]
+)
+def test_a_setting_that_is_none_is_refused(text: str):
+    with pytest.raises(T5MixError, match=r"is no setting: write KIND:key=value,key=value, such as temperature:"):
+        parse_choice(text)

@@ -187,6 +187,35 @@ def test_the_data_request_holds_what_the_data_depends_on(raw: dict[str, Any], tm
     assert type(request).from_json(request.to_json()).declared["mine"]["targets"] == "label"
 
 
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        (None, {}),
+        ([], {}),
+        ("c4", {"c4": None}),
+        (["c4", "wiki"], {"c4": None, "wiki": None}),
+        ({"c4": 364868892, "wiki": None}, {"c4": 364868892, "wiki": None}),
+    ],
+)
+def test_streamed_tasks_are_names_or_numbers_of_examples(raw: dict[str, Any], given: Any, read: dict[str, Any]):
+    experiment = read_experiment(raw | {"streamed": given})
+    assert experiment.data_request().streamed == read
+    assert read_experiment(experiment.to_json()) == experiment
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"c4": 0}, r"streamed\.c4 is 0: give its number of training examples, or null"),
+        ({"c4": {"examples": 5}}, r"streamed\.c4 is \{'examples': 5\}"),
+        (7, "streamed is 7"),
+    ],
+)
+def test_other_values_of_streamed_are_refused(raw: dict[str, Any], given: Any, said: str):
+    with pytest.raises(T5MixError, match=said):
+        read_experiment(raw | {"streamed": given})
+
+
 PLUGIN = '''
 from collections.abc import Mapping
 

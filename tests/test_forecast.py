@@ -5,13 +5,29 @@ import numpy as np
 import pytest
 
 from t5mix import forecast as forecast_module
-from t5mix.composition import compose_experiment
-from t5mix.data.lock import DataLock, DataRequest, StoreEntry, TaskEntry, epoch_path
+from t5mix.composition import compose_experiment, parse_choice
+from t5mix.data.lock import DataLock, DataRequest, StoreEntry, TaskEntry, piece_path
 from t5mix.data.pipeline import task_data, training_batches
 from t5mix.data.plan import BatchShape
 from t5mix.errors import T5MixError
-from t5mix.experiment import Experiment, read_experiment
-from t5mix.forecast import forecast
+from t5mix.experiment import Experiment, read_experiment, read_strategy
+from t5mix.forecast import compare, forecast, label
+from t5mix.mixing import (
+    ODM,
+    AnnealedTemperature,
+    Capped,
+    DoReMi,
+    Equal,
+    Fixed,
+    LossGap,
+    MixingStrategy,
+    Phases,
+    PriorODM,
+    Proportional,
+    Temperature,
+    TwoPhase,
+    UniMax,
+)
 
 
 @pytest.fixture
@@ -64,7 +80,7 @@ def test_a_long_run_is_extrapolated(lock: DataLock):
 
 
 def test_a_random_task_is_judged_by_its_first_epoch(tmp_path: Path, lock: DataLock, tiny, monkeypatch):
-    store = tiny.make_store(epoch_path(tmp_path / "r", 0), tiny.make_examples("copy", 20, 0))
+    store = tiny.make_store(piece_path(tmp_path / "r", 0), tiny.make_examples("copy", 20, 0))
     entry = TaskEntry("r", True, {"train": StoreEntry(str(tmp_path / "r"), "f", store.counts)})
     random = DataLock(lock.request, lock.vocabulary, (entry,))
     monkeypatch.setattr(forecast_module, "prepare_in_child", lambda request: random)
@@ -87,3 +103,75 @@ def test_truncation_is_shown(tmp_path: Path, lock: DataLock, tiny, monkeypatch):
 def test_no_steps_are_refused(lock: DataLock, steps: int):
     with pytest.raises(T5MixError, match=f"--steps is {steps}: it must be 1 or more"):
         forecast(experiment(), steps)
+
+
+def test_strategies_are_compared_on_data_prepared_once(lock: DataLock, monkeypatch: pytest.MonkeyPatch):
+    calls: list[DataRequest] = []
+    monkeypatch.setattr(forecast_module, "prepare_in_child", lambda request: calls.append(request) or lock)
+    found = compare(experiment(), {"even": Equal(), "sized": Proportional()}, 20)
+    assert len(calls) == 1
+    assert [task.proportion for task in found.forecasts["even"].tasks] == pytest.approx([0.5, 0.5])
+    assert found.forecasts["sized"] == forecast(experiment(), 20)
+
+
+def test_the_curves_run_from_proportional_to_equal(lock: DataLock):
+    found = compare(experiment(), {"": Equal()}, 5)
+    by_temperature, by_limit = found.by_temperature, found.by_limit
+    assert by_temperature.setting[[0, -1]].tolist() == [1, np.inf]
+    assert by_temperature.setting[-2] == pytest.approx(100)
+    assert by_temperature.proportions[0] == pytest.approx([0.75, 0.25])
+    assert by_temperature.proportions[-1] == pytest.approx([0.5, 0.5])
+    assert by_limit.setting[[0, -1]].tolist() == [100, 300]
+    assert by_limit.proportions[0] == pytest.approx([0.5, 0.5])
+    assert by_limit.proportions[-1] == pytest.approx([0.75, 0.25])
+
+
+@pytest.mark.parametrize(
+    ("strategy", "changes", "adaptive"),
+    [
+        (Temperature(), False, False),
+        (UniMax(), False, False),
+        (Capped(strategy=Equal(), max_epochs=1), False, False),
+        (AnnealedTemperature(), True, False),
+        (TwoPhase(), True, False),
+        (Phases(strategies=(PriorODM(), Equal()), starts=(0, 0.5)), True, True),
+        (PriorODM(), False, True),
+        (LossGap(), False, True),
+        (ODM(warmup=0.5), True, True),
+        (Capped(strategy=PriorODM(), max_epochs=9), False, True),
+        (DoReMi(reference="nowhere"), False, False),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, MixingStrategy) else None,
+)
+def test_what_moves_the_proportions_is_told(lock: DataLock, strategy: MixingStrategy, changes: bool, adaptive: bool):
+    found = compare(experiment(), {"": strategy}, 40).forecasts[""]
+    assert (found.changes, found.adaptive) == (changes, adaptive)
+
+
+def test_proportions_that_change_have_a_beginning_and_an_end(lock: DataLock):
+    strategy = AnnealedTemperature(until=0.5)
+    found = compare(experiment(), {"": strategy}, 100).forecasts[""]
+    copy, first = found.tasks
+    assert (copy.first, first.first) == pytest.approx((0.5, 0.5))
+    assert (copy.last, first.last) == pytest.approx((0.75, 0.25))
+    assert copy.first < copy.proportion < copy.last
+
+
+@pytest.mark.parametrize(
+    ("strategy", "text"),
+    [
+        (Equal(), "equal"),
+        (Temperature(temperature=4.0, limit=65536), "temperature:temperature=4.0,limit=65536"),
+        (AnnealedTemperature(first=8.0), "annealed_temperature:first=8.0"),
+        (Capped(strategy=Temperature(limit=9)), "capped:strategy={kind:temperature,limit:9}"),
+        (Capped(strategy=Equal(), budget=10.0), "capped:strategy={kind:equal},budget=10.0"),
+        (Fixed(task_weights={"a": 1.0, "b": 2.5}), "fixed:task_weights={a:1.0,b:2.5}"),
+        (
+            Phases(strategies=(Equal(), PriorODM(eta=0.1)), starts=(0, 0.5)),
+            "phases:strategies=[{kind:equal},{kind:odm_prior,eta:0.1}],starts=[0,0.5]",
+        ),
+    ],
+)
+def test_a_label_is_what_the_command_line_takes(strategy: MixingStrategy, text: str):
+    assert label(strategy) == text
+    assert read_strategy(parse_choice(text)) == strategy

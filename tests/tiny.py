@@ -1,15 +1,20 @@
 """A tiny run on hand-made token stores, for tests of the data, the training and the runs; seqio plays no part.
 
 Also a program, for tests that need a process of their own: `python tests/tiny.py JOBS.json` takes a list of
-{"run_dir": ..., "lock": ..., "training": {...}, "mesh": {...}, "stop": ..., "kill": ...} and runs one after the other.
+{"run_dir": ..., "lock": ..., "training": {...}, "mesh": {...}, "stop": ..., "kill": ..., "record": ...} and runs one
+after the other; with "settings": [...] by way of the configuration. `run_processes` starts several at once.
 """
 
+import contextlib
 import dataclasses
 import functools
 import json
 import os
 import signal
+import socket
+import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -113,7 +118,7 @@ def make_job(run_dir: Path, lock: DataLock, training: Any, **changes: Any) -> An
     fields = {
         "directory": RunDirectory(run_dir),
         "lock": lock,
-        "epochs": None,
+        "pieces": None,
         "strategy": Proportional(),
         "unit": "examples",
         "config": training,
@@ -145,6 +150,24 @@ class Watched:
         return result
 
 
+class Recorded:
+    """An engine that keeps the rows that it is given."""
+
+    def __init__(self, engine: Any) -> None:
+        self._engine = engine
+        self.batches: list[Any] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
+    def step(self, state: Any, batch: Any) -> Any:
+        self.batches.append(batch)
+        return self._engine.step(state, batch)
+
+    def save(self, path: Path) -> None:
+        np.savez(path, **{name: np.stack([batch[name] for batch in self.batches]) for name in self.batches[0]})
+
+
 def raise_after(steps: int) -> Callable[[int], None]:
     def hook(done: int) -> None:
         if done == steps:
@@ -174,20 +197,85 @@ def final_params(run_dir: Path, engine: Any, step: int) -> dict[str, np.ndarray]
     return {name: np.asarray(leaf) for name, leaf in params.items()}
 
 
+def run_processes(folder: Path, jobs: Sequence[Sequence[Mapping[str, Any]]], seconds: float = 200) -> list[Any]:
+    """Runs a list of jobs in each of several processes that train together; returns what each process printed.
+
+    None of them outlives the call.
+    """
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    quick = "--xla_backend_optimization_level=0"  # each compiles for itself, which takes most of the time
+    environment = {**os.environ, "JAX_PLATFORMS": "cpu", "JAX_NUM_CPU_DEVICES": "1", "XLA_FLAGS": quick}
+    latest = time.monotonic() + seconds
+    with contextlib.ExitStack() as opened:
+        children = []
+        for process, mine in enumerate(jobs):
+            (folder / f"jobs-{process}.json").write_text(json.dumps(mine), encoding="utf-8")
+            place = {"coordinator": address, "processes": len(jobs), "process": process}
+            out, err = (opened.enter_context(open(folder / f"{name}-{process}.txt", "w")) for name in ("out", "err"))
+            command = [sys.executable, __file__, str(folder / f"jobs-{process}.json"), json.dumps(place)]
+            child = subprocess.Popen(command, env=environment, stdout=out, stderr=err)
+            opened.callback(child.wait)
+            opened.callback(child.kill)
+            children.append(child)
+        codes = [child.wait(latest - time.monotonic()) for child in children]
+    errors = [(folder / f"err-{process}.txt").read_text("utf-8")[-3000:] for process in range(len(jobs))]
+    assert not any(codes), (codes, *errors)
+    outs = [(folder / f"out-{process}.txt").read_text("utf-8") for process in range(len(jobs))]
+    return [[json.loads(line) for line in out.splitlines() if line.startswith("{")] for out in outs]
+
+
 def main() -> None:
+    from t5mix.errors import T5MixError
+    from t5mix.training.hosts import DistributedConfig, join
+
+    if len(sys.argv) > 2:
+        join(DistributedConfig(**json.loads(sys.argv[2])))
+    for raw in json.loads(Path(sys.argv[1]).read_text("utf-8")):
+        try:
+            outcome = dataclasses.asdict(run_experiment(raw) if "settings" in raw else run_job(raw))
+        except T5MixError as error:
+            outcome = {"error": str(error)}
+        sys.stdout.write(json.dumps(outcome) + "\n")
+
+
+def run_experiment(raw: Mapping[str, Any]) -> Any:
+    from t5mix.composition import compose_experiment
+    from t5mix.experiment import read_experiment
+    from t5mix.runs import train
+    from t5mix.training.hosts import is_first
+
+    def prepare(request: DataRequest, **_: Any) -> DataLock:
+        assert is_first()
+        return dataclasses.replace(DataLock.load(Path(raw["lock"])), request=request)
+
+    train.prepare_in_child = prepare
+    train.Engine = lambda *_: engine_of(raw)  # to be compiled once
+    return train.train_experiment(read_experiment(compose_experiment(overrides=raw["settings"])))
+
+
+def engine_of(raw: Mapping[str, Any]) -> Any:
     from t5mix.training.config import TrainingConfig
-    from t5mix.training.loop import train
     from t5mix.training.sharding import MeshConfig
 
-    for raw in json.loads(Path(sys.argv[1]).read_text("utf-8")):
-        training, mesh = TrainingConfig(**raw["training"]), MeshConfig(**raw.get("mesh", {}))
-        engine = make_engine(training, mesh)
-        if "stop" in raw:
-            engine = Watched(engine, signal_after(raw["stop"], signal.SIGTERM))
-        if "kill" in raw:
-            engine = Watched(engine, signal_after(raw["kill"], signal.SIGKILL))
-        outcome = train(make_job(Path(raw["run_dir"]), DataLock.load(Path(raw["lock"])), training, engine=engine))
-        sys.stdout.write(json.dumps(dataclasses.asdict(outcome)) + "\n")
+    return make_engine(TrainingConfig(**raw["training"]), MeshConfig(**raw.get("mesh", {})))
+
+
+def run_job(raw: Mapping[str, Any]) -> Any:
+    from t5mix.training.config import TrainingConfig
+    from t5mix.training.loop import train
+
+    training = TrainingConfig(**raw["training"])
+    engine = recorded = Recorded(engine_of(raw))
+    if "stop" in raw:
+        engine = Watched(engine, signal_after(raw["stop"], signal.SIGTERM))
+    if "kill" in raw:
+        engine = Watched(engine, signal_after(raw["kill"], signal.SIGKILL))
+    outcome = train(make_job(Path(raw["run_dir"]), DataLock.load(Path(raw["lock"])), training, engine=engine))
+    if "record" in raw:
+        recorded.save(Path(raw["record"]))
+    return outcome
 
 
 if __name__ == "__main__":

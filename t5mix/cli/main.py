@@ -17,6 +17,8 @@ examples:
   echo "translate English to Velan: the dog sleeps ." | t5mix predict runs/demo
   t5mix tasks show demo_sentiment                         what the model will see
   t5mix mixtures show demo mixing=equal --steps 1000      what a mixture will draw
+  t5mix mixtures show demo --mixing equal --mixing temperature:temperature=2 --plot demo.png
+  t5mix curves runs/demo                                  losses and mixing over the steps, also while it runs
 """
 
 
@@ -64,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     _predict(commands)
     _tasks(commands)
     _mixtures(commands)
+    _curves(commands)
     _vocabulary(commands)
     return parser
 
@@ -138,8 +141,28 @@ def _mixtures(commands: argparse._SubParsersAction) -> None:
     show = verbs.add_parser("show", help="sizes, rates, proportions; expected examples, tokens and epochs")
     show.add_argument("show", metavar="NAME", help="a mixture, a task, or several joined by commas")
     _configuration(show)
+    show.add_argument(
+        "--mixing",
+        action="append",
+        default=[],
+        metavar="KIND[:KEY=VALUE,...]",
+        help="a strategy to show, such as temperature:temperature=4,limit=65536, in place of the experiment's own; "
+        "repeat it to compare several",
+    )
     show.add_argument("--steps", type=int, default=1000, help="for the expected figures; default: %(default)s")
     show.add_argument("--json", action="store_true", help="print JSON")
+    show.add_argument("--plot", metavar="FILE", help="draw it too; .png, .svg or .pdf")
+
+
+def _curves(commands: argparse._SubParsersAction) -> None:
+    command = _add(commands, "curves", "curves", "show and draw how runs went, or go: losses, mixing, epochs")
+    command.add_argument("runs", nargs="+", metavar="RUN", help="a run's folder")
+    command.add_argument(
+        "--out",
+        metavar="FILE",
+        help="the picture, .png, .svg or .pdf; default: curves.png, of one run in its folder, of several in this one",
+    )
+    command.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
 
 def _vocabulary(commands: argparse._SubParsersAction) -> None:

@@ -3,8 +3,10 @@
 import argparse
 import signal
 import sys
+from pathlib import Path
 
 from t5mix.composition import compose_experiment
+from t5mix.errors import T5MixError
 
 
 def run(options: argparse.Namespace) -> int:
@@ -19,16 +21,31 @@ def run(options: argparse.Namespace) -> int:
         print(yaml.safe_dump(experiment.to_json(), sort_keys=False), end="")
         return 0
     from t5mix.runs.train import train_experiment
+    from t5mix.training.hosts import is_first
 
     outcome = train_experiment(experiment)
     if outcome.finished:
         done = f"Done: {outcome.step} steps in {experiment.run_dir}."
-        print(f"{done} Next: t5mix eval {experiment.run_dir}", file=sys.stderr)
-        return 0
-    assert outcome.signal is not None
-    print(
-        f"Stopped by {outcome.signal} after step {outcome.step}; a checkpoint is written. "
-        "The same command continues from there.",
-        file=sys.stderr,
-    )
-    return 128 + signal.Signals[outcome.signal]
+        message, status = f"{done} Next: t5mix eval {experiment.run_dir}", 0
+    else:
+        assert outcome.signal is not None
+        message = (
+            f"Stopped by {outcome.signal} after step {outcome.step}; a checkpoint is written. "
+            "The same command continues from there."
+        )
+        status = 128 + signal.Signals[outcome.signal]
+    if is_first():
+        if outcome.finished:
+            _draw(Path(experiment.run_dir))
+        print(message, file=sys.stderr)
+    return status
+
+
+def _draw(run_dir: Path) -> None:
+    """Leaves a picture in the run's folder, if one can be drawn: without it the run is as good."""
+    from t5mix.plots.curves import draw_run
+
+    try:
+        print(f"Drawn: {draw_run(run_dir)}", file=sys.stderr)
+    except T5MixError as error:
+        print(f"Not drawn: {error}", file=sys.stderr)

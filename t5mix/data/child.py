@@ -1,16 +1,19 @@
 """Python modules run in processes of their own, for what this process must not load.
 
-The two agree on one file: the child writes its result there, or {"error": text} if it knows what is wrong, and then
-ends with a status other than 0.
+A `Child` does one thing and ends. The two agree on one file: the child writes its result there, or {"error": text} if
+it knows what is wrong, and then ends with a status other than 0. A `Worker` stays and answers one request after the
+other.
 """
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import IO, Any
 
 from t5mix.errors import T5MixError
 
@@ -61,26 +64,104 @@ class Child:
             return self._out
         if self._out.exists():
             raise T5MixError(json.loads(self._out.read_text(encoding="utf-8"))["error"])
-        ended = f"by signal {-code}" if code < 0 else f"with exit status {code}"
-        raise T5MixError(f"The process {self._module} ended {ended}. {output}".rstrip())
+        raise T5MixError(f"The process {self._module} ended {_manner(code)}. {output}".rstrip())
 
     def end(self) -> None:
         """Ends the child, if need be by force."""
-        if self._process.poll() is None:
-            self._process.terminate()
-            try:
-                self._process.wait(_GRACE_SECONDS)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+        _end(self._process)
 
     def _tail(self) -> str:
         if self._messages is None:
             return "Its own messages stand above."
-        self._messages.seek(0)
-        text = self._messages.read().decode("utf-8", errors="replace")
+        text = _end_of(self._messages)
         self._messages.close()
-        return text[-_TAIL:].strip()
+        return text
+
+
+class WorkerLeftError(T5MixError):
+    """A worker had ended in good order before it was asked; another one can be started."""
+
+
+class Worker:
+    """One `python -m module` that stays and answers requests, each a line of JSON, for as long as this process lives.
+
+    It gets them on its standard input and answers on its standard output: a result, or {"error": text}.
+
+    Args:
+        module: the module.
+        arguments: its command line.
+    """
+
+    def __init__(self, module: str, arguments: Sequence[str]) -> None:
+        self._module = module
+        self._messages = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", module, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._messages,
+            env=_environment(),
+            process_group=0,  # Ctrl-C is for us: we may wait for an answer before we stop in good order
+        )
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can still be asked."""
+        return self._process.poll() is None
+
+    def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns the answer to a request; one thread at a time may ask.
+
+        Raises:
+            WorkerLeftError: the worker has ended of its own accord.
+            T5MixError: the answer is an error, or the worker has ended otherwise.
+        """
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        line = b""
+        with contextlib.suppress(OSError, ValueError):  # it ended, or `end` was called meanwhile
+            self._process.stdin.write(json.dumps(request).encode() + b"\n")
+            self._process.stdin.flush()
+            line = self._process.stdout.readline()
+        if not line.endswith(b"\n"):
+            code = self._process.wait()
+            kind = T5MixError if code else WorkerLeftError
+            raise kind(f"The process {self._module} ended {_manner(code)}. {_end_of(self._messages)}".rstrip())
+        answer = json.loads(line)
+        if "error" in answer:
+            raise T5MixError(answer["error"])
+        return answer
+
+    def end(self) -> None:
+        """Ends the worker, if need be by force, also while another thread asks."""
+        _end(self._process)
+
+    def close(self) -> None:
+        """Ends the worker and frees what this process holds of it; nobody may be asking."""
+        self.end()
+        for file in (self._process.stdin, self._process.stdout, self._messages):
+            assert file is not None
+            with contextlib.suppress(BrokenPipeError):  # a request that it did not read
+                file.close()
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(_GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _manner(code: int) -> str:
+    return f"by signal {-code}" if code < 0 else f"with exit status {code}"
+
+
+def _end_of(messages: IO[bytes]) -> str:
+    messages.seek(0)
+    return messages.read().decode("utf-8", errors="replace")[-_TAIL:].strip()
 
 
 def _environment() -> dict[str, str]:

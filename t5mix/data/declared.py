@@ -12,11 +12,11 @@ This module needs neither TensorFlow nor seqio; `t5mix.data.declared_tasks` make
 """
 
 import string
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import field as dataclass_field
 from typing import Any, Literal
 
-from t5mix.data.rows import Documents, Format, Row, as_text, format_of, read_rows
+from t5mix.data.rows import Documents, Files, Format, Row, as_text, files_of, format_of, read_rows
 from t5mix.errors import T5MixError, UnknownNameError
 from t5mix.types import config
 
@@ -29,7 +29,7 @@ class DeclaredTask:
     """A task that is a set of files and the text around their fields.
 
     Attributes:
-        files: the file of each split.
+        files: the files of each split: a name, a pattern such as part-*.txt, or a list of them.
         format: of all files; by default what their names say.
         inputs: template of the input text; `{name}` stands for the field of that name.
         targets: the field that holds the target, or a template.
@@ -44,7 +44,7 @@ class DeclaredTask:
         mean_span_length: mean tokens of a hidden span.
     """
 
-    files: Mapping[str, str]
+    files: Mapping[str, str | Sequence[str]]
     format: Format | None = None
     inputs: str | None = None
     targets: str | None = None
@@ -103,18 +103,17 @@ class DeclaredTask:
         named = [*template_fields(self.inputs or ""), *(template_fields(targets) or [targets])]
         return tuple(dict.fromkeys(name for name in [*named, self.answers] if name))
 
-    def examples(self, split: str) -> Iterator[dict[str, Any]]:
-        """Yields a split's examples in the file's order: `inputs`, `targets` and, if declared, the answers.
+    def examples(self, files: Files) -> Iterator[dict[str, Any]]:
+        """Yields the examples of some files in their order: `inputs`, `targets` and, if declared, the answers.
 
         Of unlabelled text it yields the text alone, under the name of its field.
 
         Raises:
-            T5MixError: the file breaks its format, lacks a field, or holds a label that is not declared; the
+            T5MixError: a file breaks its format, lacks a field, or holds a label that is not declared; the
                 message names the line.
         """
-        rows = read_rows(self.files[split], self.format, documents=self.documents, field=self.field)
         labels = {as_text(value): text for value, text in (self.labels or {}).items()}
-        for row in rows:
+        for row in self._rows(files):
             if self.objective is not None:
                 yield {self.field: row.text(self.field)}
             elif self.answers is not None:
@@ -123,15 +122,22 @@ class DeclaredTask:
             else:
                 yield {"inputs": self._fill(row, self.inputs or ""), "targets": self._target(row, labels)}
 
-    def check(self) -> None:
+    def check(self, splits: Iterable[str] | None = None) -> None:
         """Reads every file once, so that whatever is wrong shows before any work is done.
+
+        Args:
+            splits: those to read; None for all.
 
         Raises:
             T5MixError: see `examples`.
         """
-        for split in self.files:
-            for _ in self.examples(split):
+        for split in self.files if splits is None else splits:
+            for _ in self.examples(self.files[split]):
                 pass
+
+    def _rows(self, files: Files) -> Iterator[Row]:
+        for path in files_of(files):
+            yield from read_rows(path, self.format, documents=self.documents, field=self.field)
 
     def _fill(self, row: Row, template: str) -> str:
         return template.format(**{name: row.text(name) for name in template_fields(template)})
@@ -188,8 +194,9 @@ def declared_task(name: str, raw: Mapping[str, Any]) -> DeclaredTask:
             raise UnknownNameError(f"key of the declared task {name!r},", key, known)
     try:
         task = DeclaredTask(**{**raw, "metrics": tuple(raw.get("metrics") or ())})
-        for path in task.files.values() if task.format is None else ():
-            format_of(path)
+        for named in task.files.values() if task.format is None else ():
+            for path in [named] if isinstance(named, str) else named:
+                format_of(path)
     except (ValueError, TypeError, T5MixError) as error:
         raise T5MixError(f"Declared task {name!r}: {error}") from error
     return task

@@ -1,7 +1,8 @@
 """From tasks declared in configuration to registered seqio tasks, so that all else sees seqio tasks only."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from t5mix.data.declared import DeclaredTask
@@ -24,10 +25,10 @@ class DeclaredDataSource(FileRowsDataSource):
         super().__init__(declared.files)
         self.declared = declared
 
-    def columns(self, split: str) -> dict[str, list[Any]]:
-        """Reads a split: `inputs`, `targets` and answers, or the unlabelled text."""
+    def columns(self, paths: Sequence[Path]) -> dict[str, list[Any]]:
+        """Reads files: `inputs`, `targets` and answers, or the unlabelled text."""
         columns: dict[str, list[Any]] = {}
-        for example in self.declared.examples(split):
+        for example in self.declared.examples(paths):
             for name, value in example.items():
                 columns.setdefault(name, []).append(value)
         return columns

@@ -18,7 +18,7 @@ def fill(plan: BatchPlan, store: Callable[[int, int], TokenStore], rows: slice |
 
     Args:
         plan: the global plan.
-        store: gives the token store of (task, epoch).
+        store: gives the token store of (task, piece).
         rows: the rows wanted, a contiguous slice; None for all of them.
 
     Returns:
@@ -33,7 +33,7 @@ def fill(plan: BatchPlan, store: Callable[[int, int], TokenStore], rows: slice |
 
     inputs = np.empty(encoder.tokens, np.int32)
     targets = np.empty(decoder.tokens, np.int32)
-    pairs = examples.tasks.astype(np.int64) << 32 | examples.epochs
+    pairs = examples.tasks.astype(np.int64) << 32 | examples.pieces
     for pair in np.unique(pairs):
         members = np.flatnonzero(pairs == pair)
         source = store(int(pair >> 32), int(pair & 0xFFFFFFFF))

@@ -32,7 +32,9 @@ from t5mix.errors import T5MixError
 HASHED_BYTES = 1 << 30  # larger files count by size and time of change, as hashing them would take minutes
 
 
-def describe(task: seqio.Task, split: str, sequence_length: Mapping[str, int], seed: int | None) -> dict[str, Any]:
+def describe(
+    task: seqio.Task, split: str, sequence_length: Mapping[str, int], seed: int | None, shards: int = 1
+) -> dict[str, Any]:
     """Returns all that determines the store of one split of a task.
 
     Args:
@@ -40,13 +42,16 @@ def describe(task: seqio.Task, split: str, sequence_length: Mapping[str, int], s
         split: the split.
         sequence_length: the lengths of inputs and targets, in tokens.
         seed: what random preprocessors draw from; None where nothing is drawn.
+        shards: how many shards the split is read in. The files of one that is read in several count by size and time
+            of change, as hashing them could take hours.
     """
     return {
+        **({"shards": shards} if shards > 1 else {}),
         "task": task.name,
         "split": split,
         "lengths": {name: sequence_length[name] for name in FEATURES},
         "features": {name: _describe_feature(task.output_features[name]) for name in FEATURES},
-        "source": _describe_source(task.source, split),
+        "source": _describe_source(task.source, split, hashed=shards == 1),
         "preprocessors": [_Describer().value(step) for step in task.preprocessors],
         "seed": seed,
         "seqio": importlib.metadata.version("seqio"),
@@ -67,13 +72,13 @@ def _describe_feature(feature: Any) -> dict[str, Any]:
     }
 
 
-def _describe_source(source: Any, split: str) -> dict[str, Any]:
+def _describe_source(source: Any, split: str, *, hashed: bool) -> dict[str, Any]:
     described: dict[str, Any] = {"class": f"{type(source).__module__}.{type(source).__qualname__}"}
     if isinstance(source, FileRowsDataSource):
         return {
             **described,
             "options": _Describer().value(source.options),
-            "files": [file_identity(source.files[split])],
+            "files": [file_identity(file, hashed=hashed) for file in source.list_shards(split)],
         }
     if isinstance(source, seqio.TfdsDataSource):
         loader = source.tfds_dataset
@@ -89,19 +94,23 @@ def _describe_source(source: Any, split: str) -> dict[str, Any]:
         patterns = source._split_to_filepattern[split]
         files = sorted(tf.io.gfile.glob(patterns if isinstance(patterns, str) else list(patterns)))
         reader = _Describer().value(source._reader)
-        return {**described, "reader": reader, "files": [file_identity(file) for file in files]}
+        return {**described, "reader": reader, "files": [file_identity(file, hashed=hashed) for file in files]}
     attributes = {name: value for name, value in vars(source).items() if name != "_splits"}
     return {**described, "attributes": _Describer().value(attributes), "code": _code_behind(type(source))}
 
 
-def file_identity(path: str | Path) -> list[Any]:
+def file_identity(path: str | Path, *, hashed: bool = True) -> list[Any]:
     """Returns what identifies a file's content: its hash, or for files over 1 GB and remote ones size and time.
+
+    Args:
+        path: the file.
+        hashed: False for size and time in any case.
 
     Raises:
         T5MixError: there is no such file.
     """
     local = Path(path)
-    if local.is_file() and (state := local.stat()).st_size < HASHED_BYTES:
+    if hashed and local.is_file() and (state := local.stat()).st_size < HASHED_BYTES:
         return ["sha256", _content(local, state.st_size, state.st_mtime_ns)]
     try:
         stat = tf.io.gfile.stat(str(path))

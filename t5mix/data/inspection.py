@@ -8,8 +8,8 @@ import numpy as np
 
 from t5mix.data import registry
 from t5mix.data.lock import DataRequest, VocabularyEntry
-from t5mix.data.materialize import FIXED_SEED, TRAIN, Recipe, epoch_seed, is_random, raw_examples
-from t5mix.data.prepare import load_tasks, metric_names
+from t5mix.data.materialize import FIXED_SEED, TRAIN, Recipe, is_random, piece_seed, raw_examples
+from t5mix.data.prepare import load_tasks, metric_names, recipe_of
 from t5mix.data.sources import FileRowsDataSource
 from t5mix.data.tensorflow_setup import seqio
 from t5mix.data.text import TextCodec
@@ -171,9 +171,9 @@ def inspect_task(
     task = run.task(name)
     if split not in task.splits:
         raise T5MixError(f"Task {name!r} has no split {split!r}; it has {', '.join(task.splits)}.")
-    recipe = Recipe(task, split, request.inputs_length, request.targets_length)
+    recipe = recipe_of(request, task, split)
     random = split == TRAIN and is_random(recipe)
-    seed = epoch_seed(request.seed, name, 0) if random else FIXED_SEED
+    seed = piece_seed(request.seed, name, 0) if random else FIXED_SEED
     codec = TextCodec(run.vocabulary)
     views: list[ExampleView] = []
     lengths: dict[str, list[int]] = {feature: [] for feature in FEATURES}

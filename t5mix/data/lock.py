@@ -32,6 +32,8 @@ class DataRequest:
         declared: tasks declared in configuration alone, by name (see `t5mix.data.declared`).
         vocabulary: path of a SentencePiece model, "bytes", or None for the tasks' own.
         extra_ids: number of sentinels on top of the SentencePiece model's own pieces.
+        streamed: tasks whose training split is read shard by shard, as it is too large to be kept whole; with their
+            number of training examples, or None to have it estimated.
         splits: the splits to prepare; a task that lacks one of them goes without, except for the first.
         named_tasks: if not empty, the tasks that the settings name; the mixture must consist of exactly these, which is
             checked before a store is made.
@@ -48,6 +50,7 @@ class DataRequest:
     declared: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
     vocabulary: str | None = None
     extra_ids: int = 100
+    streamed: Mapping[str, int | None] = dataclasses.field(default_factory=dict)
     splits: tuple[str, ...] = ("train", "validation")
     named_tasks: tuple[str, ...] = ()
     start_vocabulary: str | None = None
@@ -90,11 +93,19 @@ class VocabularyEntry:
 
 @dataclasses.dataclass(frozen=True)
 class StoreEntry:
-    """Where one split of one task lies and what it holds."""
+    """Where one split of one task lies and what it holds.
+
+    Attributes:
+        path: its folder.
+        fingerprint: of all that determines its content.
+        counts: how much it holds.
+        estimated: whether that is an estimate.
+    """
 
     path: str
     fingerprint: str
     counts: StoreCounts
+    estimated: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,11 +114,12 @@ class TaskEntry:
 
     Attributes:
         name: its name in the registry.
-        random: whether its preprocessing draws anew each epoch; the path of its training split then is the
-            folder of the epochs (see `epoch_path`).
+        random: whether its preprocessing draws anew each epoch.
         splits: the prepared splits.
         metrics: names of its metric functions.
         likelihoods: whether one of them scores the likelihood of the targets rather than generated text.
+        pieces: how many pieces an epoch of its training split is read in: 1, or the shards of a streamed task's source.
+            What is known of that split then comes from its first piece.
     """
 
     name: str
@@ -115,6 +127,17 @@ class TaskEntry:
     splits: Mapping[str, StoreEntry]
     metrics: tuple[str, ...] = ()
     likelihoods: bool = False
+    pieces: int = 1
+
+    @property
+    def in_pieces(self) -> bool:
+        """Whether its training split has more than one store; its entry's path then is the folder of them."""
+        return self.random or self.pieces > 1
+
+    def path(self, split: str, piece: int = 0) -> Path:
+        """Returns where the store of a split lies; of a training split that has several, that of a piece."""
+        path = Path(self.splits[split].path)
+        return piece_path(path, piece, self.pieces) if self.in_pieces and split == "train" else path
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,13 +160,8 @@ class DataLock:
         raise UnknownNameError("task", name, [task.name for task in self.tasks], "The run's data has no other.")
 
     def stores_exist(self) -> bool:
-        """Says whether every store is still where it was; of a random task, its first epoch."""
-        paths = [
-            epoch_path(entry.path, 0) if task.random and split == "train" else Path(entry.path)
-            for task in self.tasks
-            for split, entry in task.splits.items()
-        ]
-        return all((path / "meta.json").exists() for path in paths)
+        """Says whether every store is still where it was; of a split that has several, the first."""
+        return all((task.path(split) / "meta.json").exists() for task in self.tasks for split in task.splits)
 
     def save(self, path: Path) -> None:
         """Writes the lock to `path`, all or nothing."""
@@ -169,9 +187,16 @@ class DataLock:
             raise T5MixError(f"{path} is no data lock that this version of t5mix reads: {error}.") from error
 
 
-def epoch_path(folder: str | Path, epoch: int) -> Path:
-    """Returns where the store of one epoch of a random task lies."""
-    return Path(folder) / f"epoch-{epoch:05d}"
+def piece_path(folder: str | Path, piece: int, pieces: int = 1) -> Path:
+    """Returns where the store of one piece of a training split lies.
+
+    Args:
+        folder: of the split.
+        piece: counted from 0 through all epochs.
+        pieces: how many make an epoch.
+    """
+    epoch, place = divmod(piece, pieces)
+    return Path(folder) / (f"epoch-{epoch:05d}" + (f"-piece-{place:05d}" if pieces > 1 else ""))
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -191,7 +216,6 @@ def write_json(path: Path, content: Any) -> None:
 
 def _task_entry(raw: dict[str, Any]) -> TaskEntry:
     splits = {
-        name: StoreEntry(entry["path"], entry["fingerprint"], StoreCounts(**entry["counts"]))
-        for name, entry in raw["splits"].items()
+        name: StoreEntry(**{**entry, "counts": StoreCounts(**entry["counts"])}) for name, entry in raw["splits"].items()
     }
-    return TaskEntry(raw["name"], raw["random"], splits, tuple(raw["metrics"]), raw["likelihoods"])
+    return TaskEntry(raw["name"], raw["random"], splits, tuple(raw["metrics"]), raw["likelihoods"], raw["pieces"])

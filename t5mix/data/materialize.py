@@ -1,7 +1,8 @@
 """Materialising: runs a seqio task's preprocessing once and keeps the tokens in a store.
 
 A store's folder is named after its fingerprint, so one that exists is the one that is wanted. The training
-split of a task whose preprocessing draws at random (span corruption) has a store for each epoch.
+split of a task whose preprocessing draws at random (span corruption) has a store for each epoch, that of a streamed
+task one for each shard of its source in each epoch; both are made piece by piece.
 """
 
 import dataclasses
@@ -18,8 +19,9 @@ from typing import Any
 import numpy as np
 
 from t5mix.data.fingerprint import describe, digest
-from t5mix.data.lock import StoreEntry, epoch_path
+from t5mix.data.lock import StoreEntry, piece_path
 from t5mix.data.store import TokenStore, open_store, write_store
+from t5mix.data.stream import shard_of
 from t5mix.data.tensorflow_setup import seqio, tf
 from t5mix.data.text import EOS
 from t5mix.data.vocabulary import FEATURES
@@ -49,12 +51,14 @@ class Recipe:
         split: the split.
         inputs_length: longest input in tokens.
         targets_length: longest target in tokens.
+        shards: how many shards its source is read in, one at a time; 1 to read it whole.
     """
 
     task: seqio.Task
     split: str
     inputs_length: int
     targets_length: int
+    shards: int = 1
 
     @property
     def lengths(self) -> dict[str, int]:
@@ -63,7 +67,7 @@ class Recipe:
 
     def folder(self, store_dir: Path, seed: int | None) -> tuple[Path, dict[str, Any]]:
         """Returns where the store belongs, and the description that its name is taken from."""
-        description = describe(self.task, self.split, self.lengths, seed)
+        description = describe(self.task, self.split, self.lengths, seed, self.shards)
         return store_dir / self.task.name / f"{self.split}-{digest(description)[:16]}", description
 
 
@@ -72,8 +76,9 @@ class Materialized:
     """A split that is ready.
 
     Attributes:
-        entry: where it lies and what it holds; of a random task, the folder of the epochs and epoch 0's counts.
-        random: whether each epoch has a store of its own.
+        entry: where it lies and what it holds; of a random or streamed task, the folder of the pieces and the first
+            one's counts.
+        random: whether each epoch is drawn anew.
     """
 
     entry: StoreEntry
@@ -86,13 +91,16 @@ def find(recipe: Recipe, store_dir: Path, seed: int) -> Materialized | None:
     Raises:
         DamagedStoreError: there is a store, and it is not whole.
     """
-    folder, description = recipe.folder(store_dir, None)
-    if folder.exists():
-        return _materialized(folder, description, open_store(folder), random=False)
+    if recipe.shards == 1:
+        folder, description = recipe.folder(store_dir, None)
+        if folder.exists():
+            return _materialized(folder, description, open_store(folder), random=False)
     if recipe.split == TRAIN:
         folder, description = recipe.folder(store_dir, seed)
-        if epoch_path(folder, 0).exists():
-            return _materialized(folder, description, open_store(epoch_path(folder, 0)), random=True)
+        first = piece_path(folder, 0, recipe.shards)
+        if first.exists():
+            store = open_store(first)
+            return _materialized(folder, description, store, random=store.made_by.get("random", True))
     return None
 
 
@@ -111,10 +119,12 @@ def materialize(recipe: Recipe, store_dir: Path, seed: int, *, quiet: bool = Fal
     """
     ready = find(recipe, store_dir, seed)
     if ready is None:
-        random = recipe.split == TRAIN and is_random(recipe)
-        folder, description = recipe.folder(store_dir, seed if random else None)
-        if random:
-            store = make_epoch(recipe, store_dir, seed, 0, quiet=quiet)
+        shard = shard_of(seed, recipe.task.name, 0, recipe.shards)
+        random = recipe.split == TRAIN and is_random(recipe, shard)
+        in_pieces = random or recipe.shards > 1
+        folder, description = recipe.folder(store_dir, seed if in_pieces else None)
+        if in_pieces:
+            store = make_piece(recipe, store_dir, seed, 0, quiet=quiet, random=random)
         else:
             store = _write(recipe, folder, description, FIXED_SEED, quiet)
         ready = _materialized(folder, description, store, random=random)
@@ -122,36 +132,50 @@ def materialize(recipe: Recipe, store_dir: Path, seed: int, *, quiet: bool = Fal
     return ready
 
 
-def make_epoch(recipe: Recipe, store_dir: Path, seed: int, epoch: int, *, quiet: bool = False) -> TokenStore:
-    """Makes the store of one epoch of a random task's training split, or opens the one that is there.
+def make_piece(
+    recipe: Recipe, store_dir: Path, seed: int, piece: int, *, quiet: bool = False, random: bool = True
+) -> TokenStore:
+    """Makes the store of one piece of a training split, or opens the one that is there.
+
+    Args:
+        recipe: the split of a random task, whose pieces are epochs, or of a streamed one.
+        store_dir: folder of all stores.
+        seed: the run's seed.
+        piece: counted from 0 through all epochs.
+        quiet: whether to show no progress.
+        random: whether the task draws at random, recorded with a streamed task's piece.
 
     Raises:
         T5MixError: see `materialize`.
     """
     folder, description = recipe.folder(store_dir, seed)
-    path = epoch_path(folder, epoch)
+    path = piece_path(folder, piece, recipe.shards)
     if path.exists():
         return open_store(path)
-    drawn = epoch_seed(seed, recipe.task.name, epoch)
-    return _write(recipe, path, {**description, "epoch": epoch}, drawn, quiet)
+    drawn = piece_seed(seed, recipe.task.name, piece)
+    if recipe.shards == 1:
+        return _write(recipe, path, {**description, "epoch": piece}, drawn, quiet)
+    shard = shard_of(seed, recipe.task.name, piece, recipe.shards)
+    made_by = {**description, "piece": piece, "shard": shard, "random": random}
+    return _write(recipe, path, made_by, drawn, quiet, shard)
 
 
-def epoch_seed(seed: int, task: str, epoch: int) -> int:
-    """Returns the seed of one epoch of one task, a 31-bit number."""
-    key = f"{seed}/{task}/{epoch}".encode()
+def piece_seed(seed: int, task: str, piece: int) -> int:
+    """Returns what one piece of one task draws from, a 31-bit number."""
+    key = f"{seed}/{task}/{piece}".encode()
     return int.from_bytes(hashlib.sha256(key).digest()[:4], "big") >> 1
 
 
-def is_random(recipe: Recipe) -> bool:
+def is_random(recipe: Recipe, shard: int = 0) -> bool:
     """Whether a task's preprocessing draws at random, so that each epoch should differ.
 
     Judged by what it does: its first examples are made with two seeds and compared. No declaration is
     needed, and none can be wrong; a step that changes fewer than one in `PROBED` examples would escape.
     """
-    first, second = (list(itertools.islice(examples(recipe, seed), PROBED)) for seed in (1, 2))
+    first, second = (list(itertools.islice(examples(recipe, seed, shard), PROBED)) for seed in (1, 2))
     if _equal(first, second):
         return False
-    if not _equal(first, list(itertools.islice(examples(recipe, 1), PROBED))):
+    if not _equal(first, list(itertools.islice(examples(recipe, 1, shard), PROBED))):
         log.warning(
             "Task %s draws numbers that no seed governs, so its stores cannot be made again alike. "
             "Draw with the seed that seqio.map_over_dataset(num_seeds=1) passes.",
@@ -166,12 +190,13 @@ def _equal(first: list[Example], second: list[Example]) -> bool:
     )
 
 
-def examples(recipe: Recipe, seed: int) -> Iterator[Example]:
+def examples(recipe: Recipe, seed: int, shard: int = 0) -> Iterator[Example]:
     """Runs a task's source and preprocessing and yields its examples, in order and uncut.
 
     Args:
         recipe: the task, split and lengths.
         seed: what its preprocessors draw from.
+        shard: which of the recipe's shards.
 
     Raises:
         T5MixError: the task's code fails, or yields something else than 1-D integer inputs and targets.
@@ -182,7 +207,7 @@ def examples(recipe: Recipe, seed: int) -> Iterator[Example]:
         kept = dataset.map(lambda example: {name: example[name] for name in FEATURES})
         return iter(kept.ragged_batch(BATCHED).prefetch(2))
 
-    for batch in _run(recipe, seed, batches):
+    for batch in _run(recipe, seed, shard, batches):
         yield from zip(*(_rows(batch[name]) for name in FEATURES), strict=True)
 
 
@@ -193,14 +218,16 @@ def _rows(batch: Any) -> list[np.ndarray]:
 
 
 def raw_examples(recipe: Recipe, seed: int) -> Iterator[dict[str, Any]]:
-    """Like `examples`, but yields dictionaries with every feature that the task passes along."""
-    return _run(recipe, seed, lambda dataset: dataset.prefetch(16).as_numpy_iterator())
+    """Like `examples` of the first shard, but yields dictionaries with every feature that the task passes along."""
+    return _run(recipe, seed, 0, lambda dataset: dataset.prefetch(16).as_numpy_iterator())
 
 
-def _run(recipe: Recipe, seed: int, read: Callable[[tf.data.Dataset], Iterator[Any]]) -> Iterator[dict[str, Any]]:
+def _run(
+    recipe: Recipe, seed: int, shard: int, read: Callable[[tf.data.Dataset], Iterator[Any]]
+) -> Iterator[dict[str, Any]]:
     """Yields what `read` makes of a task's data set, and says which task it was if something fails."""
     try:
-        yield from read(_dataset(recipe, seed))
+        yield from read(_dataset(recipe, seed, shard))
     except T5MixError:
         raise
     except Exception as error:  # any line of the task author's code can fail in any way
@@ -210,12 +237,13 @@ def _run(recipe: Recipe, seed: int, read: Callable[[tf.data.Dataset], Iterator[A
         ) from error
 
 
-def _dataset(recipe: Recipe, seed: int) -> tf.data.Dataset:
+def _dataset(recipe: Recipe, seed: int, shard: int) -> tf.data.Dataset:
     # Not `Task.get_dataset`: it hands the seed to the source too, which functions without such an argument
     # refuse, and its trimming would cut the end of the sequence off and hide how much was cut.
     task = _untrimmed(recipe.task)
     tf.random.set_seed(seed)  # reaches what draws without a seed of its own
-    dataset = task.source.get_dataset(split=recipe.split, shuffle=False)
+    part: dict[str, Any] = {"shard_info": seqio.ShardInfo(shard, recipe.shards)} if recipe.shards > 1 else {}
+    dataset = task.source.get_dataset(split=recipe.split, shuffle=False, **part)
     dataset = task.preprocess_precache(dataset, seed=seed)
     dataset = task.preprocess_postcache(dataset, sequence_length=recipe.lengths, seed=seed)
     _check_features(recipe, dataset.element_spec)
@@ -248,15 +276,18 @@ def _check_features(recipe: Recipe, specs: Mapping[str, Any]) -> None:
             )
 
 
-def _write(recipe: Recipe, path: Path, made_by: dict[str, Any], seed: int, quiet: bool) -> TokenStore:
+def _write(recipe: Recipe, path: Path, made_by: dict[str, Any], seed: int, quiet: bool, shard: int = 0) -> TokenStore:
     _sweep(path)
-    title = f"{recipe.task.name} {recipe.split}" + (f" epoch {made_by['epoch']}" if "epoch" in made_by else "")
+    place = "".join(f" {each} {made_by[each]}" for each in ("epoch", "piece") if each in made_by)
+    title = f"{recipe.task.name} {recipe.split}{place}"
+    whole = not made_by.get("piece")  # later pieces may be unlike the rest: one short shard is no reason to stop
+    pairs = examples(recipe, seed, shard)
     started = time.perf_counter()
     try:
         with progress(None if quiet else title, total=None) as advance:
             store = write_store(
                 path,
-                counted(_checked(recipe, examples(recipe, seed)), advance),
+                counted(_checked(recipe, pairs, whole=whole), advance),
                 made_by=made_by,
                 max_inputs=recipe.inputs_length,
                 max_targets=recipe.targets_length,
@@ -264,22 +295,24 @@ def _write(recipe: Recipe, path: Path, made_by: dict[str, Any], seed: int, quiet
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM):
             raise
-        raise T5MixError(_no_room(path, error)) from error
+        raise T5MixError(_no_room(recipe, path, error)) from error
     log.info("%s: %d examples in %.1f s", title, len(store), time.perf_counter() - started)
     return store
 
 
-def _no_room(path: Path, error: OSError) -> str:
+def _no_room(recipe: Recipe, path: Path, error: OSError) -> str:
     folder = next(parent for parent in path.parents if parent.exists())
     free = shutil.disk_usage(folder).free / 2**30
+    name = recipe.task.name
+    stream = f", or keep only parts of {name} at a time: streamed=[{name}]" if recipe.split == TRAIN else ""
     return (
         f"The token store cannot be written: {error.strerror}. Folder {folder}, {free:.1f} GiB free. "
-        "Make room, or set another store_dir. Nothing half-written was left."
+        f"Make room, or set another store_dir{stream if recipe.shards == 1 else ''}. Nothing half-written was left."
     )
 
 
-def _checked(recipe: Recipe, pairs: Iterator[Example]) -> Iterator[Example]:
-    """Passes examples on; raises if there are none, if none fits, or if an id is not in the vocabulary."""
+def _checked(recipe: Recipe, pairs: Iterator[Example], *, whole: bool) -> Iterator[Example]:
+    """Passes examples on; raises if an id is not in the vocabulary and, of a whole split, if none is there or fits."""
     name = f"Task {recipe.task.name!r}, split {recipe.split!r}"
     shortest = dict.fromkeys(FEATURES, np.iinfo(np.int64).max)
     longest = dict.fromkeys(FEATURES, 0)
@@ -298,6 +331,8 @@ def _checked(recipe: Recipe, pairs: Iterator[Example]) -> Iterator[Example]:
             longest[feature] = max(longest[feature], len(tokens))
         unended += pair[1][-1] != EOS
         yield pair
+    if not whole:
+        return
     if not number:
         raise T5MixError(f"{name} holds no examples: its size is 0. Check its files and its filters.")
     for feature in FEATURES:
@@ -321,8 +356,9 @@ def _outside(tokens: np.ndarray, size: int) -> int:
 
 
 def _sweep(path: Path) -> None:
-    """Removes what crashed writers of the same store left beside it."""
-    for draft in path.parent.glob(f".{path.name}-*"):
+    """Removes what crashed writers of the same store, or of another piece of the same split, left beside it."""
+    pieces = path.name.startswith("epoch-")
+    for draft in path.parent.glob(".epoch-*" if pieces else f".{path.name}-*"):
         try:
             newest = max(file.stat().st_mtime for file in [draft, *draft.iterdir()])
         except FileNotFoundError:  # its writer has just finished

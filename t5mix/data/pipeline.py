@@ -1,5 +1,6 @@
 """From locked stores to batches: the training stream, which never ends, and one pass for evaluation."""
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -10,21 +11,27 @@ import numpy as np
 from t5mix.data.fill import Batch, fill
 from t5mix.data.lock import TaskEntry
 from t5mix.data.plan import BatchCounts, BatchShape, Planner
-from t5mix.data.store import TokenStore, open_store
+from t5mix.data.store import MissingStoreError, TokenStore, open_store
 from t5mix.data.stream import MixedStream, SequentialStream, TaskData
 
-_OPEN_EPOCHS = 3  # stores of a random task kept open: the epoch in use, the one being finished, the next
 
+class PieceStores(Protocol):
+    """Makes the store of each piece of a random or streamed task (`t5mix.data.preparation.PiecePreparer`)."""
 
-class EpochStores(Protocol):
-    """Makes the store of each epoch of a random task (`t5mix.data.preparation.EpochPreparer`)."""
-
-    def request_epoch(self, task: str, epoch: int) -> None:
+    def request(self, task: str, piece: int) -> None:
         """Starts making a store in the background if it is not there."""
         ...
 
-    def wait(self, task: str, epoch: int) -> Path:
+    def wait(self, task: str, piece: int) -> Path:
         """Returns the store's path once it is there."""
+        ...
+
+    def discard(self, task: str, piece: int) -> None:
+        """Is told that the run needs a store no more."""
+        ...
+
+    def close(self) -> None:
+        """Makes no more stores; whoever waits for one gets an error."""
         ...
 
 
@@ -45,30 +52,38 @@ class TrainBatch:
     state: dict[str, Any]
 
 
-def task_data(entry: TaskEntry, epochs: EpochStores | None = None) -> TaskData:
+def task_data(entry: TaskEntry, pieces: PieceStores | None = None) -> TaskData:
     """Returns the training examples of a locked task.
 
     Args:
         entry: the task's entry in the lock; it must have a training split.
-        epochs: makes the stores of a random task; other tasks need none.
+        pieces: makes the stores of a random or streamed task; other tasks need none.
     """
-    if not entry.random:
-        store = open_store(Path(entry.splits["train"].path))
-        return TaskData(entry.name, lambda epoch: store)
-    if epochs is None:
-        raise ValueError(f"{entry.name} draws anew each epoch and needs something to make its epochs")
+    if not entry.in_pieces:
+        store = open_store(entry.path("train"))
+        return TaskData(entry.name, lambda piece: store)
+    if pieces is None:
+        raise ValueError(f"{entry.name} is read piece by piece and needs something to make its pieces")
     opened: dict[int, TokenStore] = {}
 
-    def store_of(epoch: int) -> TokenStore:
-        if epoch not in opened:
-            opened[epoch] = open_store(epochs.wait(entry.name, epoch))
-            epochs.request_epoch(entry.name, epoch + 1)
-        opened[epoch] = opened.pop(epoch)  # the one used last stands last
-        while len(opened) > _OPEN_EPOCHS:
-            del opened[next(iter(opened))]
-        return opened[epoch]
+    def store_of(piece: int) -> TokenStore:
+        if piece not in opened:
+            opened[piece] = _open_piece(pieces, entry.name, piece)
+            pieces.request(entry.name, piece + 1)
+        return opened[piece]
 
-    return TaskData(entry.name, store_of)
+    def release(piece: int) -> None:
+        for old in [each for each in opened if each < piece]:
+            del opened[old]
+            pieces.discard(entry.name, old)
+
+    return TaskData(entry.name, store_of, release)
+
+
+def _open_piece(pieces: PieceStores, task: str, piece: int) -> TokenStore:
+    while True:
+        with contextlib.suppress(MissingStoreError):  # another run has just discarded it: it must be made again
+            return open_store(pieces.wait(task, piece))
 
 
 def training_batches(
@@ -102,14 +117,16 @@ def training_batches(
         stream.set_weights(weights(step))
         plan = planner.next()
         assert plan is not None  # a mixed stream never ends
-        arrays = fill(plan, lambda task, epoch: tasks[task].store(epoch), rows)
+        arrays = fill(plan, lambda task, piece: tasks[task].store(piece), rows)
+        for task, oldest in zip(tasks, planner.oldest_pieces(stream.pieces()), strict=True):
+            task.release(oldest)
         after = {"stream": stream.state(), "waiting": planner.state()}
         yield TrainBatch(step, arrays, plan.counts(len(tasks)), after)
         step += 1
 
 
 def evaluation_batches(
-    stores: Mapping[int, TokenStore], shape: BatchShape, limit: int | None = None
+    stores: Mapping[int, TokenStore], shape: BatchShape, limit: int | None = None, rows: slice | None = None
 ) -> Iterator[Batch]:
     """Yields the examples of some tasks once, packed.
 
@@ -117,7 +134,8 @@ def evaluation_batches(
         stores: task id -> store.
         shape: the batch; the last one may have empty rows.
         limit: the most examples of each task; None for all.
+        rows: this host's rows; None for all.
     """
     planner = Planner(SequentialStream(stores, limit), shape)
     while (plan := planner.next()) is not None:
-        yield fill(plan, lambda task, epoch: stores[task])
+        yield fill(plan, lambda task, piece: stores[task], rows)

@@ -11,7 +11,7 @@ import numpy as np
 from t5mix.data.stream import Draws, ExampleSource
 from t5mix.types import config
 
-_PEEK_PER_ROW = 16  # examples looked up at a time; only speed depends on it, and how early the next epoch is waited for
+_PEEK_PER_ROW = 16  # examples looked up at a time; only speed depends on it, and how early the next piece is waited for
 
 
 @config
@@ -109,6 +109,12 @@ class Planner:
                 for field in dataclasses.fields(Draws)
             )
         )
+
+    def oldest_pieces(self, pieces: list[int]) -> list[int]:
+        """Returns, by task id, the oldest piece that coming batches need: an example that waits, or one of `pieces`."""
+        oldest = np.asarray(pieces, np.int64)
+        np.minimum.at(oldest, self._waiting.tasks, self._waiting.pieces)
+        return oldest.tolist()
 
     def next(self) -> BatchPlan | None:
         """Returns the plan of the next batch, or None where the stream has ended and no example waits."""

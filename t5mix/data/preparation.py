@@ -1,23 +1,24 @@
 """Preparing data from a process that has neither TensorFlow nor seqio, by children that have them.
 
-`prepare_in_child` does it before a run starts; `EpochPreparer` makes the coming epochs of random tasks in the
-background. A child ends with its parent, however that ends.
+`prepare_in_child` does it before a run starts; `PiecePreparer` makes the coming pieces of random and streamed tasks in
+the background. A child ends with its parent, however that ends.
 """
 
 import concurrent.futures
-import json
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
-from t5mix.data.child import Child
-from t5mix.data.lock import DataLock, DataRequest, epoch_path
+from t5mix.data.child import Child, Worker, WorkerLeftError
+from t5mix.data.lock import DataLock, DataRequest
+from t5mix.data.store import delete_store
 from t5mix.errors import T5MixError
 
 _NICE = 10  # the background gives way to the host's part of training
+_PIECES_A_WORKER = 256  # then a fresh one takes over: TensorFlow keeps a little of every data set it has built
 
 
 def prepare_in_child(request: DataRequest, *, quiet: bool = False) -> DataLock:
@@ -37,13 +38,16 @@ def prepare_in_child(request: DataRequest, *, quiet: bool = False) -> DataLock:
         return DataLock.load(result)
 
 
-class EpochPreparer:
-    """Makes the stores of coming epochs in the background, one child at a time.
+class PiecePreparer:
+    """Makes the stores of coming pieces in the background, and deletes those of streamed tasks that are used up.
 
-        with EpochPreparer(lock) as preparer:
-            preparer.request_epoch("c4", 1)   # returns at once
+        with PiecePreparer(lock) as preparer:
+            preparer.request("c4", 1)   # returns at once
             ...
             path = preparer.wait("c4", 1)
+
+    One worker makes them, one after the other. It stays for the next, as loading TensorFlow takes longer than most
+    pieces do, and leaves when there has been none for minutes.
 
     Args:
         lock: the run's data.
@@ -51,10 +55,11 @@ class EpochPreparer:
 
     def __init__(self, lock: DataLock) -> None:
         self._lock = lock
-        self._queue = concurrent.futures.ThreadPoolExecutor(1, "epoch-preparer")
-        self._jobs: dict[tuple[str, int], concurrent.futures.Future[Path]] = {}
+        self._queue = concurrent.futures.ThreadPoolExecutor(1, "piece-preparer")
+        self._jobs: dict[tuple[str, int], concurrent.futures.Future[None]] = {}
         self._guard = threading.Lock()
-        self._child: Child | None = None
+        self._worker: Worker | None = None
+        self._made = 0
         self._closed = False
 
     def __enter__(self) -> Self:
@@ -65,72 +70,96 @@ class EpochPreparer:
     ) -> None:
         self.close()
 
-    def path(self, task: str, epoch: int) -> Path:
-        """Returns where the store of an epoch lies or will lie.
+    def path(self, task: str, piece: int) -> Path:
+        """Returns where the store of a piece lies or will lie.
 
         Raises:
-            T5MixError: the task is not in the lock, or the same in every epoch.
+            T5MixError: the task is not in the lock, or has one store for all epochs.
         """
         entry = self._lock.task(task)
-        if not entry.random:
-            raise T5MixError(f"Task {task!r} draws nothing at random: it has one store for all epochs.")
-        return epoch_path(entry.splits["train"].path, epoch)
+        if not entry.in_pieces:
+            raise T5MixError(f"Task {task!r} is not random and not streamed: it has one store for all epochs.")
+        return entry.path("train", piece)
 
-    def request_epoch(self, task: str, epoch: int) -> None:
-        """Sees to it that an epoch's store is made; returns at once."""
-        if (self.path(task, epoch) / "meta.json").exists():
-            return
-        with self._guard:
-            if self._closed:
-                raise T5MixError("The preparer of epochs is closed.")
-            job = self._jobs.get((task, epoch))
-            if job is None or (job.done() and job.exception() is not None):  # a failure may have been mended
-                self._jobs[task, epoch] = self._queue.submit(self._make, task, epoch)
+    def request(self, task: str, piece: int) -> None:
+        """Sees to it that a piece's store is made; returns at once."""
+        self._request(task, piece)
 
-    def wait(self, task: str, epoch: int) -> Path:
-        """Returns an epoch's store, asking for it if nobody has, once it is there.
+    def wait(self, task: str, piece: int) -> Path:
+        """Returns a piece's store, asking for it if nobody has, once it is there.
 
         Raises:
             T5MixError: it cannot be made.
         """
-        path = self.path(task, epoch)
-        job = self._jobs.get((task, epoch))
-        if job is None or job.done():
-            if (path / "meta.json").exists():
-                return path
-            if job is None:
-                self.request_epoch(task, epoch)
-                job = self._jobs.get((task, epoch))
-        return path if job is None else job.result()
+        while (job := self._request(task, piece)) is not None:
+            job.result()
+        return self.path(task, piece)
+
+    def discard(self, task: str, piece: int) -> None:
+        """Deletes the store of a piece that this run needs no more, if its task is streamed.
+
+        The first piece stays, as what is known of the task's size rests on it; so do the epochs of tasks that are not
+        streamed, which other runs can use. A run that needs a piece after all makes it again, the same.
+        """
+        with self._guard:
+            self._jobs.pop((task, piece), None)
+        if piece and self._lock.task(task).pieces > 1:
+            delete_store(self.path(task, piece))
 
     def close(self) -> None:
-        """Ends the child that is at work and forgets the rest; what was finished stays."""
+        """Ends the worker and forgets what was asked for; what was finished stays."""
         with self._guard:
             self._closed = True
-            child = self._child
-        if child is not None:
-            child.end()
+            worker = self._worker
+        if worker is not None:
+            worker.end()  # whoever waits for it gets an error
         self._queue.shutdown(wait=True, cancel_futures=True)
+        if worker is not None:
+            worker.close()
 
-    def _make(self, task: str, epoch: int) -> Path:
-        options = ["--task", task, "--epoch", str(epoch), "--quiet", "--nice", str(_NICE)]
-        with tempfile.TemporaryDirectory(prefix="t5mix-") as folder:
-            with self._guard:
+    def _request(self, task: str, piece: int) -> concurrent.futures.Future[None] | None:
+        """Returns the job that makes a piece, beginning one if none is under way; None if the store is there."""
+        path = self.path(task, piece)
+        with self._guard:
+            job = self._jobs.get((task, piece))
+            if job is None or job.done():  # one that failed is tried again: what was wrong may have been mended
+                if (path / "meta.json").exists():
+                    return None
                 if self._closed:
-                    raise T5MixError("The preparer of epochs was closed.")
-                self._child = _child(self._lock.request, Path(folder), options, show=False)
-            try:
-                result = self._child.result()
-            finally:
-                self._child = None
-            made = Path(json.loads(result.read_text(encoding="utf-8"))["path"])
-        if made != self.path(task, epoch):
+                    raise T5MixError("The preparer of pieces is closed.")
+                job = self._jobs[task, piece] = self._queue.submit(self._make, task, piece)
+            return job
+
+    def _make(self, task: str, piece: int) -> None:
+        request = {"request": self._lock.request.to_json(), "task": task, "piece": piece}
+        try:
+            answer = self._ask(request)
+        except WorkerLeftError:
+            answer = self._ask(request)
+        made = Path(answer["path"])
+        if made != self.path(task, piece):
             raise T5MixError(
-                f"Epoch {epoch} of task {task!r} was made in {made}, and the run's data lock expects "
-                f"{self.path(task, epoch)}: the task's files, its code or its vocabulary have changed since the "
+                f"Piece {piece} of task {task!r} was made in {made}, and the run's data lock expects "
+                f"{self.path(task, piece)}: the task's files, its code or its vocabulary have changed since the "
                 "run began. Put them back, or start a new run."
             )
-        return made
+
+    def _ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        with self._guard:
+            if self._closed:
+                raise T5MixError("The preparer of pieces was closed.")
+            if self._worker is None:
+                self._worker = Worker("t5mix.data.prepare", ["--serve", "--quiet", "--nice", str(_NICE)])
+                self._made = 0
+            worker = self._worker
+        try:
+            self._made += 1
+            return worker.ask(request)
+        finally:
+            if not worker.alive or self._made == _PIECES_A_WORKER:
+                with self._guard:
+                    self._worker = None
+                worker.close()
 
 
 def _child(request: DataRequest, folder: Path, options: Sequence[str], *, show: bool) -> Child:

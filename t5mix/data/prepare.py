@@ -1,13 +1,19 @@
 """Prepares a run's data: from a request to a lock. The only way from training to seqio, and a process of its own.
 
 python -m t5mix.data.prepare --request request.json --out lock.json
-python -m t5mix.data.prepare --request request.json --out epoch.json --task c4 --epoch 3
+python -m t5mix.data.prepare --serve       # makes one piece after the other, as its standard input asks
+
+A line on the standard input is {"request": text of a DataRequest, "task": "c4", "piece": 3}; the answer on the
+standard output is {"path": folder} or {"error": text}.
 """
 
 import argparse
+import contextlib
 import dataclasses
+import json
 import logging
 import os
+import queue
 import signal
 import sys
 import threading
@@ -19,21 +25,24 @@ from pathlib import Path
 from t5mix.data import registry
 from t5mix.data.declared import DeclaredTask, declared_task
 from t5mix.data.declared_tasks import register
-from t5mix.data.lock import DataLock, DataRequest, TaskEntry, VocabularyEntry, epoch_path, write_json
+from t5mix.data.lock import DataLock, DataRequest, TaskEntry, VocabularyEntry, piece_path, write_json
 from t5mix.data.materialize import (
     TRAIN,
     Materialized,
     PreprocessingError,
     Recipe,
     find,
-    make_epoch,
+    make_piece,
     materialize,
 )
 from t5mix.data.objectives import check_sentinels
+from t5mix.data.shards import count_shards, extrapolated
+from t5mix.data.store import MissingStoreError
 from t5mix.data.tensorflow_setup import seqio
 from t5mix.data.vocabulary import common_vocabulary, load_vocabulary, with_vocabulary
 from t5mix.errors import T5MixError, UnknownNameError
 
+_IDLE_SECONDS = 300.0  # TensorFlow takes about a gigabyte: not to be held for an epoch that may last hours
 _GRACE_SECONDS = 10.0  # to remove what is half-written, before the process ends by force
 
 
@@ -117,33 +126,40 @@ def prepare(request: DataRequest, *, quiet: bool = False) -> DataLock:
             "checkpoint's, or start from another checkpoint."
         )
     _check_named(request.named_tasks, [task.name for task in run.tasks])
+    _check_streamed(request, run)
     store_dir = Path(request.store_dir).expanduser().resolve()
     recipes = {task.name: _recipes(request, task) for task in run.tasks}
     for task in run.tasks:
         check_sentinels(task, recipes[task.name][0].lengths)
     for name, declared in run.declared.items():
-        if any(find(recipe, store_dir, request.seed) is None for recipe in recipes[name]):
-            declared.check()
+        absent = [recipe for recipe in recipes[name] if find(recipe, store_dir, request.seed) is None]
+        if absent:  # a streamed split is too large to be read for this; its pieces are checked as they are made
+            declared.check([split for split in declared.files if split != TRAIN or name not in request.streamed])
     entries = []
     for task in run.tasks:
-        made = {
-            recipe.split: materialize(recipe, store_dir, request.seed, quiet=quiet) for recipe in recipes[task.name]
-        }
-        entries.append(_task_entry(task, made))
+        made = [(recipe, materialize(recipe, store_dir, request.seed, quiet=quiet)) for recipe in recipes[task.name]]
+        entries.append(_task_entry(request, task, made))
     return DataLock(request, run.vocabulary, tuple(entries))
 
 
-def prepare_epoch(request: DataRequest, task: str, epoch: int, *, quiet: bool = False) -> Path:
-    """Makes the store of one epoch of a random task and returns its folder.
+def prepare_piece(request: DataRequest, task: str, piece: int, *, quiet: bool = False) -> Path:
+    """Makes the store of one piece of a random or streamed task and returns its folder.
 
     Raises:
         T5MixError: see `prepare`.
     """
-    chosen = load_tasks(request).task(task)
-    recipe = Recipe(chosen, TRAIN, request.inputs_length, request.targets_length)
+    recipe = recipe_of(request, load_tasks(request).task(task), TRAIN)
     store_dir = Path(request.store_dir).expanduser().resolve()
-    make_epoch(recipe, store_dir, request.seed, epoch, quiet=quiet)
-    return epoch_path(recipe.folder(store_dir, request.seed)[0], epoch)
+    with contextlib.suppress(MissingStoreError):  # another run has just discarded it: who waits for it asks again
+        make_piece(recipe, store_dir, request.seed, piece, quiet=quiet)
+    return piece_path(recipe.folder(store_dir, request.seed)[0], piece, recipe.shards)
+
+
+def _check_streamed(request: DataRequest, run: RunTasks) -> None:
+    known = {*seqio.TaskRegistry.names(), *(task.name for task in run.tasks)}
+    for name in request.streamed:
+        if name not in known:
+            raise UnknownNameError("task", name, known, "streamed lists tasks, not mixtures.")
 
 
 def _check_named(named: Sequence[str], tasks: Sequence[str]) -> None:
@@ -163,20 +179,28 @@ def _recipes(request: DataRequest, task: seqio.Task) -> list[Recipe]:
     first = request.splits[0]
     if first not in splits:
         raise T5MixError(f"Task {task.name!r} has no split {first!r}; it has {', '.join(splits)}.")
-    return [
-        Recipe(task, split, request.inputs_length, request.targets_length)
-        for split in request.splits
-        if split in splits
-    ]
+    return [recipe_of(request, task, split) for split in request.splits if split in splits]
 
 
-def _task_entry(task: seqio.Task, made: dict[str, Materialized]) -> TaskEntry:
+def recipe_of(request: DataRequest, task: seqio.Task, split: str) -> Recipe:
+    """Returns how a request wants one split of a task."""
+    shards = count_shards(task, split) if split == TRAIN and task.name in request.streamed else 1
+    return Recipe(task, split, request.inputs_length, request.targets_length, shards)
+
+
+def _task_entry(request: DataRequest, task: seqio.Task, made: list[tuple[Recipe, Materialized]]) -> TaskEntry:
+    splits = {recipe.split: each.entry for recipe, each in made}
+    for recipe, each in made:
+        if recipe.shards > 1:
+            examples = request.streamed[task.name]
+            splits[recipe.split] = extrapolated(each.entry, recipe, request.seed, examples)
     return TaskEntry(
         name=task.name,
-        random=TRAIN in made and made[TRAIN].random,
-        splits={split: each.entry for split, each in made.items()},
+        random=any(each.random for _, each in made),
+        splits=splits,
         metrics=metric_names(task),
         likelihoods=needs_likelihoods(task),
+        pieces=max(recipe.shards for recipe, _ in made),
     )
 
 
@@ -196,45 +220,77 @@ def needs_likelihoods(task: seqio.Task) -> bool:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs as a child process: writes the result, or {"error": text}, to the file that --out names."""
     parser = argparse.ArgumentParser(prog="python -m t5mix.data.prepare")
-    parser.add_argument("--request", type=Path, required=True, help="a DataRequest as JSON")
-    parser.add_argument("--out", type=Path, required=True, help="where the DataLock, path or error goes")
-    parser.add_argument("--task", help="make one epoch of this random task")
-    parser.add_argument("--epoch", type=int, default=0)
+    parser.add_argument("--request", type=Path, help="a DataRequest as JSON")
+    parser.add_argument("--out", type=Path, help="where the DataLock or error goes")
+    parser.add_argument("--serve", action="store_true", help="make pieces as the standard input asks for them")
     parser.add_argument("--quiet", action="store_true", help="show no progress")
     parser.add_argument("--nice", type=int, default=0, help="lower the priority by this much")
     parser.add_argument("--end-with-parent", action="store_true", help="end when the standard input is closed")
     options = parser.parse_args(arguments)
     if options.nice:
         os.nice(options.nice)
-    if options.end_with_parent:
-        _end_with_parent()
+    if not options.serve and not (options.request and options.out):
+        parser.error("--request and --out are needed, or --serve")
+    asked: queue.SimpleQueue[str] = queue.SimpleQueue()
+    if options.end_with_parent or options.serve:
+        _end_with_parent(asked)
     logging.basicConfig(
         level=logging.ERROR if options.quiet else logging.WARNING, format="%(message)s", stream=sys.stderr
     )
+    if options.serve:
+        _serve(asked, quiet=options.quiet)
+        return 0
     try:
-        request = DataRequest.from_json(options.request.read_text(encoding="utf-8"))
-        if options.task:
-            path = prepare_epoch(request, options.task, options.epoch, quiet=options.quiet)
-            write_json(options.out, {"path": str(path)})
-        else:
-            prepare(request, quiet=options.quiet).save(options.out)
+        prepare(DataRequest.from_json(options.request.read_text(encoding="utf-8")), quiet=options.quiet).save(
+            options.out
+        )
     except T5MixError as error:
-        if isinstance(error, PreprocessingError):
-            traceback.print_exception(error.__cause__)
-        write_json(options.out, {"error": str(error)})
+        write_json(options.out, {"error": _explain(error)})
         return 2
     return 0
 
 
-def _end_with_parent() -> None:
-    """Ends this process, half-written stores removed, when the parent ends, however it ends."""
+def _serve(asked: "queue.SimpleQueue[str]", *, quiet: bool) -> None:
+    """Answers requests until the parent ends, or asks for nothing more."""
+    with os.fdopen(os.dup(1), "w") as answers:
+        os.dup2(2, 1)  # what a task's code prints must not get between the answers
+        while True:
+            try:
+                wanted = json.loads(asked.get(timeout=_IDLE_SECONDS))
+            except queue.Empty:
+                return
+            try:
+                request = DataRequest.from_json(wanted["request"])
+                path = prepare_piece(request, wanted["task"], wanted["piece"], quiet=quiet)
+                answer = {"path": str(path)}
+            except T5MixError as error:
+                answer = {"error": _explain(error)}
+            answers.write(json.dumps(answer) + "\n")
+            answers.flush()
+
+
+def _explain(error: T5MixError) -> str:
+    if isinstance(error, PreprocessingError):
+        traceback.print_exception(error.__cause__)
+    return str(error)
+
+
+def _end_with_parent(asked: "queue.SimpleQueue[str]") -> None:
+    """Ends this process, half-written stores removed, when the parent ends, however it ends.
+
+    Args:
+        asked: gets the lines that come on the standard input, which closes at the parent's end.
+    """
 
     def ended(*_: object) -> None:
         raise SystemExit(143)
 
     def watch() -> None:
-        while os.read(0, 1):  # not sys.stdin, whose lock a thread must not hold when Python ends
-            pass
+        text = b""
+        while more := os.read(0, 1 << 16):  # not sys.stdin, whose lock a thread must not hold when Python ends
+            *lines, text = (text + more).split(b"\n")
+            for line in lines:
+                asked.put(line.decode())
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(_GRACE_SECONDS)
         os._exit(143)  # something native does not come back to Python

@@ -4,6 +4,7 @@ A TSV file has a header line and no quoting. A JSON Lines file holds one object 
 strings, numbers, booleans or lists of strings. Needs neither TensorFlow nor seqio.
 """
 
+import glob
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -102,6 +103,27 @@ def format_of(path: Path | str) -> Format:
             f"Name it *{', *'.join(_SUFFIXES)}, or say which with format: tsv, jsonl or text."
         )
     return _SUFFIXES[suffix]
+
+
+Files = str | Path | Sequence[str | Path]
+"""A file, a pattern such as `part-*.txt` for several, or a sequence of both."""
+
+
+def files_of(named: Files) -> list[Path]:
+    """Returns the files that are meant: in the order given, those of a pattern in the order of their names.
+
+    Raises:
+        T5MixError: no file matches a pattern. A file that is named and missing is found out when it is read.
+    """
+    if isinstance(named, str | Path):
+        path = Path(named).expanduser()
+        if path.exists() or not glob.has_magic(str(path)):
+            return [path]
+        found = sorted(glob.glob(str(path), recursive=True))
+        if not found:
+            raise T5MixError(f"No file matches {path} (working directory: {Path.cwd()}).")
+        return [Path(file) for file in found]
+    return [file for each in named for file in files_of(each)]
 
 
 def read_rows(

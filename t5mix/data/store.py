@@ -37,6 +37,10 @@ class DamagedStoreError(T5MixError):
         self.path = path
 
 
+class MissingStoreError(FileNotFoundError):
+    """There is no store at a path. One that was there may have been deleted, by another run too."""
+
+
 @dataclasses.dataclass(frozen=True)
 class StoreCounts:
     """What a store holds.
@@ -116,7 +120,7 @@ def write_store(
         OSError: the disk is full or not writable; nothing is left behind under `path`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    work = path.parent / f".{path.name}-{uuid.uuid4().hex}"
+    work = draft_path(path)
     work.mkdir()  # unlike tempfile.mkdtemp, with the permissions that a store shared by several people needs
     try:
         with _Writer(work) as writer:
@@ -146,14 +150,21 @@ def open_store(path: Path, *, verify: bool = True) -> TokenStore:
     """Opens a store, by default after comparing every file with its checksum.
 
     Raises:
-        FileNotFoundError: there is no store at `path`.
+        MissingStoreError: there is no store at `path`, or no longer.
         DamagedStoreError: a file is missing, of another length, or fails its checksum.
     """
+    try:
+        return _open(path, verify)
+    except (OSError, DamagedStoreError) as error:
+        if path.exists():
+            raise
+        raise MissingStoreError(path) from error
+
+
+def _open(path: Path, verify: bool) -> TokenStore:
     meta_path = path / "meta.json"
     if not meta_path.exists():
-        if path.exists():
-            raise DamagedStoreError(path, "it has no meta.json")
-        raise FileNotFoundError(path)
+        raise DamagedStoreError(path, "it has no meta.json")
     try:
         meta = json.loads(meta_path.read_text(encoding="utf-8"))
         counts = StoreCounts(**meta["counts"])
@@ -181,6 +192,19 @@ def open_store(path: Path, *, verify: bool = True) -> TokenStore:
         if len(offsets) != counts.examples + 1 or not int(offsets[-1]) == len(tokens) == counted:
             raise DamagedStoreError(path, "meta.json counts other examples or tokens than the files hold")
     return TokenStore(path, made_by, counts, inputs, targets, input_offsets, target_offsets)
+
+
+def delete_store(path: Path) -> None:
+    """Deletes a store, if it is there and ours; who has it open can read on, and nobody else sees a part of it."""
+    hidden = draft_path(path)
+    with contextlib.suppress(FileNotFoundError, PermissionError):
+        path.rename(hidden)
+        shutil.rmtree(hidden, ignore_errors=True)
+
+
+def draft_path(path: Path) -> Path:
+    """Returns a name beside a store's, of its own at every call, for what is not yet or no longer one."""
+    return path.parent / f".{path.name}-{uuid.uuid4().hex}"
 
 
 def content_of(path: Path) -> str:

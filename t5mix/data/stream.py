@@ -2,7 +2,9 @@
 
 The task at position k follows from one uniform number, the k-th output of a counter-based generator, so the
 draws are independent of each other and any position can be reached without the ones before it. Within a task,
-examples come in the order of one permutation for each epoch, so each is seen exactly once an epoch.
+examples come piece by piece, each piece in the order of a permutation of its own. For most tasks a piece is an
+epoch, and always the same store; a streamed task reads its source shard by shard, in another order of shards each
+epoch, and a piece is a shard. So each example is seen exactly once an epoch.
 """
 
 import dataclasses
@@ -19,16 +21,18 @@ _WORDS_PER_COUNT = 4  # one tick of Philox's counter gives four 64-bit words
 
 @dataclasses.dataclass(frozen=True)
 class TaskData:
-    """One task's training examples, epoch by epoch.
+    """One task's training examples, piece by piece.
 
     Attributes:
         name: the task's name; the order of its examples depends on it and on nothing else of the mixture.
-        store: gives the token store of an epoch. For most tasks it is always the same one; for a task with
-            random preprocessing each epoch has its own, and the call may wait for it.
+        store: gives the token store of a piece, counted from 0 through all epochs. For most tasks it is always the
+            same one; a random or streamed task has others, and the call may wait for them.
+        release: is told that no piece before the given one will be asked for again.
     """
 
     name: str
     store: Callable[[int], TokenStore]
+    release: Callable[[int], None] = lambda piece: None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,14 +41,14 @@ class Draws:
 
     Attributes:
         tasks: index of the task.
-        epochs: which pass over that task's data.
-        indices: which example of that epoch's store.
+        pieces: which piece of that task's data, counted from 0 through all epochs.
+        indices: which example of that piece's store.
         input_lengths: its tokens in the inputs.
         target_lengths: its tokens in the targets.
     """
 
     tasks: np.ndarray
-    epochs: np.ndarray
+    pieces: np.ndarray
     indices: np.ndarray
     input_lengths: np.ndarray
     target_lengths: np.ndarray
@@ -86,7 +90,7 @@ class MixedStream:
         self.tasks = tasks
         self._seed = seed
         self._position = 0
-        self._progress = [(0, 0)] * len(tasks)  # (epoch, examples of it already drawn) for each task
+        self._progress = [(0, 0)] * len(tasks)  # (piece, examples of it already drawn) for each task
         self._weights = np.full(len(tasks), 1 / len(tasks))
         self._ahead: Draws | None = None
         self._orders: dict[tuple[int, int], np.ndarray] = {}
@@ -105,8 +109,12 @@ class MixedStream:
     def restore(self, state: dict[str, Any]) -> None:
         """Moves the stream to where `state` was taken."""
         self._position = state["position"]
-        self._progress = [(int(e), int(c)) for e, c in (state["progress"][task.name] for task in self.tasks)]
+        self._progress = [(int(p), int(c)) for p, c in (state["progress"][task.name] for task in self.tasks)]
         self._ahead = None
+
+    def pieces(self) -> list[int]:
+        """Returns the piece that the next example of each task comes from, or would if it were not used up."""
+        return [piece for piece, _ in self._progress]
 
     def peek(self, count: int) -> Draws:
         """Returns the next `count` examples without taking them."""
@@ -137,33 +145,33 @@ class MixedStream:
         return Draws(tasks, *columns)
 
     def _next_of_task(self, task: int, count: int) -> tuple[np.ndarray, ...]:
-        epoch, done = self._progress[task]
+        piece, done = self._progress[task]
         parts = []
         while count:
-            store = self.tasks[task].store(epoch)
+            store = self.tasks[task].store(piece)
             take = min(count, len(store) - done)
-            indices = self._order(task, epoch, len(store))[done : done + take].astype(np.int64)
-            parts.append((np.full(take, epoch), indices, *lengths_of(store, indices)))
+            indices = self._order(task, piece, len(store))[done : done + take].astype(np.int64)
+            parts.append((np.full(take, piece), indices, *lengths_of(store, indices)))
             count -= take
-            epoch, done = epoch + 1, 0
+            piece, done = piece + 1, 0
         return tuple(np.concatenate(column) for column in zip(*parts, strict=True))
 
     def _after(self, task: int, count: int) -> tuple[int, int]:
         """Returns the progress of a task once `count` more of its examples are drawn."""
-        epoch, done = self._progress[task]
+        piece, done = self._progress[task]
         done += count
-        while count and done >= (size := len(self.tasks[task].store(epoch))):
-            epoch, done = epoch + 1, done - size
+        while count and done >= (size := len(self.tasks[task].store(piece))):
+            piece, done = piece + 1, done - size
             if done == 0:
                 break
-        return epoch, done
+        return piece, done
 
-    def _order(self, task: int, epoch: int, size: int) -> np.ndarray:
-        key = (task, epoch)
+    def _order(self, task: int, piece: int, size: int) -> np.ndarray:
+        key = (task, piece)
         if key not in self._orders:
             for old in [k for k in self._orders if k[0] == task and k[1] < self._progress[task][0]]:
                 del self._orders[old]
-            self._orders[key] = permutation(self._seed, self.tasks[task].name, epoch, size)
+            self._orders[key] = permutation(self._seed, self.tasks[task].name, piece, size)
         return self._orders[key]
 
 
@@ -205,10 +213,17 @@ def uniforms(seed: int, start: int, count: int) -> np.ndarray:
     return (words >> np.uint64(11)) * 2.0**-53
 
 
-def permutation(seed: int, task: str, epoch: int, size: int) -> np.ndarray:
-    """Returns the order in which one epoch of a task visits its examples, int32 or int64 [size]."""
-    generator = np.random.Generator(np.random.Philox(key=_key(seed, "order", task, epoch)))
+def permutation(seed: int, task: str, piece: int, size: int) -> np.ndarray:
+    """Returns the order in which the examples of one piece of a task are visited, int32 or int64 [size]."""
+    generator = np.random.Generator(np.random.Philox(key=_key(seed, "order", task, piece)))
     return generator.permutation(np.arange(size, dtype=np.int32 if size < 2**31 else np.int64))
+
+
+def shard_of(seed: int, task: str, piece: int, shards: int) -> int:
+    """Returns which of its source's shards a piece of a streamed task is; in each epoch every shard comes once."""
+    epoch, place = divmod(piece, shards)
+    generator = np.random.Generator(np.random.Philox(key=_key(seed, "shards", task, epoch)))
+    return int(generator.permutation(shards)[place])
 
 
 def lengths_of(store: TokenStore, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -18,6 +18,7 @@ def evaluate_losses(
     shape: BatchShape,
     num_tasks: int,
     limit: int | None = None,
+    rows: slice | None = None,
 ) -> TaskTotals:
     """Sums cross-entropy and right tokens for each task.
 
@@ -27,9 +28,10 @@ def evaluate_losses(
         shape: of the batches.
         num_tasks: N; task ids are below it.
         limit: the most examples of each task; None for all.
+        rows: this host's rows of a batch; None for all.
     """
     totals = TaskTotals.zeros(num_tasks)
-    for batch in evaluation_batches(stores, shape, limit):
+    for batch in evaluation_batches(stores, shape, limit, rows):
         found = sums(batch)
         totals.add(
             cross_entropy=np.asarray(found.cross_entropy),

@@ -51,7 +51,7 @@ def evaluate_run(
     chosen = {i: task for i, task in having.items() if not tasks or task.name in tasks}
     if not chosen:
         raise T5MixError(f"None of the tasks has a split {split!r}.")
-    stores = {i: open_store(Path(task.splits[split].path)) for i, task in chosen.items()}
+    stores = {i: open_store(task.path(split)) for i, task in chosen.items()}
     shape = experiment.training.batch_shape(experiment.lengths.inputs, experiment.lengths.targets)
     sums = jax.jit(lambda params, batch: batch_sums(model.graphdef, params, batch, len(lock.tasks)))
     totals = evaluate_losses(lambda batch: sums(model.params, batch), stores, shape, len(lock.tasks))

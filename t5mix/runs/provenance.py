@@ -29,6 +29,7 @@ def hardware() -> dict[str, Any]:
         "platform": devices[0].platform,
         "device": devices[0].device_kind,
         "devices": len(devices),
+        "processes": jax.process_count(),
         "cores": os.cpu_count(),
         "machine": platform.machine(),
     }

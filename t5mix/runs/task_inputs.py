@@ -27,5 +27,5 @@ def task_inputs(run: Path, task: str, split: str, codec: TextCodec) -> Iterator[
     lock = prepare_in_child(experiment.data_request(splits=(split,)))
     if len(lock.tasks) != 1:
         raise T5MixError(f"{task} is a mixture of {', '.join(t.name for t in lock.tasks)}. Name one task.")
-    store = open_store(Path(lock.tasks[0].splits[split].path))
+    store = open_store(lock.tasks[0].path(split))
     return (codec.decode(store.example(index)[0].tolist()) for index in range(len(store)))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from t5mix.data.lock import DataLock, DataRequest, VocabularyEntry
-from t5mix.data.preparation import EpochPreparer, prepare_in_child
+from t5mix.data.preparation import PiecePreparer, prepare_in_child
 from t5mix.errors import T5MixError
 from t5mix.experiment import Experiment
 from t5mix.mixing.base import named_tasks
@@ -17,19 +17,23 @@ from t5mix.runs.doremi import reference_model, save_weights
 from t5mix.runs.provenance import hardware, versions
 from t5mix.training.checkpoint import read_host
 from t5mix.training.engine import Engine
+from t5mix.training.hosts import apart, first, gather, join
 from t5mix.training.journal import read_lines
 from t5mix.training.loop import Job, Outcome, train
 from t5mix.training.run_directory import RunDirectory, find_checkpoint, has_checkpoint
+from t5mix.training.shared_pieces import shared
 
 
 def train_experiment(experiment: Experiment) -> Outcome:
-    """Trains an experiment, or continues it where its folder says it stopped.
+    """Trains an experiment, or continues it where its folder says it stopped; with the other processes, if it has more.
 
     Raises:
         T5MixError: anything that is wrong with the experiment, before any work; a damaged file; a full disk.
     """
+    join(experiment.distributed)
     directory, plain = RunDirectory(Path(experiment.run_dir)), experiment.to_json()
-    directory.check(plain)
+    _check_same(plain)
+    first(lambda: directory.check(plain))
     experiment.mesh.build(experiment.training.rows // experiment.training.accumulation)
     start_from = None
     if experiment.start_from and not has_checkpoint(directory.path):  # a run that is continued has its own
@@ -40,7 +44,8 @@ def train_experiment(experiment: Experiment) -> Outcome:
         vocabulary = VocabularyEntry(**read_host(start_from)["vocabulary"])
         request = dataclasses.replace(request, start_vocabulary=vocabulary.identity)
     reference = reference_model(experiment.mixing)
-    lock = _lock(request, directory)
+    lock = first(lambda: _lock(request, directory))
+    _check_shared(lock)
     if reference is not None:
         reference.check_vocabulary(lock.vocabulary)
     model = experiment.model_for(lock.vocabulary)
@@ -54,12 +59,12 @@ def train_experiment(experiment: Experiment) -> Outcome:
         len(lock.tasks),
         experiment.seed,
     )
-    directory.claim(plain, versions(), lock)
-    with contextlib.closing(EpochPreparer(lock)) as epochs:
+    first(lambda: directory.claim(plain, versions(), lock))
+    with contextlib.closing(shared(PiecePreparer(lock))) as pieces:
         job = Job(
             directory=directory,
             lock=lock,
-            epochs=epochs,
+            pieces=pieces,
             strategy=experiment.mixing,
             unit=experiment.mixing_unit,
             config=experiment.training,
@@ -74,10 +79,35 @@ def train_experiment(experiment: Experiment) -> Outcome:
             reference=reference,
         )
         outcome = train(job)
-    if outcome.finished and directory.result() is None:
-        directory.save_result(_result(directory, job))
-        save_weights(directory, experiment.mixing)
+    if outcome.finished:
+        first(lambda: _conclude(directory, job))
     return outcome
+
+
+def _check_same(plain: dict[str, Any]) -> None:
+    """Refuses processes of one run that were told different things."""
+    if others := apart({key: value for key, value in plain.items() if key != "distributed"}):
+        raise T5MixError(
+            f"The processes {others} were started with other settings than process 0. Start all with the same command; "
+            "only distributed.process differs."
+        )
+
+
+def _check_shared(lock: DataLock) -> None:
+    """Refuses processes that do not see the stores that process 0 has."""
+    blind = [process for process, sees in enumerate(gather(lock.stores_exist())) if not sees]
+    if blind:
+        raise T5MixError(
+            f"The processes {blind} do not see the token stores in {lock.request.store_dir}. store_dir and run_dir "
+            "must be on a file system that all processes share."
+        )
+
+
+def _conclude(directory: RunDirectory, job: Job) -> None:
+    """Writes what came out, once."""
+    if directory.result() is None:
+        directory.save_result(_result(directory, job))
+        save_weights(directory, job.strategy)
 
 
 def _lock(request: DataRequest, directory: RunDirectory) -> DataLock:

@@ -1,4 +1,4 @@
-"""Checkpoints: asynchronous, atomic, checked, and independent of how many devices wrote them.
+"""Checkpoints: asynchronous, atomic, checked, and independent of how many devices and processes wrote them.
 
 The only module that knows Orbax. One checkpoint is a folder named after its step with three items: `params` (all
 parameters by path), `optimizer` (its state and the step), and `host` (JSON: the data stream, the totals of the open
@@ -20,6 +20,7 @@ from jax.sharding import SingleDeviceSharding
 from t5mix.data.lock import write_json
 from t5mix.errors import T5MixError
 from t5mix.training.disk import check_room, disk_errors
+from t5mix.training.hosts import first
 from t5mix.training.state import Params, TrainState
 
 _CHECKSUMS = "crc32.json"
@@ -32,7 +33,7 @@ class DamagedCheckpointError(T5MixError):
 
 
 class Checkpoints:
-    """The checkpoints of one run.
+    """The checkpoints of one run; all its processes call each method, in the same order.
 
     Args:
         folder: where they lie; made if need be.
@@ -46,7 +47,7 @@ class Checkpoints:
 
     def steps(self) -> list[int]:
         """Returns the steps that have a complete checkpoint, in order."""
-        return sorted(self._manager.all_steps(read=True))
+        return first(lambda: sorted(self._manager.all_steps(read=True)))
 
     def save(self, state: TrainState, host: Mapping[str, Any]) -> None:
         """Copies the state off the devices and writes it in the background.
@@ -77,7 +78,8 @@ class Checkpoints:
             self._manager.wait_until_finished()
             self._manager.check_for_errors()
             if self._unchecked is not None:
-                write_json(self._path(self._unchecked) / _CHECKSUMS, _checksums(self._path(self._unchecked)))
+                path = self._path(self._unchecked)
+                first(lambda: write_json(path / _CHECKSUMS, _checksums(path)))
         self._unchecked = None
 
     def restore(self, step: int, like: TrainState) -> tuple[TrainState, dict[str, Any]]:
@@ -93,7 +95,7 @@ class Checkpoints:
         Raises:
             DamagedCheckpointError: a file is missing or changed; names the last good checkpoint.
         """
-        verify(self._path(step))
+        first(lambda: verify(self._path(step)))
         rest = {"step": like.step, "optimizer": like.optimizer}
         try:
             restored = self._manager.restore(
@@ -155,7 +157,7 @@ def read_params(path: Path, like: Mapping[str, Any]) -> Params:
         DamagedCheckpointError: a file is missing or changed.
         T5MixError: the checkpoint has other parameters or shapes.
     """
-    verify(path)
+    first(lambda: verify(path))
     with ocp.StandardCheckpointer() as checkpointer:
         metadata = checkpointer.metadata(path.absolute() / "params")
         saved = {name: tuple(leaf.shape) for name, leaf in metadata.item_metadata.items()}  # type: ignore[union-attr]
@@ -164,7 +166,7 @@ def read_params(path: Path, like: Mapping[str, Any]) -> Params:
             differing = sorted(n for n in saved.keys() | wanted.keys() if saved.get(n) != wanted.get(n))
             lines = [f"  {n}: {saved.get(n, 'absent')} there, {wanted.get(n, 'absent')} here" for n in differing[:8]]
             raise T5MixError(f"{path} holds another model; {len(differing)} parameters differ:\n" + "\n".join(lines))
-        here = SingleDeviceSharding(jax.devices()[0])
+        here = SingleDeviceSharding(jax.local_devices()[0])
         target = {
             name: jax.ShapeDtypeStruct(leaf.shape, np.float32, sharding=getattr(leaf, "sharding", None) or here)
             for name, leaf in like.items()

@@ -40,6 +40,8 @@ class Engine:
     Attributes:
         graphdef: the model's structure.
         like: shapes, types and shardings of the state.
+        mesh: the devices.
+        rows: the rows of a batch that this process fills.
     """
 
     def __init__(
@@ -54,7 +56,7 @@ class Engine:
         seed: int,
     ) -> None:
         self._model, self._policy, self._seed = model, policy, seed
-        self._mesh = mesh.build(config.rows // config.accumulation)
+        self.mesh = mesh.build(config.rows // config.accumulation)
         self.graphdef, shapes = abstract_model(model, policy.adapt)
         run = RunShape(config.steps, model)
         trained, frozen = _divide(shapes, policy, run)
@@ -63,8 +65,9 @@ class Engine:
         self._optimizer = optax.chain(optimizer.build(learning_rate), _scaled(scales))
         self.like = self._with_shardings(jax.eval_shape(self._new_state, trained, frozen), shapes)
         state_shardings = jax.tree.map(lambda leaf: leaf.sharding, self.like)
-        everywhere = NamedSharding(self._mesh, PartitionSpec())
-        self._batch_sharding = NamedSharding(self._mesh, sharding.BATCH)
+        everywhere = NamedSharding(self.mesh, PartitionSpec())
+        self._batch_sharding, self._rows = NamedSharding(self.mesh, sharding.BATCH), config.rows
+        self.rows = sharding.local_rows(self._batch_sharding, config.rows)
         step = make_step(self.graphdef, self._optimizer, learning_rate, config, num_tasks, seed)
         self._step = jax.jit(step, donate_argnums=0, out_shardings=(state_shardings, everywhere))
         self._sums = jax.jit(
@@ -95,8 +98,15 @@ class Engine:
         return make_state(trained, frozen)
 
     def put(self, batch: dict[str, np.ndarray]) -> dict[str, jax.Array]:
-        """Brings a batch to the devices."""
-        return {name: jax.device_put(array, self._batch_sharding) for name, array in batch.items()}
+        """Brings this process's rows of a batch to the devices."""
+        if jax.process_count() == 1:
+            return {name: jax.device_put(array, self._batch_sharding) for name, array in batch.items()}
+
+        def put(rows: np.ndarray) -> jax.Array:
+            shape = (self._rows, *rows.shape[1:])
+            return jax.make_array_from_process_local_data(self._batch_sharding, np.asarray(rows), shape)
+
+        return {name: put(rows) for name, rows in batch.items()}
 
     def step(self, state: TrainState, batch: dict[str, np.ndarray]) -> tuple[TrainState, StepMetrics]:
         """Takes one step; the old state is used up."""
@@ -110,7 +120,7 @@ class Engine:
         return new_state(trained, frozen, self._optimizer)
 
     def _with_shardings(self, state: TrainState, params: dict[str, Any]) -> TrainState:
-        shardings = sharding.state_shardings(state, params, self._mesh)
+        shardings = sharding.state_shardings(state, params, self.mesh)
         return jax.tree.map(
             lambda leaf, where: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=where), state, shardings
         )

@@ -57,6 +57,28 @@ class Journal:
             part.close()
 
 
+class SilentJournal:
+    """What a process other than the first has for a journal: process 0 tells what all of them do."""
+
+    def advance(self, step: int) -> None:
+        """Shows nothing."""
+
+    def say(self, text: str) -> None:
+        """Shows nothing."""
+
+    def flush(self) -> None:
+        """Has nothing to bring to the disk."""
+
+    def log(self, line: Mapping[str, Any]) -> None:
+        """Writes nothing."""
+
+    def evaluation(self, step: int, seconds: float, tasks: Mapping[str, Mapping[str, float]]) -> None:
+        """Writes nothing."""
+
+    def close(self) -> None:
+        """Has nothing to close."""
+
+
 class MetricsFile:
     """A JSON Lines file with one line for each logging step or evaluation.
 

@@ -5,15 +5,17 @@ import dataclasses
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from signal import Signals
 from typing import Any
 
 import numpy as np
 
 from t5mix.data.lock import DataLock
-from t5mix.data.pipeline import EpochStores, TrainBatch, task_data, training_batches
+from t5mix.data.pipeline import PieceStores, TrainBatch, task_data, training_batches
 from t5mix.data.plan import BatchShape
 from t5mix.data.prefetch import Prefetcher
 from t5mix.data.store import TokenStore, open_store
+from t5mix.errors import T5MixError
 from t5mix.evaluation.losses import evaluate_losses
 from t5mix.mixing.base import MixingStrategy
 from t5mix.mixing.census import Census, Unit
@@ -23,8 +25,9 @@ from t5mix.training.checkpoint import Checkpoints, size_of
 from t5mix.training.config import TrainingConfig
 from t5mix.training.disk import check_room, disk_errors
 from t5mix.training.engine import Engine
+from t5mix.training.hosts import Agreement, apart, is_first
 from t5mix.training.interrupt import StopRequest
-from t5mix.training.journal import Journal
+from t5mix.training.journal import Journal, SilentJournal
 from t5mix.training.mixture import Expectation, census_of, expect
 from t5mix.training.run_directory import RunDirectory
 from t5mix.training.state import TrainState
@@ -38,7 +41,7 @@ class Job:
     Attributes:
         directory: the run's folder.
         lock: its data.
-        epochs: makes the stores of random tasks.
+        pieces: makes the stores of random and streamed tasks; None where there are no such tasks.
         strategy: how tasks are mixed.
         unit: what sizes and proportions count.
         config: the loop's settings.
@@ -52,7 +55,7 @@ class Job:
 
     directory: RunDirectory
     lock: DataLock
-    epochs: EpochStores
+    pieces: PieceStores | None
     strategy: MixingStrategy
     unit: Unit
     config: TrainingConfig
@@ -110,21 +113,25 @@ class _Run:
             mixing,
             lag=job.config.feedback_lag,
             first_step=first,
-            dump=job.directory.path / "mixing_state.json",
+            dump=job.directory.path / "mixing_state.json" if is_first() else None,
         )
         self.window = Window(self.sizes, self.mixer, host["window"] if host else None)
         self.best: dict[str, dict[str, float]] = dict(host["best"]) if host else {}
         self.stream: dict[str, Any] | None = host["stream"] if host else None
         self.validation = _validation_stores(job.lock)
-        self.journal = Journal(
-            job.directory.metrics,
-            job.directory.tensorboard,
-            steps=job.config.steps,
-            first_step=first,
-            log_every=job.config.log_every,
-        )
+        self.journal = self._journal(first) if is_first() else SilentJournal()
         for text in warnings:
             self.journal.say(text)
+
+    def _journal(self, first: int) -> Journal:
+        directory, config = self.job.directory, self.job.config
+        return Journal(
+            directory.metrics,
+            directory.tensorboard,
+            steps=config.steps,
+            first_step=first,
+            log_every=config.log_every,
+        )
 
     def _foreseen(self, census: Census, expected: Expectation) -> list[str]:
         doubles = [
@@ -137,12 +144,13 @@ class _Run:
         """Yields the batches from step `first` on."""
         job = self.job
         return training_batches(
-            [task_data(task, job.epochs) for task in job.lock.tasks],
+            [task_data(task, job.pieces) for task in job.lock.tasks],
             job.shape,
             seed=job.seed,
             weights=lambda step: self.mixer.mix(step).draws,
             first_step=first,
             state=self.stream,
+            rows=job.engine.rows,
         )
 
     def arrays(self, batch: TrainBatch) -> dict[str, np.ndarray]:
@@ -173,6 +181,7 @@ class _Run:
             job.shape,
             len(self.names),
             job.config.evaluation_examples,
+            job.engine.rows,
         )
         losses, accuracies = totals.loss(), totals.accuracy()
         tasks = {
@@ -190,10 +199,20 @@ class _Run:
         return bool(better)
 
     def checkpoint(self, state: TrainState) -> None:
-        """Saves all that the run needs to go on from here."""
+        """Saves all that the run needs to go on from here.
+
+        Raises:
+            T5MixError: the processes of the run no longer do the same.
+        """
         self.journal.flush()
         window = self.window.state()  # waits for the steps so far, which the mixer's state must include
         host = {"stream": self.stream, "window": window, "mixing": self.mixer.state(), "best": self.best}
+        if others := apart(host):
+            raise T5MixError(
+                f"At step {int(state.step)} the processes {others} have other data or other losses than process 0, so "
+                "no checkpoint is written. Start again to continue from the last one; if it comes back, one of their "
+                "devices computes wrongly."
+            )
         self.checkpoints.save(state, {**host, **self.job.about})
         self.tidy()
 
@@ -209,8 +228,10 @@ class _Run:
             self.journal.say(text)
 
     def close(self) -> None:
-        """Closes the journal, and wakes who waits for feedback."""
+        """Closes the journal, and wakes who waits for feedback or for a piece of the data."""
         self.mixer.close()
+        if self.job.pieces is not None:
+            self.job.pieces.close()
         self.journal.close()
 
 
@@ -245,6 +266,7 @@ def _take_steps(run: _Run, state: TrainState, batches: Iterator[TrainBatch]) -> 
     """Takes steps until the last one or a signal."""
     config = run.job.config
     outcome = Outcome(int(state.step), finished=int(state.step) >= config.steps)
+    heard = Agreement(run.job.engine.mesh)
     with StopRequest() as stop:
         while outcome.step < config.steps and outcome.signal is None:
             batch = next(batches)
@@ -253,7 +275,7 @@ def _take_steps(run: _Run, state: TrainState, batches: Iterator[TrainBatch]) -> 
             run.window.add(step, metrics, batch.counts)
             run.stream = batch.state
             run.journal.advance(step)
-            last, signal = step == config.steps, stop.signal  # read once: it may come at any moment
+            last, signal = step == config.steps, heard(stop.signal or 0)
             if step % config.log_every == 0 or last:
                 run.log(step)
             improved = False
@@ -261,7 +283,7 @@ def _take_steps(run: _Run, state: TrainState, batches: Iterator[TrainBatch]) -> 
                 improved = run.evaluate(state)
             if improved or last or signal or step % config.checkpoint_every == 0:
                 run.checkpoint(state)
-            outcome = Outcome(step, finished=last, signal=signal.name if signal else None)
+            outcome = Outcome(step, finished=last, signal=Signals(signal).name if signal else None)
     return outcome
 
 

@@ -2,11 +2,10 @@
 
 import dataclasses
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
-from t5mix.data.lock import DataLock, TaskEntry, epoch_path
+from t5mix.data.lock import DataLock
 from t5mix.data.plan import BatchShape, Planner
 from t5mix.data.store import TokenStore, content_of, open_store
 from t5mix.data.stream import MixedStream, TaskData
@@ -52,7 +51,7 @@ def census_of(lock: DataLock, strategy: MixingStrategy, unit: Unit) -> Census:
     tasks = []
     for task in lock.tasks:
         counts = task.splits["train"].counts
-        content = content_of(_first_path(task))
+        content = content_of(task.path("train"))
         tasks.append(TaskSize(task.name, counts.examples, counts.input_tokens + counts.target_tokens, content))
     return Census(tasks, unit, split_duplicates=not named_tasks(strategy))
 
@@ -72,9 +71,21 @@ def expect(
 
 def mean_draws(strategy: MixingStrategy, census: Census, budget: MixingBudget) -> np.ndarray:
     """Returns the mean probability of each task over a run without feedback, by task id; [N]."""
+    return draws_over_run(strategy, census, budget).mean(axis=0)
+
+
+def draws_over_run(strategy: MixingStrategy, census: Census, budget: MixingBudget) -> np.ndarray:
+    """Returns the probability of each task, by task id, at moments from the first step to the last; [M, N].
+
+    The strategy is told no losses.
+    """
     state = strategy.init(census.sizes, budget)
-    moments = np.unique(np.linspace(0, budget.steps - 1, _MOMENTS).round().astype(int))
-    return np.mean([census.draws(strategy.weights(state, int(step))) for step in moments], axis=0)
+    return np.stack([census.draws(strategy.weights(state, step)) for step in moments(budget.steps)])
+
+
+def moments(steps: int) -> list[int]:
+    """Returns steps spread over a run, the first and the last among them."""
+    return np.unique(np.linspace(0, steps - 1, _MOMENTS).round().astype(int)).tolist()
 
 
 def pack(
@@ -96,13 +107,8 @@ def pack(
 
 
 def first_stores(lock: DataLock) -> list[TokenStore]:
-    """Returns each task's training data; of a task that draws anew each epoch, the first."""
-    return [open_store(_first_path(task), verify=False) for task in lock.tasks]
-
-
-def _first_path(task: TaskEntry) -> Path:
-    path = Path(task.splits["train"].path)
-    return epoch_path(path, 0) if task.random else path
+    """Returns each task's training data; of a random or streamed task, the first piece."""
+    return [open_store(task.path("train"), verify=False) for task in lock.tasks]
 
 
 def _endless(name: str, store: TokenStore) -> TaskData:

@@ -9,7 +9,7 @@ from t5mix.data.lock import DataLock, write_json
 from t5mix.errors import T5MixError
 
 _FREE = (
-    *("run_dir", "store_dir", "mesh", "evaluation"),
+    *("run_dir", "store_dir", "mesh", "distributed", "evaluation"),
     *("training.prefetch", "training.keep", "training.warn_epochs", "training.warn_examples"),
 )
 """Settings that a run may be resumed with another value of: none of them touches a loss."""

@@ -1,5 +1,6 @@
 """The device mesh and what lies where on it: batches over both axes, parameters over `fsdp` by path."""
 
+import itertools
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -45,7 +46,8 @@ class MeshConfig:
             rows: of each microbatch, which the devices must divide.
 
         Raises:
-            T5MixError: there are fewer devices than asked for, or they do not divide the rows.
+            T5MixError: there are fewer devices than asked for, or they do not divide the rows; with several processes,
+                there are more, so that one of them might have no part.
         """
         devices = jax.devices()
         data = len(devices) // self.fsdp if self.data == -1 else self.data
@@ -55,6 +57,13 @@ class MeshConfig:
                 f"mesh.data = {self.data} and mesh.fsdp = {self.fsdp} ask for {max(count, self.fsdp)} devices, "
                 f"and there are {len(devices)} ({devices[0].platform})."
             )
+        if jax.process_count() > 1:
+            if count < len(devices):
+                raise T5MixError(
+                    f"mesh.data = {self.data} and mesh.fsdp = {self.fsdp} use {count} of the {len(devices)} devices of "
+                    f"{jax.process_count()} processes. Set mesh.data=-1 to use all."
+                )
+            devices = sorted(devices, key=lambda device: device.process_index)  # each process's rows lie together
         if rows % count:
             raise T5MixError(
                 f"The {rows} rows of a batch (training.rows / training.accumulation) cannot be split over "
@@ -62,6 +71,26 @@ class MeshConfig:
             )
         grid = np.asarray(devices[:count]).reshape(data, self.fsdp)
         return Mesh(grid, ("data", "fsdp"), axis_types=(AxisType.Auto,) * 2)
+
+
+def local_rows(batch: NamedSharding, rows: int) -> slice:
+    """Returns the rows of a batch that lie on this process's devices.
+
+    Args:
+        batch: how batches lie.
+        rows: of the global batch.
+
+    Raises:
+        T5MixError: they do not lie together.
+    """
+    indices = batch.addressable_devices_indices_map((rows,)).values()
+    blocks = sorted({index[0].indices(rows)[:2] for index in indices if index is not None})
+    if any(end != begin for (_, end), (begin, _) in itertools.pairwise(blocks)):
+        raise T5MixError(
+            f"Process {jax.process_index()} has the rows {', '.join(f'{a} to {b - 1}' for a, b in blocks)} of a batch: "
+            "they must lie together. Order the devices of the mesh by process."
+        )
+    return slice(blocks[0][0], blocks[-1][1])
 
 
 def param_shardings(shapes: Mapping[str, Any], mesh: Mesh) -> dict[str, NamedSharding]:

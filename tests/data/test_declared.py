@@ -44,7 +44,7 @@ def test_examples_of_labels(tmp_path):
     task = DeclaredTask(files={"train": str(path)}, inputs="say: {text}", targets="good", labels={0: "bad", 1: "fine"})
     assert task.fields() == ("text", "good")
     assert task.choices() == ("bad", "fine")
-    assert list(task.examples("train")) == [
+    assert list(task.examples(task.files["train"])) == [
         {"inputs": "say: {braces} stay", "targets": "bad"},
         {"inputs": "say: yes", "targets": "fine"},
     ]
@@ -57,7 +57,7 @@ def test_booleans_and_numbers_meet_their_labels(tmp_path):
     path = tmp_path / "a.jsonl"
     path.write_text('{"x": 1.5, "y": true}\n')
     task = DeclaredTask(files={"train": str(path)}, inputs="{x}", targets="y", labels={True: "yes", False: "no"})
-    assert list(task.examples("train")) == [{"inputs": "1.5", "targets": "yes"}]
+    assert list(task.examples(task.files["train"])) == [{"inputs": "1.5", "targets": "yes"}]
 
 
 def test_the_first_answer_is_the_target(tmp_path):
@@ -65,7 +65,7 @@ def test_the_first_answer_is_the_target(tmp_path):
     rows = [{"q": "who", "a": ["Ann", "she"]}, {"q": "where", "a": "here|||there"}]
     path.write_text("\n".join(map(json.dumps, rows)))
     task = DeclaredTask(files={"train": str(path)}, inputs="{q}", answers="a")
-    assert [(row["targets"], row["answers"]) for row in task.examples("train")] == [
+    assert [(row["targets"], row["answers"]) for row in task.examples(task.files["train"])] == [
         ("Ann", ["Ann", "she"]),
         ("here", ["here", "there"]),
     ]

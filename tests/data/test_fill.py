@@ -40,7 +40,7 @@ def slow_fill(plan: BatchPlan, stores: list[list[TokenStore]]) -> Batch:
     examples = plan.examples
     for i, (row, segment) in enumerate(zip(plan.rows, plan.segments, strict=True)):
         task = int(examples.tasks[i])
-        inputs, targets = stores[task][examples.epochs[i] % 2].example(int(examples.indices[i]))
+        inputs, targets = stores[task][examples.pieces[i] % 2].example(int(examples.indices[i]))
         for side, tokens, offset in (
             ("encoder", inputs, plan.input_offsets[i]),
             ("decoder", targets, plan.target_offsets[i]),
@@ -84,7 +84,7 @@ def test_slices_of_rows_make_up_the_whole(stores: list[list[TokenStore]], cuts: 
 def test_a_slice_reads_only_what_it_holds(stores: list[list[TokenStore]], tmp_path: Path):
     plan = plans(stores, 1)[0]
     here = plan.rows == 2
-    wanted = {(int(t), int(e)) for t, e in zip(plan.examples.tasks[here], plan.examples.epochs[here], strict=True)}
+    wanted = {(int(t), int(e)) for t, e in zip(plan.examples.tasks[here], plan.examples.pieces[here], strict=True)}
     asked = set()
 
     def store(task: int, epoch: int) -> TokenStore:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from t5mix.data.lock import DataLock, DataRequest, StoreEntry, TaskEntry, epoch_path, write_json
+from t5mix.data.lock import DataLock, DataRequest, StoreEntry, TaskEntry, piece_path, write_json
 from t5mix.data.store import StoreCounts
 from t5mix.errors import T5MixError
 
@@ -52,9 +52,9 @@ def test_of_a_random_task_the_first_epoch_must_exist(tmp_path: Path, lock: DataL
     entry = TaskEntry("r", True, {"train": StoreEntry(str(folder), "f", StoreCounts(1, 2, 2))})
     random = DataLock(lock.request, lock.vocabulary, (entry,))
     assert not random.stores_exist()
-    tiny.make_store(epoch_path(folder, 1), tiny.make_examples("copy", 1, 0))
+    tiny.make_store(piece_path(folder, 1), tiny.make_examples("copy", 1, 0))
     assert not random.stores_exist()
-    tiny.make_store(epoch_path(folder, 0), tiny.make_examples("copy", 1, 0))
+    tiny.make_store(piece_path(folder, 0), tiny.make_examples("copy", 1, 0))
     assert random.stores_exist()
 
 

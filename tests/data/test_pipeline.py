@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from t5mix.data.lock import DataLock, StoreEntry, TaskEntry, epoch_path
+from t5mix.data.lock import DataLock, StoreEntry, TaskEntry, piece_path
 from t5mix.data.pipeline import TrainBatch, evaluation_batches, task_data, training_batches
 from t5mix.data.plan import BatchShape
-from t5mix.data.store import DamagedStoreError, StoreCounts, open_store
+from t5mix.data.store import DamagedStoreError, StoreCounts, delete_store, open_store
+from t5mix.data.stream import shard_of
 
 SHAPE = BatchShape(rows=4, inputs=16, targets=8, lookahead=8)
 
@@ -21,27 +22,51 @@ def lock(tmp_path_factory: pytest.TempPathFactory, tiny) -> DataLock:
     return tiny.make_lock(tmp_path_factory.mktemp("pipeline"))
 
 
-class FakeEpochs:
-    """Makes each epoch of a random task when it is asked for; epochs differ in size and content."""
+class FakePieces:
+    """Makes each piece of a task when it is asked for; pieces differ in size and content.
 
-    def __init__(self, folder: Path, tiny: Any, size: Callable[[int], int]) -> None:
-        self.folder, self._tiny, self._size = folder, tiny, size
+    Args:
+        folder: where the pieces go.
+        size: the number of examples of each store.
+        shards: of a streamed task's source; a piece holds what its shard holds.
+    """
+
+    def __init__(self, folder: Path, tiny: Any, size: Callable[[int], int], shards: int = 1) -> None:
+        self.folder, self._tiny, self._size, self._shards = folder, tiny, size, shards
         self.requested: list[int] = []
         self.waited: list[int] = []
+        self.most = 0
 
-    def request_epoch(self, task: str, epoch: int) -> None:
-        self.requested.append(epoch)
+    def request(self, task: str, piece: int) -> None:
+        self.requested.append(piece)
+        self._make(task, piece)
 
-    def wait(self, task: str, epoch: int) -> Path:
-        self.waited.append(epoch)
-        path = epoch_path(self.folder, epoch)
+    def wait(self, task: str, piece: int) -> Path:
+        self.waited.append(piece)
+        return self._make(task, piece)
+
+    def discard(self, task: str, piece: int) -> None:
+        if self._shards > 1:
+            delete_store(self._path(piece))
+
+    def close(self) -> None:
+        pass
+
+    def _path(self, piece: int) -> Path:
+        return piece_path(self.folder, piece, self._shards)
+
+    def _make(self, task: str, piece: int) -> Path:
+        path = self._path(piece)
         if not path.exists():
-            lengths = [(4, 3)] * self._size(epoch)
-            self._tiny.store_of_lengths(path, lengths, first_token=10_000 * (epoch + 1))
+            content = shard_of(0, task, piece, self._shards) if self._shards > 1 else piece
+            self._tiny.store_of_lengths(path, [(4, 3)] * self._size(content), first_token=10_000 * (content + 1))
+        self.most = max(self.most, len(list(self.folder.iterdir())))
         return path
 
 
 RANDOM = TaskEntry("r", True, {"train": StoreEntry("unused", "f", StoreCounts(5, 20, 15))})
+SHARDS = 5
+STREAMED = TaskEntry("s", False, {"train": StoreEntry("unused", "f", StoreCounts(45, 180, 135))}, pieces=SHARDS)
 
 
 def weights(step: int) -> np.ndarray:
@@ -156,7 +181,7 @@ def test_a_damaged_store_is_refused_before_any_batch(tmp_path: Path, tiny):
 
 
 def test_a_random_task_moves_on_to_the_next_epochs_store(tmp_path: Path, tiny):
-    epochs = FakeEpochs(tmp_path, tiny, size=lambda epoch: 5 + epoch)
+    epochs = FakePieces(tmp_path, tiny, size=lambda epoch: 5 + epoch)
     batches = training_batches([task_data(RANDOM, epochs)], SHAPE, seed=0, weights=lambda step: np.ones(1))
     tokens: list[int] = []
     for batch in take(batches, 6):
@@ -171,7 +196,7 @@ def test_a_random_task_moves_on_to_the_next_epochs_store(tmp_path: Path, tiny):
 
 @pytest.mark.parametrize("size", [1, 2, 3])
 def test_epochs_far_smaller_than_a_batch_work(tmp_path: Path, tiny, size: int):
-    epochs = FakeEpochs(tmp_path, tiny, size=lambda epoch: size)
+    epochs = FakePieces(tmp_path, tiny, size=lambda epoch: size)
     batches = training_batches([task_data(RANDOM, epochs)], SHAPE, seed=0, weights=lambda step: np.ones(1))
     found = take(batches, 4)
     examples = sum(int(batch.counts.examples[0]) for batch in found)
@@ -181,11 +206,11 @@ def test_epochs_far_smaller_than_a_batch_work(tmp_path: Path, tiny, size: int):
 
 def test_a_resumed_random_task_asks_for_the_epoch_it_is_in(tmp_path: Path, tiny):
     shape = BatchShape(rows=2, inputs=16, targets=8, lookahead=2)
-    first = FakeEpochs(tmp_path, tiny, size=lambda epoch: 200)
+    first = FakePieces(tmp_path, tiny, size=lambda epoch: 200)
     whole = take(training_batches([task_data(RANDOM, first)], shape, seed=0, weights=lambda step: np.ones(1)), 60)
     progress = whole[49].state["stream"]["progress"]["r"]
     assert progress[0] >= 1
-    second = FakeEpochs(tmp_path, tiny, size=lambda epoch: 200)
+    second = FakePieces(tmp_path, tiny, size=lambda epoch: 200)
     resumed = training_batches(
         [task_data(RANDOM, second)],
         shape,
@@ -199,5 +224,65 @@ def test_a_resumed_random_task_asks_for_the_epoch_it_is_in(tmp_path: Path, tiny)
 
 
 def test_a_random_task_needs_somebody_to_make_its_epochs():
-    with pytest.raises(ValueError, match="r draws anew each epoch"):
+    with pytest.raises(ValueError, match="r is read piece by piece"):
         task_data(RANDOM)
+
+
+def streamed_batches(folder: Path, tiny: Any, count: int, **options: Any) -> tuple[FakePieces, list[TrainBatch]]:
+    """Batches of a streamed task whose shards have 7, 8, 9, 10 and 11 examples."""
+    shape = BatchShape(rows=2, inputs=8, targets=8, lookahead=2)
+    pieces = FakePieces(folder, tiny, size=lambda shard: 7 + shard, shards=SHARDS)
+    folder.mkdir(exist_ok=True)
+    tasks = [task_data(STREAMED, pieces)]
+    return pieces, take(training_batches(tasks, shape, seed=0, weights=lambda step: np.ones(1), **options), count)
+
+
+def test_a_streamed_task_sees_every_example_once_an_epoch_in_new_orders(tmp_path: Path, tiny):
+    _, found = streamed_batches(tmp_path / "s", tiny, 40)
+    tokens = [array for batch in found for array in batch.arrays["encoder_inputs"].reshape(-1, 4)[:, 0] if array]
+    epochs = [tokens[start : start + 45] for start in (0, 45, 90)]
+    everything = {10_000 * (shard + 1) + 7 * i for shard in range(SHARDS) for i in range(7 + shard)}
+    assert [set(epoch) for epoch in epochs] == [everything] * 3
+    orders = [list(dict.fromkeys(token // 10_000 - 1 for token in epoch)) for epoch in epochs]
+    assert len({tuple(order) for order in orders}) == 3  # shards, then the examples of one shard
+    assert len({tuple(token for token in epoch if token < 20_000) for epoch in epochs}) == 3
+
+
+def test_pieces_that_are_used_up_are_given_back(tmp_path: Path, tiny):
+    pieces, found = streamed_batches(tmp_path / "s", tiny, 40)
+    assert found[-1].state["stream"]["progress"]["s"][0] > 3 * SHARDS
+    # 32 examples are looked at ahead, which span up to 5 of these tiny pieces; and one more is made ahead of them.
+    assert pieces.most <= 7
+    assert len(list((tmp_path / "s").iterdir())) <= 7
+
+
+@pytest.mark.parametrize("cut", [1, 3, 4, 11, 12, 13, 25])
+def test_a_streamed_task_resumes_alike_though_its_pieces_are_gone(tmp_path: Path, tiny, cut: int):
+    _, whole = streamed_batches(tmp_path / "s", tiny, 30)
+    state = json.loads(json.dumps(whole[cut - 1].state))
+    pieces, rest = streamed_batches(tmp_path / "new", tiny, 30 - cut, first_step=cut, state=state)
+    assert_same(rest, whole[cut:])
+    oldest = min([state["stream"]["progress"]["s"][0], *state["waiting"]["pieces"]])
+    assert min(pieces.waited) == oldest
+
+
+def test_a_piece_that_another_run_deletes_meanwhile_is_made_again(tmp_path: Path, tiny, monkeypatch):
+    pieces = FakePieces(tmp_path, tiny, size=lambda shard: 3, shards=SHARDS)
+    lost = []
+
+    def losing(path: Path) -> Any:
+        if not lost:
+            lost.append(path)
+            delete_store(path)
+        return open_store(path)
+
+    monkeypatch.setattr("t5mix.data.pipeline.open_store", losing)
+    assert len(task_data(STREAMED, pieces).store(2)) == 3
+    assert pieces.waited == [2, 2]
+
+
+def test_a_damaged_piece_is_refused(tmp_path: Path, tiny):
+    pieces = FakePieces(tmp_path, tiny, size=lambda shard: 3, shards=SHARDS)
+    (pieces.wait("s", 1) / "inputs.tokens").unlink()
+    with pytest.raises(DamagedStoreError, match=r"inputs\.tokens is missing"):
+        task_data(STREAMED, pieces).store(1)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from t5mix.data import materialize, prepare, store
-from t5mix.data.lock import DataLock, epoch_path
-from t5mix.data.prepare import load_tasks, main, prepare_epoch
+from t5mix.data.lock import DataLock, piece_path
+from t5mix.data.prepare import load_tasks, main, prepare_piece
 from t5mix.data.store import DamagedStoreError, open_store
 from t5mix.data.tensorflow_setup import seqio, tf
 from t5mix.data.text import TextCodec
@@ -40,7 +40,7 @@ def test_stores_hold_what_the_files_say(make_request):
     assert len(answers) == 20
     text = lock.task("declared_text")
     assert text.random
-    assert text.splits["train"].counts == open_store(epoch_path(text.splits["train"].path, 0)).counts
+    assert text.splits["train"].counts == open_store(piece_path(text.splits["train"].path, 0)).counts
     assert open_store(Path(text.splits["validation"].path)).counts == text.splits["validation"].counts
 
 
@@ -57,10 +57,10 @@ def test_epochs_differ_and_can_be_made_again(make_request, tmp_path):
     text = ("declared_text",)
     request = make_request(mixture=text)
     lock = prepare.prepare(request, quiet=True)
-    first = epoch_path(lock.tasks[0].splits["train"].path, 0)
-    second = prepare_epoch(request, "declared_text", 1, quiet=True)
-    assert second == epoch_path(lock.tasks[0].splits["train"].path, 1)
-    again = prepare_epoch(make_request(mixture=text, store_dir=str(tmp_path / "else")), "declared_text", 1, quiet=True)
+    first = piece_path(lock.tasks[0].splits["train"].path, 0)
+    second = prepare_piece(request, "declared_text", 1, quiet=True)
+    assert second == piece_path(lock.tasks[0].splits["train"].path, 1)
+    again = prepare_piece(make_request(mixture=text, store_dir=str(tmp_path / "else")), "declared_text", 1, quiet=True)
     assert (second / "inputs.tokens").read_bytes() == (again / "inputs.tokens").read_bytes()
     assert (second / "inputs.tokens").read_bytes() != (first / "inputs.tokens").read_bytes()
     other = prepare.prepare(make_request(mixture=text, seed=4), quiet=True).tasks[0].splits

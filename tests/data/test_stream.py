@@ -47,7 +47,7 @@ def take(stream: Any, count: int, chunk: int | None = None) -> Draws:
 def same(first: Draws, second: Draws) -> bool:
     return all(
         np.array_equal(getattr(first, name), getattr(second, name))
-        for name in ("tasks", "epochs", "indices", "input_lengths", "target_lengths")
+        for name in ("tasks", "pieces", "indices", "input_lengths", "target_lengths")
     )
 
 
@@ -57,9 +57,9 @@ def test_each_example_comes_once_an_epoch(stores: dict[str, TokenStore]):
         mine = draws[draws.tasks == task]
         epochs = len(mine) // SIZES[name]
         assert epochs >= 2
-        assert np.array_equal(mine.epochs, np.arange(len(mine)) // SIZES[name])
+        assert np.array_equal(mine.pieces, np.arange(len(mine)) // SIZES[name])
         for epoch in range(epochs):
-            assert sorted(mine.indices[mine.epochs == epoch]) == list(range(SIZES[name]))
+            assert sorted(mine.indices[mine.pieces == epoch]) == list(range(SIZES[name]))
 
 
 def test_lengths_are_those_of_the_store(stores: dict[str, TokenStore]):
@@ -127,10 +127,10 @@ def test_epochs_of_different_sizes_are_each_seen_whole(changing: TaskData, cut: 
     other.restore(stream.state())
     draws = Draws.concatenate([first, take(other, 36 - cut)])
     sizes = [3, 4, 5, 6, 3, 4, 5, 6]
-    assert draws.epochs.tolist() == [epoch for epoch, size in enumerate(sizes) for _ in range(size)]
+    assert draws.pieces.tolist() == [epoch for epoch, size in enumerate(sizes) for _ in range(size)]
     for epoch, size in enumerate(sizes):
-        assert sorted(draws.indices[draws.epochs == epoch]) == list(range(size))
-        assert set(draws.input_lengths[draws.epochs == epoch]) == {1 + epoch % 4}
+        assert sorted(draws.indices[draws.pieces == epoch]) == list(range(size))
+        assert set(draws.input_lengths[draws.pieces == epoch]) == {1 + epoch % 4}
 
 
 def test_progress_alone_asks_for_no_later_epoch(changing: TaskData):

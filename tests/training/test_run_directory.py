@@ -108,6 +108,7 @@ def test_settings_that_came_or_went_are_listed(claimed: RunDirectory):
         {"run_dir": "moved"},
         {"store_dir": "elsewhere"},
         {"mesh__data": 4},
+        {"distributed": {"processes": 2}},
         {"training__prefetch": 9},
         {"training__keep": 1},
         {"evaluation__batch_size": 1},

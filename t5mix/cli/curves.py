@@ -1,0 +1,75 @@
+"""`t5mix curves`."""
+
+import argparse
+import dataclasses
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from t5mix.cli.tables import new_table, print_table
+from t5mix.errors import T5MixError
+
+if TYPE_CHECKING:
+    from t5mix.runs.history import TaskSummary
+
+
+def run(options: argparse.Namespace) -> int:
+    """Shows and draws how runs went."""
+    from t5mix.plots.curves import curves_figure
+    from t5mix.plots.style import check_output, save
+    from t5mix.runs.history import read_history, summarise
+
+    folders = [Path(name) for name in options.runs]
+    out = Path(options.out) if options.out else (folders[0] if len(folders) == 1 else Path()) / "curves.png"
+    twice = [str(folder) for folder in folders if folders.count(folder) > 1]
+    if twice:
+        raise T5MixError(f"{twice[0]} is given twice. Give each run once.")
+    histories = {str(folder): read_history(folder) for folder in folders}
+    check_output(out, "--out")
+    summaries = {
+        name: {task: summarise(told) for task, told in history.tasks.items()} for name, history in histories.items()
+    }
+    save(curves_figure(histories), out)
+    print(f"Drawn: {out}", file=sys.stderr)
+    if options.json:
+        runs = [
+            {
+                "run": name,
+                "step": int(histories[name].steps[-1]),
+                "tasks": {task: dataclasses.asdict(summary) for task, summary in tasks.items()},
+            }
+            for name, tasks in summaries.items()
+        ]
+        print(json.dumps({"runs": runs}, indent=1))
+        return 0
+    _show(summaries, {name: int(history.steps[-1]) for name, history in histories.items()})
+    return 0
+
+
+def _show(runs: Mapping[str, Mapping[str, "TaskSummary"]], steps: Mapping[str, int]) -> None:
+    """Shows the tasks of all runs; one task's rows stand together."""
+    several = len(runs) > 1
+    title = ", ".join(f"{run} after {step:,} steps" for run, step in steps.items())
+    headings = ("examples", "expected", "tokens", "epochs", "loss", "validation")
+    table = new_table("task", *(["run"] if several else []), *headings)
+    for task in dict.fromkeys(task for tasks in runs.values() for task in tasks):
+        having = [(run, tasks[task]) for run, tasks in runs.items() if task in tasks]
+        for place, (run, told) in enumerate(having):
+            cells = (
+                _figure(told.examples, ",.0f"),
+                _figure(told.expected, ",.1f"),
+                _figure(told.tokens, ",.0f"),
+                _figure(told.epochs, ".2f"),
+                _figure(told.loss, ".4f"),
+                _figure(told.validation, ".4f"),
+            )
+            table.add_row("" if place else task, *([run] if several else []), *cells)
+        if several:
+            table.add_section()
+    print_table(title, table)
+
+
+def _figure(value: float | None, form: str) -> str:
+    return "" if value is None else format(value, form)

@@ -1,0 +1,50 @@
+import builtins
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from t5mix.errors import T5MixError
+from t5mix.plots.style import check_output, new_figure, save, task_styles
+
+
+def test_forty_tasks_are_told_apart():
+    styles = task_styles([f"task{i}" for i in range(40)])
+    assert len({(style["color"], str(style["linestyle"])) for style in styles.values()}) == 40
+
+
+def test_a_tasks_look_depends_on_its_place_alone():
+    few, many = task_styles("abc"), task_styles("abcdefghijklmnop")
+    assert few == {name: many[name] for name in "abc"}
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a", "png", "a.png.gz"])
+def test_unknown_formats_are_refused(tmp_path: Path, name: str):
+    with pytest.raises(T5MixError, match=rf"--plot .*{name}: the name must end in \.png, \.svg or \.pdf\."):
+        check_output(tmp_path / name, "--plot")
+
+
+def test_a_missing_folder_is_refused(tmp_path: Path):
+    with pytest.raises(T5MixError, match=r"--out .*: there is no folder .*missing\. Make it first\."):
+        check_output(tmp_path / "missing" / "a.png", "--out")
+
+
+@pytest.mark.parametrize(("name", "start"), [("a.png", b"\x89PNG"), ("a.PDF", b"%PDF"), ("a.svg", b"<?xml")])
+def test_the_name_says_the_format(tmp_path: Path, name: str, start: bytes):
+    check_output(tmp_path / name, "--plot")
+    save(new_figure(2, 1), tmp_path / name)
+    assert (tmp_path / name).read_bytes().startswith(start)
+    assert [file.name for file in tmp_path.iterdir()] == [name]
+
+
+def test_without_matplotlib_the_user_is_told(monkeypatch: pytest.MonkeyPatch):
+    real = builtins.__import__
+
+    def without(name: str, *rest: Any, **more: Any) -> Any:
+        if name.startswith("matplotlib"):
+            raise ImportError(name)
+        return real(name, *rest, **more)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(T5MixError, match="pip install matplotlib"):
+        new_figure(2, 1)
