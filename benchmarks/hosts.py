@@ -58,7 +58,12 @@ def main() -> None:
     settings = [*SETTINGS, f"training.steps={options.steps}", f"store_dir={work / 'stores'}", *options.overrides]
     found = {count: _run(count, blocks, work, settings) for count in (1, *options.processes)}
     wanted = {(step, block) for step in range(options.steps) for block in range(blocks)}
-    figures: dict[str, Any] = {"steps": options.steps, "rows": ROWS, "blocks": blocks, "settings": settings}
+    figures: dict[str, Any] = {
+        "steps": options.steps,
+        "rows": ROWS,
+        "blocks": blocks,
+        "settings": [*SETTINGS, *options.overrides],
+    }
     one = found.pop(1)
     for count, run in found.items():
         equal = sum(run["blocks"].get(place) == one["blocks"][place] for place in wanted)
