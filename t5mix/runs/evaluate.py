@@ -51,6 +51,12 @@ def evaluate_run(
     chosen = {i: task for i, task in having.items() if not tasks or task.name in tasks}
     if not chosen:
         raise T5MixError(f"None of the tasks has a split {split!r}.")
+    streamed = [task.name for task in chosen.values() if split == "train" and task.pieces > 1]
+    if streamed:
+        raise T5MixError(
+            f"The training split of {', '.join(streamed)} is streamed, and no store holds all of it. Evaluate another "
+            "split, or name the other tasks."
+        )
     stores = {i: open_store(task.path(split)) for i, task in chosen.items()}
     shape = experiment.training.batch_shape(experiment.lengths.inputs, experiment.lengths.targets)
     sums = jax.jit(lambda params, batch: batch_sums(model.graphdef, params, batch, len(lock.tasks)))

@@ -62,7 +62,7 @@ class Window:
         self.finish()
         assert self._last is not None
         last, now, window = self._last, time.perf_counter(), self._open
-        draws = self._mixer.mix_of(step - 1).draws
+        mix = self._mixer.mix_of(step - 1)
         seconds = now - self._started
         tokens = window.input_tokens.sum() + window.target_tokens.sum()
         line = {
@@ -82,7 +82,8 @@ class Window:
                     "expected_examples": float(window.expected_examples[task]),
                     "tokens": int(window.input_tokens[task] + window.target_tokens[task]),
                     "epochs": float(self.total.examples[task] / size),
-                    "weight": float(draws[task]),
+                    "weight": float(mix.draws[task]),
+                    **({} if mix.loss_weights is None else {"loss_weight": float(mix.loss_weights[task])}),
                 }
                 for task, (name, size) in enumerate(self._sizes.items())
             },

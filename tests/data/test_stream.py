@@ -78,6 +78,15 @@ def test_epochs_and_seeds_differ_in_order(stores: dict[str, TokenStore]):
     assert draws.indices.tolist() == orders[0] + orders[1]
 
 
+def test_tasks_seeds_and_epochs_have_independent_orders():
+    """Rank correlation of every pair of orders, at the 0.1 % level over all of them."""
+    keys = [(seed, task, epoch) for seed in (0, 1) for task in ("a", "b", "c") for epoch in (0, 1)]
+    orders = np.stack([permutation(*key, 4_000) for key in keys])
+    correlations = np.corrcoef(orders)[np.triu_indices(len(keys), 1)]
+    bound = stats.norm.isf(0.0005 / len(correlations)) / math.sqrt(4_000)
+    assert np.abs(correlations).max() < bound
+
+
 def test_a_tasks_order_does_not_depend_on_the_rest_of_the_mixture(stores: dict[str, TokenStore]):
     alone = take(MixedStream(tasks_of(stores, "b"), seed=4), 40)
     for names in ("ab", "ba", "cab"):

@@ -50,6 +50,16 @@ def test_likelihoods_go_to_the_metrics_that_ask_for_them(
     assert -sum(value for value in likelihoods if value) / tokens == pytest.approx(scores["copy"]["loss"], rel=1e-4)
 
 
+def test_the_training_split_of_a_streamed_task_is_refused(finished: Any, data: Any, tmp_path: Path):
+    run = tmp_path / "run"
+    shutil.copytree(finished.path, run)
+    lock = json.loads((run / "data.lock.json").read_text("utf-8"))
+    lock["tasks"][1]["pieces"] = 4
+    (run / "data.lock.json").write_text(json.dumps(lock), "utf-8")
+    with pytest.raises(T5MixError, match="training split of first is streamed"):
+        evaluate_run(run, split="train")
+
+
 def test_what_is_no_run_is_refused(tmp_path: Any):
     with pytest.raises(T5MixError, match="is no run of t5mix"):
         evaluate_run(tmp_path)

@@ -103,6 +103,9 @@ def test_doremi_weighs_each_tasks_mean_loss(tiny: ModuleType, lock: DataLock, tm
     host = read_host(tmp_path / "run" / "checkpoints" / str(STEPS))
     alphas = host["mixing"]["strategy"]["alphas"]
     assert alphas["first"] > alphas["copy"]  # the reference model is far better at it
+    logged = [line["tasks"] for line in tiny.logged(tmp_path / "run") if line["kind"] == "train"]
+    assert logged[0]["first"]["loss_weight"] == 0.5
+    assert logged[-1]["first"]["loss_weight"] == pytest.approx(alphas["first"])
     for batch in seen[:3]:
         real, tasks = batch["decoder_segment_ids"] > 0, batch["decoder_task_ids"]
         weights = batch["decoder_loss_weights"]
