@@ -8,7 +8,7 @@ log window, what the model is). `crc32.json` joins them once they are on disk.
 import json
 import logging
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -146,12 +146,13 @@ def read_host(path: Path) -> dict[str, Any]:
     return json.loads(file.read_text(encoding="utf-8"))
 
 
-def read_params(path: Path, like: Mapping[str, Any]) -> Params:
+def read_params(path: Path, like: Mapping[str, Any], may_lack: Collection[str] = ()) -> Params:
     """Reads the parameters alone.
 
     Args:
         path: a checkpoint's folder.
         like: shape, type and optionally sharding of each parameter wanted.
+        may_lack: those of them that the checkpoint may lack; they are then left out.
 
     Raises:
         DamagedCheckpointError: a file is missing or changed.
@@ -161,6 +162,7 @@ def read_params(path: Path, like: Mapping[str, Any]) -> Params:
     with ocp.StandardCheckpointer() as checkpointer:
         metadata = checkpointer.metadata(path.absolute() / "params")
         saved = {name: tuple(leaf.shape) for name, leaf in metadata.item_metadata.items()}  # type: ignore[union-attr]
+        like = {name: leaf for name, leaf in like.items() if name in saved or name not in may_lack}
         wanted = {name: tuple(leaf.shape) for name, leaf in like.items()}
         if saved != wanted:
             differing = sorted(n for n in saved.keys() | wanted.keys() if saved.get(n) != wanted.get(n))

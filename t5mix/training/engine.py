@@ -1,6 +1,6 @@
 """The compiled functions of a run, and where its state lies on the devices."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from t5mix.training.optimizer import Optimizer
 from t5mix.training.schedule import Schedule
 from t5mix.training.state import Params, TrainState, new_state
 from t5mix.training.step import StepMetrics, StepSums, batch_sums, make_step
-from t5mix.trees import split
+from t5mix.trees import match, split
 from t5mix.types import RunShape
 
 
@@ -85,17 +85,32 @@ class Engine:
         return sum(leaf.size for leaf in self.like.trained.values())
 
     def start(self, checkpoint: Path | None) -> TrainState:
-        """Returns the state before the first step, from fresh parameters or those of a checkpoint."""
+        """Returns the state before the first step, from fresh parameters or those of a checkpoint.
+
+        What the policy adds to the model is fresh where the checkpoint, of a plain model, lacks it.
+        """
         if checkpoint is None:
-            shardings = {path: leaf.sharding for path, leaf in self.like.params.items()}
-            make = jax.jit(lambda key: init_params(self._model, key, self._policy.adapt), out_shardings=shardings)
-            params = make(jax.random.key(self._seed))
+            params = self._fresh(self.like.params)
         else:
-            params = read_params(checkpoint, self.like.params)
+            added = self.like.params.keys() - abstract_model(self._model)[1].keys()
+            params = read_params(checkpoint, self.like.params, may_lack=added)
+            params |= self._fresh(self.like.params.keys() - params.keys())
         trained = {path: params[path] for path in self.like.trained}
         frozen = {path: params[path] for path in self.like.frozen}
         make_state = jax.jit(self._new_state, out_shardings=jax.tree.map(lambda leaf: leaf.sharding, self.like))
         return make_state(trained, frozen)
+
+    def _fresh(self, paths: Collection[str]) -> Params:
+        """Returns initial parameters at some paths."""
+        if not paths:
+            return {}
+
+        def make(key: jax.Array) -> Params:
+            params = init_params(self._model, key, self._policy.adapt)
+            return {path: params[path] for path in paths}
+
+        shardings = {path: self.like.params[path].sharding for path in paths}
+        return jax.jit(make, out_shardings=shardings)(jax.random.key(self._seed))
 
     def put(self, batch: dict[str, np.ndarray]) -> dict[str, jax.Array]:
         """Brings this process's rows of a batch to the devices."""
@@ -130,8 +145,9 @@ def _divide(shapes: dict[str, Any], policy: FineTuningPolicy, run: RunShape) -> 
     """Returns what a policy trains and what it freezes.
 
     Raises:
-        T5MixError: it trains nothing, or trains something from a later step on.
+        T5MixError: it trains nothing, trains something from a later step on, or has a pattern that matches nothing.
     """
+    match(getattr(policy, "patterns", ()), shapes)
     steps = {path: policy.unfreeze_step(path, run) for path in shapes}
     later = {path: step for path, step in steps.items() if step}
     if later:

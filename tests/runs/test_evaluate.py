@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -9,6 +10,7 @@ from t5mix.errors import T5MixError
 from t5mix.evaluation.predictions import predictions_path, read_predictions
 from t5mix.runs import evaluate
 from t5mix.runs.evaluate import evaluate_run
+from t5mix.training.run_directory import RunDirectory
 
 
 def test_the_losses_are_those_of_the_run(finished: Any, data: Any, tiny: Any):
@@ -50,14 +52,14 @@ def test_likelihoods_go_to_the_metrics_that_ask_for_them(
     assert -sum(value for value in likelihoods if value) / tokens == pytest.approx(scores["copy"]["loss"], rel=1e-4)
 
 
-def test_the_training_split_of_a_streamed_task_is_refused(finished: Any, data: Any, tmp_path: Path):
-    run = tmp_path / "run"
-    shutil.copytree(finished.path, run)
-    lock = json.loads((run / "data.lock.json").read_text("utf-8"))
-    lock["tasks"][1]["pieces"] = 4
-    (run / "data.lock.json").write_text(json.dumps(lock), "utf-8")
-    with pytest.raises(T5MixError, match="training split of first is streamed"):
-        evaluate_run(run, split="train")
+def test_the_training_split_of_a_streamed_task_is_refused(finished: Any, data: Any):
+    copy, first = data.lock.tasks
+    lock = dataclasses.replace(data.lock, tasks=(copy, dataclasses.replace(first, pieces=4)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(RunDirectory, "lock", lambda _: lock)
+        patch.setattr(type(lock), "stores_exist", lambda _: True)
+        with pytest.raises(T5MixError, match="training split of first is streamed"):
+            evaluate_run(finished.path, split="train")
 
 
 def test_what_is_no_run_is_refused(tmp_path: Any):

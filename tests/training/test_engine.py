@@ -17,6 +17,7 @@ import pytest
 from t5mix.data.pipeline import task_data, training_batches
 from t5mix.data.plan import BatchShape
 from t5mix.errors import T5MixError
+from t5mix.finetuning import IA3, Adapter, Full, LoRA, Pattern
 from t5mix.training.config import TrainingConfig
 from t5mix.training.engine import Engine
 from t5mix.training.loop import train
@@ -73,6 +74,32 @@ def test_frozen_parameters_have_no_optimizer_state_and_never_move(tiny: ModuleTy
 def test_a_policy_that_trains_nothing_is_refused(tiny: ModuleType):
     with pytest.raises(T5MixError, match="trains no parameter"):
         engine_of(tiny, Nothing())
+
+
+def test_a_pattern_that_matches_nothing_is_refused(tiny: ModuleType):
+    with pytest.raises(T5MixError, match=r"pattern 'decodr/\.\*' matches no parameter\. The nearest are"):
+        engine_of(tiny, Pattern(train=(".*",), freeze=("decodr/.*",)))
+
+
+@pytest.mark.parametrize("policy", [Adapter(dim=3), LoRA(rank=2), LoRA(rank=2, dora=True), IA3()])
+def test_an_adapting_policy_starts_where_a_plain_model_ended(tiny: ModuleType, runs: Path, tmp_path: Path, policy: Any):
+    checkpoint = runs / "one" / "checkpoints" / "8"
+    plain, adapted = engine_of(tiny, Full()), engine_of(tiny, policy)
+    base, state = plain.start(checkpoint), adapted.start(checkpoint)
+    assert adapted.num_trained < adapted.num_parameters - 1000
+    for path, leaf in base.params.items():
+        np.testing.assert_array_equal(np.asarray(state.params[path]), np.asarray(leaf))
+    tasks = [task_data(entry) for entry in tiny.make_lock(tmp_path).tasks]
+    shape = BatchShape(rows=8, inputs=tiny.INPUTS, targets=tiny.TARGETS)
+    batch = next(training_batches(tasks, shape, seed=0, weights=lambda step: np.asarray([0.5, 0.5]))).arrays
+    expected, found = plain.sums(base.params, batch), adapted.sums(state.params, batch)
+    np.testing.assert_allclose(np.asarray(found.cross_entropy), np.asarray(expected.cross_entropy), rtol=1e-6)
+    frozen = {path: np.asarray(leaf) for path, leaf in state.frozen.items()}
+    trained = {path: np.asarray(leaf) for path, leaf in state.trained.items()}
+    for _ in range(3):
+        state, _ = adapted.step(state, batch)
+    assert all(np.array_equal(np.asarray(leaf), frozen[path]) for path, leaf in state.frozen.items())
+    assert all(np.any(np.asarray(leaf) != trained[path]) for path, leaf in state.trained.items())
 
 
 def test_seeds_give_other_parameters_and_one_seed_the_same(tiny: ModuleType):
