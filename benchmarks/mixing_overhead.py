@@ -41,7 +41,7 @@ def main() -> None:
     for mixture, settings in {"10 tasks": ["mixture=[demo]"], "40 tasks": forty_tasks(work)}.items():
         for case, strategy in CASES.items():
             run = work / f"{mixture}, {case}".replace(", ", "_").replace(" ", "_")
-            overrides = [*settings, *strategy, f"run_dir={run}", "training.steps=150", "training.log_every=50"]
+            overrides = [*settings, *strategy, f"run_dir={run}", "training.steps=60", "training.log_every=20"]
             spent = measured(lambda run=run, overrides=overrides: train(run, [*overrides, *options.overrides]))
             figures[f"{mixture}, {case}"] = spent
             print(

@@ -7,6 +7,7 @@ not which is best. Writes results/mixing_table.json and the table in docs/mixing
 """
 
 import argparse
+import re
 import subprocess
 import sys
 import tempfile
@@ -57,7 +58,7 @@ def main() -> None:
     work = options.work or Path(tempfile.mkdtemp(prefix="t5mix-mixing-"))
     results = {}
     for name, settings in STRATEGIES.items():
-        run = work / name.replace(",", "").replace(" ", "_")
+        run = work / re.sub(r"\W+", "_", name)
         chosen = [*SETTINGS, *(each.replace("{work}", str(work)) for each in settings), *options.overrides]
         command = [sys.executable, "-m", "t5mix.cli.main", "train", "--config", "demo", f"run_dir={run}", *chosen]
         subprocess.run(command, check=True)

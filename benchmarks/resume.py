@@ -3,8 +3,8 @@
     python benchmarks/resume.py [--kills 10] [--seed 0] [--case NAME ...] [--work DIR] [KEY=VALUE ...]
 
 Trains on the demo's text and tasks together (`demo_all`: span corruption, drawn anew each epoch, is in it), under each
-of some mixing strategies. Compares every logged loss and proportion and every parameter bit for bit and writes
-results/resume.json.
+of some mixing strategies and fine-tuning policies. Compares every logged loss and proportion and every parameter bit
+for bit and writes results/resume.json.
 """
 
 import argparse
@@ -39,7 +39,12 @@ CASES = {
     "proportional": ["mixing=proportional"],
     "odm": ["mixing=odm"],
     "unimax": ["mixing=unimax", "mixing.max_epochs=1"],
+    "gradual unfreezing": [  # phases from the steps 0, 150, 300 and 450 on
+        *("finetuning=gradual_unfreezing", "model.num_layers=4", "model.num_decoder_layers=4", "optimizer=adamw"),
+    ],
+    "bank": ["finetuning=per_task", "finetuning.shared=true", "optimizer=adamw", "start_from={base}"],
 }
+BASE_STEPS = 50
 TIMES = {"seconds", "tokens_per_second"}
 
 
@@ -58,7 +63,11 @@ def main() -> None:
     figures = {}
     for case in options.case or CASES:
         print(f"{case}:", flush=True)
-        figures[case] = compare([*command, *CASES[case]], work / case, options.kills, random.Random(options.seed))
+        folder = work / case.replace(" ", "_")
+        settings = [each.replace("{base}", str(folder / "base")) for each in CASES[case]]
+        if settings != CASES[case]:
+            subprocess.run([*command, f"run_dir={folder / 'base'}", f"training.steps={BASE_STEPS}"], check=True)
+        figures[case] = compare([*command, *settings], folder, options.kills, random.Random(options.seed))
     print(save("resume", figures))
     sys.exit(not all(case["logs_equal"] and not case["different"] for case in figures.values()))
 

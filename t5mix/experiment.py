@@ -19,8 +19,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from t5mix.data.declared import declared_task
 from t5mix.data.lock import DataRequest, VocabularyEntry
+from t5mix.data.plan import BatchShape
 from t5mix.errors import T5MixError, UnknownNameError, nearest
 from t5mix.finetuning import POLICIES, FineTuningPolicy
+from t5mix.finetuning.base import prompt_length_of
 from t5mix.mixing import STRATEGIES, MixingStrategy
 from t5mix.mixing.census import Unit
 from t5mix.model.config import T5Config
@@ -134,6 +136,12 @@ class Experiment:
             streamed=self.streamed,
             splits=splits,
         )
+
+    @property
+    def batch_shape(self) -> BatchShape:
+        """The shape of a training batch."""
+        prompt = prompt_length_of(self.finetuning)
+        return self.training.batch_shape(self.lengths.inputs, self.lengths.targets, prompt)
 
     def model_for(self, vocabulary: VocabularyEntry) -> T5Config:
         """Returns the model with its vocabulary size filled in, a multiple of 128 where it was left open.
@@ -254,6 +262,11 @@ def import_plugins(names: tuple[str, ...]) -> None:
 def read_policy(raw: Mapping[str, Any]) -> FineTuningPolicy:
     """Reads a policy as `Experiment.to_json` wrote it."""
     return _read_kind(POLICIES, raw, "finetuning")
+
+
+def plain_policy(policy: FineTuningPolicy) -> dict[str, Any]:
+    """Returns a policy as plain data that `read_policy` reads back."""
+    return json.loads(json.dumps(_plain(POLICIES, policy)))
 
 
 def read_strategy(raw: Any) -> MixingStrategy:

@@ -134,7 +134,7 @@ def compare(experiment: Experiment, strategies: Mapping[str, MixingStrategy], st
 def forecast_of(lock: DataLock, experiment: Experiment, strategy: MixingStrategy, steps: int) -> Forecast:
     """Forecasts one strategy on data that is ready; see `forecast`."""
     census = census_of(lock, strategy, experiment.mixing_unit)
-    shape = experiment.training.batch_shape(experiment.lengths.inputs, experiment.lengths.targets)
+    shape = experiment.batch_shape
     seed, planned = experiment.seed, min(steps, _MOST_PLANNED)
     budget = expect(lock, strategy, census, shape, steps=steps, seed=seed).budget
     over_run = draws_over_run(strategy, census, budget)

@@ -191,9 +191,9 @@ def logged(run_dir: Path) -> list[dict[str, Any]]:
 
 
 def final_params(run_dir: Path, engine: Any, step: int) -> dict[str, np.ndarray]:
-    from t5mix.training.checkpoint import read_params
+    from t5mix.training.saved import read_params
 
-    params = read_params(run_dir / "checkpoints" / str(step), engine.like.params)
+    params = read_params(run_dir / "checkpoints" / str(step), engine.params)
     return {name: np.asarray(leaf) for name, leaf in params.items()}
 
 

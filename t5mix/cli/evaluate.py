@@ -11,8 +11,15 @@ from rich.table import Table
 def run(options: argparse.Namespace) -> int:
     """Evaluates a run and shows the scores."""
     from t5mix.runs.evaluate import evaluate_run
+    from t5mix.runs.model import base_path
 
-    scores = evaluate_run(Path(options.run), which=options.checkpoint, split=options.split, tasks=options.tasks)
+    scores = evaluate_run(
+        Path(options.run),
+        which=options.checkpoint,
+        split=options.split,
+        tasks=options.tasks,
+        base=base_path(options.base),
+    )
     if options.json:
         print(json.dumps(scores, indent=1))
         return 0

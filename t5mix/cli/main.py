@@ -18,6 +18,7 @@ examples:
   t5mix tasks show demo_sentiment                         what the model will see
   t5mix mixtures show demo mixing=equal --steps 1000      what a mixture will draw
   t5mix mixtures show demo --mixing equal --mixing temperature:temperature=2 --plot demo.png
+  t5mix policy show lora model=base finetuning.rank=16    what a policy trains, and what it costs
   t5mix curves runs/demo                                  losses and mixing over the steps, also while it runs
 """
 
@@ -67,6 +68,8 @@ def _parser() -> argparse.ArgumentParser:
     _tasks(commands)
     _mixtures(commands)
     _curves(commands)
+    _policy(commands)
+    _delta(commands)
     _vocabulary(commands)
     return parser
 
@@ -104,6 +107,7 @@ def _evaluate(commands: argparse._SubParsersAction) -> None:
     command.add_argument("--checkpoint", default="latest", help="latest, a step, or a task's name for its best one")
     command.add_argument("--split", default="validation")
     command.add_argument("--tasks", nargs="+", default=[], metavar="TASK", help="only these")
+    _base(command)
     command.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
 
@@ -115,6 +119,8 @@ def _predict(commands: argparse._SubParsersAction) -> None:
     command.add_argument("--output", default="-", metavar="FILE", help="one answer a line; - for the standard output")
     command.add_argument("--task", help="answer the inputs of this task instead of a file's lines")
     command.add_argument("--split", default="test", help="of --task; default: %(default)s")
+    command.add_argument("--bank", metavar="TASK", help="whose part of a bank answers; default: that of --task")
+    _base(command)
     command.add_argument("--json", action="store_true", help="JSON Lines with input and prediction")
     command.add_argument("--batch-size", type=int, default=64)
     command.add_argument("--max-length", type=int, default=64, help="most tokens of an answer; default: %(default)s")
@@ -163,6 +169,38 @@ def _curves(commands: argparse._SubParsersAction) -> None:
         help="the picture, .png, .svg or .pdf; default: curves.png, of one run in its folder, of several in this one",
     )
     command.add_argument("--json", action="store_true", help="print JSON instead of a table")
+
+
+def _policy(commands: argparse._SubParsersAction) -> None:
+    command = _add(commands, "policy", "policy", "list the fine-tuning policies, or show what one trains and costs")
+    command.set_defaults(show=None, config="experiment", overrides=[], json=False)
+    command.add_argument("--plugins", nargs="+", default=[], metavar="MODULE", help="modules that register policies")
+    command.add_argument("--json", action="store_true", help="print JSON")
+    verbs = command.add_subparsers(title="commands", metavar="show")
+    show = verbs.add_parser("show", help="what of each module trains when, optimizer state, operations and memory")
+    show.add_argument("show", metavar="KIND", help="the policy; its settings are given as finetuning.NAME=VALUE")
+    _configuration(show)
+    show.add_argument("--compile", action="store_true", help="compile the steps too, and count activations")
+    show.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _delta(commands: argparse._SubParsersAction) -> None:
+    command = _add(commands, "delta", "delta", "look at checkpoints on a base, merge one, or take a task out of a bank")
+    verbs = command.add_subparsers(title="commands", metavar="COMMAND", dest="verb", required=True)
+    show = verbs.add_parser("show", help="what checkpoints hold, and on which base")
+    show.add_argument("runs", nargs="+", metavar="RUN", help="a run's folder, or one of its checkpoints/STEP")
+    show.add_argument("--json", action="store_true", help="print JSON")
+    merge = verbs.add_parser("merge", help="write the plain model that computes what an adapted one does (lora, ia3)")
+    extract = verbs.add_parser("extract", help="write one task's part of a bank as a checkpoint of its own")
+    for verb in (merge, extract):
+        verb.add_argument("run", help="a run's folder, or one of its checkpoints/STEP")
+        verb.add_argument("out", help="a folder that does not exist yet")
+        verb.add_argument("--task", required=verb is extract, help="whose part, of a bank")
+        _base(verb)
+
+
+def _base(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--base", metavar="RUN", help="where the checkpoint's base lies now, if it was moved")
 
 
 def _vocabulary(commands: argparse._SubParsersAction) -> None:

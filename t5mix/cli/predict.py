@@ -14,20 +14,22 @@ from t5mix.errors import T5MixError
 
 def run(options: argparse.Namespace) -> int:
     """Answers lines, or a task's inputs."""
-    from t5mix.runs.model import checkpoint_of, load_model, predict_lines
+    from t5mix.runs.model import base_path, checkpoint_of, load_model, predict_lines
     from t5mix.runs.task_inputs import task_inputs
 
     run_folder = Path(options.run)
     if options.input != "-" and not Path(options.input).is_file():
         raise T5MixError(f"The input file {options.input} is missing.")
-    model = load_model(checkpoint_of(run_folder, options.checkpoint))
+    model = load_model(checkpoint_of(run_folder, options.checkpoint), base_path(options.base))
+    bank = options.bank or options.task
+    model.task_id(bank)
     with contextlib.ExitStack() as stack:
         if options.task:
             lines: Iterator[str] = task_inputs(run_folder, options.task, options.split, model.codec)
         else:
             lines = iter(stack.enter_context(_reading(options.input)))
         out = stack.enter_context(_writing(options.output))
-        answers = predict_lines(model, lines, batch_size=options.batch_size, max_length=options.max_length)
+        answers = predict_lines(model, lines, batch_size=options.batch_size, max_length=options.max_length, task=bank)
         for text, answer in answers:
             line = json.dumps({"input": text, "prediction": answer}, ensure_ascii=False) if options.json else answer
             print(line, file=out, flush=True)

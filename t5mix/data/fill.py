@@ -10,7 +10,8 @@ from t5mix.data.store import TokenStore
 Batch = dict[str, np.ndarray]
 """int32 arrays: `encoder_inputs`, `encoder_segment_ids`, `encoder_positions`, `encoder_task_ids`, each [B, S], and
 `decoder_inputs`, `decoder_targets`, `decoder_segment_ids`, `decoder_positions`, `decoder_task_ids`, each [B, T].
-Padding is 0 everywhere; a segment id of 0 is what tells it from content."""
+Padding is 0 everywhere; a segment id of 0 is what tells it from content. A prompt's positions, before each example's
+inputs, hold token 0 and are content: segment, task and positions count them in."""
 
 
 def fill(plan: BatchPlan, store: Callable[[int, int], TokenStore], rows: slice | None = None) -> Batch:
@@ -28,11 +29,13 @@ def fill(plan: BatchPlan, store: Callable[[int, int], TokenStore], rows: slice |
     here = slice(*np.searchsorted(plan.rows, [first, last]))  # the plan is ordered by row
     examples, segments = plan.examples[here], plan.segments[here]
     row = plan.rows[here] - first
-    encoder = _Side(last - first, plan.shape.inputs, row, plan.input_offsets[here], examples.input_lengths)
+    encoder = _Side(
+        last - first, plan.shape.inputs, row, plan.input_offsets[here], examples.input_lengths, plan.shape.prompt
+    )
     decoder = _Side(last - first, plan.shape.targets, row, plan.target_offsets[here], examples.target_lengths)
 
-    inputs = np.empty(encoder.tokens, np.int32)
-    targets = np.empty(decoder.tokens, np.int32)
+    inputs = np.zeros(encoder.size, np.int32)  # what nothing is copied to is the prompts'
+    targets = np.empty(decoder.size, np.int32)
     pairs = examples.tasks.astype(np.int64) << 32 | examples.pieces
     for pair in np.unique(pairs):
         members = np.flatnonzero(pairs == pair)
@@ -58,7 +61,7 @@ def fill(plan: BatchPlan, store: Callable[[int, int], TokenStore], rows: slice |
 
 
 class _Side:
-    """The encoder's or the decoder's half of some rows, with its tokens laid end to end, example by example.
+    """The encoder's or the decoder's half of some rows, with its examples laid end to end.
 
     Args:
         rows: number of rows.
@@ -66,29 +69,33 @@ class _Side:
         row: the row of each example.
         offsets: the position in its row at which each example starts.
         lengths: the tokens of each example.
+        prompt: the free positions before the tokens of each example.
     """
 
-    def __init__(self, rows: int, width: int, row: np.ndarray, offsets: np.ndarray, lengths: np.ndarray) -> None:
+    def __init__(
+        self, rows: int, width: int, row: np.ndarray, offsets: np.ndarray, lengths: np.ndarray, prompt: int = 0
+    ) -> None:
         self._shape = (rows, width)
-        self.lengths = lengths
-        self.tokens = int(lengths.sum())
-        self.starts = np.cumsum(lengths) - lengths  # where each example starts when all lie end to end
-        self.positions = np.arange(self.tokens) - np.repeat(self.starts, lengths)
-        self._destinations = np.repeat(row * width + offsets, lengths) + self.positions
+        self.lengths, self._prompt, self._taken = lengths, prompt, lengths + prompt
+        self.size = int(self._taken.sum())
+        self.starts = np.cumsum(self._taken) - self._taken  # where each example starts when all lie end to end
+        self.positions = np.arange(self.size) - np.repeat(self.starts, self._taken)
+        self._destinations = np.repeat(row * width + offsets, self._taken) + self.positions
 
     def gather(self, out: np.ndarray, members: np.ndarray, tokens: np.ndarray, begins: np.ndarray) -> None:
         """Copies the tokens of the examples `members`, which begin at `begins` in a store, to their places in `out`."""
         lengths = self.lengths[members]
         total = int(lengths.sum())
         within = np.arange(total) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-        out[np.repeat(self.starts[members], lengths) + within] = tokens[np.repeat(begins, lengths) + within]
+        places = np.repeat(self.starts[members] + self._prompt, lengths) + within
+        out[places] = tokens[np.repeat(begins, lengths) + within]
 
     def scatter(self, values: np.ndarray) -> np.ndarray:
-        """Returns one value a token, laid out in the rows: int32 [rows, width]."""
+        """Returns one value a position of the examples, laid out in the rows: int32 [rows, width]."""
         out = np.zeros(self._shape, np.int32)
         out.reshape(-1)[self._destinations] = values
         return out
 
     def scatter_each(self, values: np.ndarray) -> np.ndarray:
-        """Returns one value an example, repeated over its tokens and laid out in the rows."""
-        return self.scatter(np.repeat(values, self.lengths))
+        """Returns one value an example, repeated over its positions and laid out in the rows."""
+        return self.scatter(np.repeat(values, self._taken))

@@ -25,6 +25,7 @@ class BatchShape:
         pack: whether a row may hold several examples.
         lookahead: how many examples may wait for a later batch because they fit nowhere in this one. More
             fills the rows better; the order of examples strays further from the order of the stream.
+        prompt: encoder positions kept free before each example's inputs, P; S counts them too.
     """
 
     rows: int
@@ -32,6 +33,7 @@ class BatchShape:
     targets: int
     pack: bool = True
     lookahead: int = 128
+    prompt: int = 0
 
     def __post_init__(self) -> None:
         for name in ("rows", "inputs", "targets"):
@@ -39,6 +41,8 @@ class BatchShape:
                 raise ValueError(f"{name} is {getattr(self, name)}: a batch needs at least 1")
         if self.lookahead < 0:
             raise ValueError(f"lookahead is {self.lookahead}: it counts examples and cannot be negative")
+        if not 0 <= self.prompt < self.inputs:
+            raise ValueError(f"prompt is {self.prompt}: it must be at least 0 and leave room in rows of {self.inputs}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +54,7 @@ class BatchPlan:
         examples: which examples, and how long they are.
         rows: the row that each goes into.
         segments: its segment id in that row, from 1.
-        input_offsets: encoder position at which its inputs start.
+        input_offsets: encoder position at which its prompt and its inputs start.
         target_offsets: decoder position at which its targets start.
     """
 
@@ -83,9 +87,9 @@ class BatchCounts:
 class Planner:
     """Packs a stream of examples into batches by first fit.
 
-    Each example goes into the first row with room for both its inputs and its targets. One that fits nowhere
-    waits, and is placed before all others in the next batch; a batch is closed when more than `lookahead` wait. So
-    every example of the stream is used exactly once, and the one that has waited longest always goes in.
+    Each example goes into the first row with room for both its inputs, prompt included, and its targets. One that fits
+    nowhere waits, and is placed before all others in the next batch; a batch is closed when more than `lookahead` wait.
+    So every example of the stream is used exactly once, and the one that has waited longest always goes in.
 
     Args:
         source: the stream.
@@ -153,7 +157,8 @@ class _Rows:
         input_room, target_room, shape = self._input_room, self._target_room, self._shape
         chosen: list[int] = []
         rest: list[int] = []
-        lengths = zip(candidates.input_lengths.tolist(), candidates.target_lengths.tolist(), strict=True)
+        taken = candidates.input_lengths + shape.prompt
+        lengths = zip(taken.tolist(), candidates.target_lengths.tolist(), strict=True)
         for index, (inputs, targets) in enumerate(lengths):
             if len(rest) == allowance:
                 break

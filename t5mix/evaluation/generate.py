@@ -144,17 +144,18 @@ def _log_likelihood(
     graphdef: nnx.GraphDef[T5], params: Params, inputs: jax.Array, targets: jax.Array, task_id: int | None
 ) -> jax.Array:
     """[B, S] and [B, T] -> [B], summed over the target's tokens."""
-    real = targets != _PAD
+    real, model = targets != _PAD, merge(graphdef, params)
+    inputs, segments = model.laid_out(inputs, _PAD)
     batch = {
         "encoder_inputs": inputs,
-        "encoder_segment_ids": (inputs != _PAD).astype(jnp.int32),
+        "encoder_segment_ids": segments,
         "decoder_inputs": jnp.pad(targets[:, :-1], ((0, 0), (1, 0)), constant_values=_PAD),
         "decoder_segment_ids": real.astype(jnp.int32),
     }
     if task_id is not None:
         batch["encoder_task_ids"] = jnp.full_like(inputs, task_id)
         batch["decoder_task_ids"] = jnp.full_like(targets, task_id)
-    logits = merge(graphdef, params)(batch)
+    logits = model(batch)
     chosen = jnp.take_along_axis(logits, targets[..., None], axis=-1)[..., 0]
     return jnp.where(real, chosen - jax.nn.logsumexp(logits, axis=-1), 0.0).sum(axis=1)
 

@@ -2,20 +2,32 @@
 
 from t5mix.finetuning.adapters import Adapter, Houlsby, Pfeiffer
 from t5mix.finetuning.base import POLICIES, FineTuningPolicy
+from t5mix.finetuning.discriminative import Discriminative
+from t5mix.finetuning.feature_based import FeatureBased
 from t5mix.finetuning.full import Full
 from t5mix.finetuning.ia3 import IA3
 from t5mix.finetuning.lora import LoRA
 from t5mix.finetuning.patterns import Norms, Pattern
+from t5mix.finetuning.per_task import PerTask
+from t5mix.finetuning.prefix import PrefixTuning
+from t5mix.finetuning.prompt import PromptTuning
+from t5mix.finetuning.unfreezing import GradualUnfreezing
 
 __all__ = [
     "IA3",
     "POLICIES",
     "Adapter",
+    "Discriminative",
+    "FeatureBased",
     "FineTuningPolicy",
     "Full",
+    "GradualUnfreezing",
     "Houlsby",
     "LoRA",
     "Norms",
     "Pattern",
+    "PerTask",
     "Pfeiffer",
+    "PrefixTuning",
+    "PromptTuning",
 ]

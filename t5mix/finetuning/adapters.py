@@ -1,13 +1,14 @@
 """Adapters: small bottleneck networks between the layers of a frozen model."""
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, Literal
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from t5mix.finetuning.bank import Bank, Roster
 from t5mix.finetuning.base import POLICIES
 from t5mix.finetuning.paths import is_norm
 from t5mix.model.blocks import BlockContext
@@ -43,22 +44,59 @@ class Bottleneck(nnx.Module):
         outer = self.up(jax.nn.relu(inner))
         return outer if self.up_bias is None else outer + self.up_bias[...].astype(outer.dtype)
 
+    def __call__(self, hidden: jax.Array, update: jax.Array, context: BlockContext) -> jax.Array:
+        """Joins a sublayer's output to the residual stream, [B, L, D]."""
+        return self.join(hidden, update, self.transform)
+
+    @staticmethod
+    @abstractmethod
+    def join(hidden: jax.Array, update: jax.Array, transform: Callable[[jax.Array], jax.Array]) -> jax.Array:
+        """Returns the residual stream, [B, L, D], with a sublayer's output and what `transform` makes."""
+
 
 class LayerAdapter(Bottleneck):
     """A layer of its own after a sublayer: reads the residual stream and adds to it."""
 
-    def __call__(self, hidden: jax.Array, update: jax.Array, context: BlockContext) -> jax.Array:
-        """Joins a sublayer's output to the residual stream, [B, L, D]."""
+    @staticmethod
+    def join(hidden: jax.Array, update: jax.Array, transform: Callable[[jax.Array], jax.Array]) -> jax.Array:
+        """Returns h + transform(h), where h = hidden + update."""
         hidden = hidden + update
-        return hidden + self.transform(hidden)
+        return hidden + transform(hidden)
 
 
 class OutputAdapter(Bottleneck):
     """A correction of a sublayer's output, before that is added to the residual stream."""
 
+    @staticmethod
+    def join(hidden: jax.Array, update: jax.Array, transform: Callable[[jax.Array], jax.Array]) -> jax.Array:
+        """Returns hidden + update + transform(update)."""
+        return hidden + update + transform(update)
+
+
+class AdapterBank(Bank[Bottleneck]):
+    """An adapter for each task, and perhaps one for all, whose corrections add up."""
+
     def __call__(self, hidden: jax.Array, update: jax.Array, context: BlockContext) -> jax.Array:
         """Joins a sublayer's output to the residual stream, [B, L, D]."""
-        return hidden + update + self.transform(update)
+        routes = self.routes(context.task_ids)
+        return self.first.join(hidden, update, lambda x: self._transform(x, routes))
+
+    def _transform(self, x: jax.Array, routes: jax.Array) -> jax.Array:
+        """[B, L, D] -> [B, L, D], by routes [B, L, N]."""
+        shared = 0.0 if self.shared is None else self.shared.transform(x)
+        norm = self.first.norm
+        if norm is not None:
+            x = norm.scaled(x, routes @ self.stacked(lambda part: part.norm.scale[...]))
+        routes = routes.astype(x.dtype)
+        down, up = (self.stacked(lambda part, name=name: getattr(part, name).kernel[...]) for name in ("down", "up"))
+        inner = jnp.einsum("bld,ndi->blni", x, down.astype(x.dtype))
+        if self.first.down_bias is not None:
+            inner = inner + self.stacked(lambda part: part.down_bias[...]).astype(x.dtype)
+        own = jax.nn.relu(inner) * routes[..., None]
+        outer = jnp.einsum("blni,nid->bld", own, up.astype(x.dtype))
+        if self.first.up_bias is not None:
+            outer = outer + routes @ self.stacked(lambda part: part.up_bias[...]).astype(x.dtype)
+        return shared + outer
 
 
 class _AdapterPolicy:
@@ -76,10 +114,29 @@ class _AdapterPolicy:
 
     def adapt(self, model: Any, rngs: Any) -> Any:
         """Puts an adapter into every slot."""
+        return self._fill(model, lambda: self.module(model.config, rngs))
+
+    def in_bank(self, model: Any, rngs: Any, roster: Roster) -> Any:
+        """Puts a bank of adapters into every slot."""
+        return self._fill(model, lambda: AdapterBank(roster, lambda: self.module(model.config, rngs)))
+
+    def check_in_bank(self) -> None:
+        """Refuses to train what the tasks have in common.
+
+        Raises:
+            ValueError: the model's own norms train.
+        """
+        if self.train_norms == "all":
+            raise ValueError(
+                "finetuning.policy.train_norms is 'all': the model's layer norms belong to all tasks of a bank. Set it "
+                "to 'own' (adapter) or 'none' (houlsby, pfeiffer)"
+            )
+
+    def _fill(self, model: Any, make: Callable[[], nnx.Module]) -> Any:
         for block in _blocks(model):
             for slot in self.slots:
                 if hasattr(block, slot):
-                    setattr(block, slot, self.module(model.config, rngs))
+                    setattr(block, slot, make())
         return model
 
     def unfreeze_step(self, path: str, run: RunShape) -> int | None:
@@ -124,6 +181,8 @@ class Adapter(_AdapterPolicy):
 class Houlsby(_AdapterPolicy):
     """Adapters after every sublayer, on its output before the residual sum (Houlsby et al. 2019).
 
+    The cross-attention is one of them, which the `adapters` package leaves out unless asked (`cross_adapter`).
+
     Attributes:
         dim: d, the inner size.
         biases: whether the dense maps have one.
@@ -152,6 +211,9 @@ class Houlsby(_AdapterPolicy):
 @config
 class Pfeiffer(Houlsby):
     """Adapters after the feed-forward sublayers alone (Pfeiffer et al. 2021).
+
+    They read the sublayer's output. The `adapters` package lets its `seq_bn` read the residual stream instead, unless
+    told otherwise (`original_ln_before=False`).
 
     Attributes:
         dim: d, the inner size.

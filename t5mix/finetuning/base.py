@@ -1,7 +1,9 @@
 """What a fine-tuning policy is."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
+from t5mix.errors import T5MixError
 from t5mix.registry import Registry
 from t5mix.types import RunShape
 
@@ -27,3 +29,47 @@ class FineTuningPolicy(Protocol):
 
 
 POLICIES: Registry[FineTuningPolicy] = Registry("fine-tuning policy")
+
+
+# What a policy may offer besides: asked for here and nowhere else.
+
+
+def patterns_of(policy: FineTuningPolicy) -> tuple[str, ...]:
+    """Returns a policy's patterns for parameters (its `patterns`), each of which must match one; none by default."""
+    return getattr(policy, "patterns", ())
+
+
+def prompt_length_of(policy: FineTuningPolicy) -> int:
+    """Returns how many positions before each example's inputs a policy takes (its `prompt_length`); 0 by default."""
+    return getattr(policy, "prompt_length", 0)
+
+
+def for_tasks(
+    policy: FineTuningPolicy, tasks: Sequence[str], before: FineTuningPolicy | None = None
+) -> FineTuningPolicy:
+    """Returns the policy for a run on some tasks (its `for_tasks`); by default it is the same for all.
+
+    Args:
+        policy: as it was configured.
+        tasks: the run's tasks, in the order of task ids.
+        before: the policy of the checkpoint that the run starts from, for those tasks that it goes on to hold.
+    """
+    return policy.for_tasks(tasks, before) if hasattr(policy, "for_tasks") else policy  # type: ignore[attr-defined]
+
+
+def merged(policy: FineTuningPolicy, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the parameters of the plain model that computes what the adapted one does (the policy's `merged`).
+
+    Args:
+        policy: what adapted it.
+        params: of the adapted model, by path.
+
+    Raises:
+        T5MixError: what the policy adds cannot be merged into the model's own parameters.
+    """
+    if not hasattr(policy, "merged"):
+        raise T5MixError(
+            f"What the policy {POLICIES.kind_of(policy)!r} adds cannot be merged into the model's own parameters, as "
+            "low-rank corrections (lora) and scales (ia3) can."
+        )
+    return policy.merged(params)  # type: ignore[attr-defined]

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from t5mix.finetuning.bank import Bank, Roster
 from t5mix.finetuning.base import POLICIES
 from t5mix.finetuning.linear import replace_maps
 from t5mix.model.layers import Dense
@@ -20,7 +21,7 @@ class OutputScaledDense(Dense):
         self.kernel, self.dtype, self.output_dtype = base.kernel, base.dtype, base.output_dtype
         self.ia3_outputs = nnx.Param(jnp.ones((base.kernel.shape[1],), jnp.float32))
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: jax.Array, task_ids: jax.Array | None = None) -> jax.Array:
         """[..., in] -> [..., out]."""
         mapped = super().__call__(x)
         return mapped * self.ia3_outputs[...].astype(mapped.dtype)
@@ -33,9 +34,41 @@ class InputScaledDense(Dense):
         self.kernel, self.dtype, self.output_dtype = base.kernel, base.dtype, base.output_dtype
         self.ia3_inputs = nnx.Param(jnp.ones((base.kernel.shape[0],), jnp.float32))
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: jax.Array, task_ids: jax.Array | None = None) -> jax.Array:
         """[..., in] -> [..., out]."""
         return super().__call__(x.astype(self.dtype) * self.ia3_inputs[...].astype(self.dtype))
+
+
+class Scale(nnx.Module):
+    """One task's vector, under the name that it has in a model of its own."""
+
+    def __init__(self, name: str, size: int):
+        self.name = name
+        setattr(self, name, nnx.Param(jnp.ones((size,), jnp.float32)))
+
+    @property
+    def vector(self) -> jax.Array:
+        """l, [size]."""
+        return getattr(self, self.name)[...]
+
+
+class ScaledBankDense(Dense):
+    """A linear map whose outputs, or inputs, are scaled by the vector of each position's task."""
+
+    def __init__(self, base: Dense, roster: Roster, *, outputs: bool):
+        self.kernel, self.dtype, self.output_dtype, self.outputs = base.kernel, base.dtype, base.output_dtype, outputs
+        name, size = ("ia3_outputs", base.kernel.shape[1]) if outputs else ("ia3_inputs", base.kernel.shape[0])
+        self.bank = Bank(roster, lambda: Scale(name, size))
+
+    def __call__(self, x: jax.Array, task_ids: jax.Array | None = None) -> jax.Array:
+        """[..., in] -> [..., out]."""
+        scale = self.bank.routes(task_ids) @ self.bank.stacked(lambda part: part.vector)
+        if self.bank.shared is not None:
+            scale = scale * self.bank.shared.vector
+        if self.outputs:
+            mapped = super().__call__(x)
+            return mapped * scale.astype(mapped.dtype)
+        return super().__call__(x.astype(self.dtype) * scale.astype(self.dtype))
 
 
 @POLICIES.register("ia3")
@@ -47,6 +80,12 @@ class IA3:
         """Puts a vector behind every key and value map, and before every way out of the feed-forward."""
         replace_maps(model, (r".*/(key|value)",), OutputScaledDense)
         replace_maps(model, (r".*/wo",), InputScaledDense)
+        return model
+
+    def in_bank(self, model: Any, rngs: Any, roster: Roster) -> Any:
+        """Puts the vectors of all tasks where `adapt` puts one."""
+        replace_maps(model, (r".*/(key|value)",), lambda base: ScaledBankDense(base, roster, outputs=True))
+        replace_maps(model, (r".*/wo",), lambda base: ScaledBankDense(base, roster, outputs=False))
         return model
 
     def unfreeze_step(self, path: str, run: RunShape) -> int | None:

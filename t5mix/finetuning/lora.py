@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from t5mix.finetuning.adapters import check_size
+from t5mix.finetuning.bank import Bank, Roster
 from t5mix.finetuning.base import POLICIES
 from t5mix.finetuning.linear import replace_maps
 from t5mix.model.layers import Dense
@@ -39,7 +40,7 @@ class LoRADense(Dense):
         self.lora_a, self.lora_b = nnx.Param(draw), nnx.Param(jnp.zeros((rank, outputs), jnp.float32))
         self.lora_magnitude = nnx.Param(jnp.ones((outputs,), jnp.float32)) if dora else None
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: jax.Array, task_ids: jax.Array | None = None) -> jax.Array:
         """[..., in] -> [..., out]."""
         x = x.astype(self.dtype)
         a, b = (self.scale * self.lora_a[...]).astype(self.dtype), self.lora_b[...].astype(self.dtype)
@@ -54,6 +55,40 @@ class LoRADense(Dense):
         moved = kernel + self.scale * self.lora_a[...] @ self.lora_b[...]
         # As published, the length that is divided by passes no gradient on.
         return self.lora_magnitude[...] * _lengths(kernel) / jax.lax.stop_gradient(_lengths(moved))
+
+
+class Factors(nnx.Module):
+    """A and B of one task, [in, rank] and [rank, out]."""
+
+    def __init__(self, base: Dense, rank: int, rngs: nnx.Rngs):
+        alone = LoRADense(base, rank, 1.0, dora=False, rngs=rngs)
+        self.lora_a, self.lora_b = alone.lora_a, alone.lora_b
+
+
+class LoRABankDense(Dense):
+    """x W + scale x A B with the A and B of each position's task, and perhaps a pair for all tasks.
+
+    Args:
+        base: the map; its kernel stays where it is.
+        bank: the factors.
+        scale: of the corrections.
+    """
+
+    def __init__(self, base: Dense, bank: Bank[Factors], scale: float):
+        self.kernel, self.dtype, self.output_dtype, self.scale = base.kernel, base.dtype, base.output_dtype, scale
+        self.bank = bank
+
+    def __call__(self, x: jax.Array, task_ids: jax.Array | None = None) -> jax.Array:
+        """[..., in] -> [..., out]."""
+        x, bank = x.astype(self.dtype), self.bank
+        a, b = bank.stacked(lambda part: part.lora_a[...]), bank.stacked(lambda part: part.lora_b[...])
+        inner = jnp.einsum("...i,nir->...nr", x, (self.scale * a).astype(self.dtype))
+        own = inner * bank.routes(task_ids).astype(self.dtype)[..., None]
+        correct = jnp.einsum("...nr,nro->...o", own, b.astype(self.dtype), preferred_element_type=self.output_dtype)
+        if bank.shared is not None:
+            a, b = (self.scale * bank.shared.lora_a[...]).astype(self.dtype), bank.shared.lora_b[...]
+            correct += jnp.matmul(x @ a, b.astype(self.dtype), preferred_element_type=self.output_dtype)
+        return super().__call__(x) + correct
 
 
 def _lengths(kernel: jax.Array) -> jax.Array:
@@ -97,6 +132,24 @@ class LoRA:
             model, self.targets, lambda base: LoRADense(base, self.rank, self.scale, dora=self.dora, rngs=rngs)
         )
         return model
+
+    def in_bank(self, model: Any, rngs: Any, roster: Roster) -> Any:
+        """Corrects the linear maps that the targets match, for each task its own way."""
+
+        def make(base: Dense) -> Dense:
+            return LoRABankDense(base, Bank(roster, lambda: Factors(base, self.rank, rngs)), self.scale)
+
+        replace_maps(model, self.targets, make)
+        return model
+
+    def check_in_bank(self) -> None:
+        """Refuses what a bank has not.
+
+        Raises:
+            ValueError: DoRA is asked for.
+        """
+        if self.dora:
+            raise ValueError("finetuning.policy.dora is true: a bank has plain LoRA only")
 
     def unfreeze_step(self, path: str, run: RunShape) -> int | None:
         """Returns 0 for the corrections."""

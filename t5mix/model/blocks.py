@@ -90,11 +90,13 @@ class DecoderContext(BlockContext):
     Attributes:
         cross_bias: float32, broadcastable to [B, H, Q, S]: the mask of the cross-attention.
         encoded: [B, S, D] the encoder's output; None when a cache holds its keys and values.
+        encoded_task_ids: [B, S] int, the task of each of its positions, or None.
         index: the position that a cache is to be written at.
     """
 
     cross_bias: jax.Array
     encoded: jax.Array | None = None
+    encoded_task_ids: jax.Array | None = None
     index: jax.Array | int = 0
 
 
@@ -144,12 +146,13 @@ class EncoderBlock(nnx.Module):
 
     def __call__(self, hidden: jax.Array, context: BlockContext) -> jax.Array:
         """[B, S, D] -> [B, S, D]."""
-        dropout = context.dropout
+        dropout, tasks = context.dropout, context.task_ids
         x = self.attention_norm(hidden)
-        x = self.attention(x, *self.attention.keys_values(x), context.bias, dropout.weights)
+        keys, values = self.attention.keys_values(x, tasks)
+        x = self.attention(x, keys, values, context.bias, dropout.weights, tasks)
         hidden = self.attention_adapter(hidden, dropout.outputs[0](x), context)
 
-        x = self.feed_forward(self.feed_forward_norm(hidden), dropout.inner)
+        x = self.feed_forward(self.feed_forward_norm(hidden), dropout.inner, tasks)
         return self.feed_forward_adapter(hidden, dropout.outputs[1](x), context)
 
 
@@ -171,25 +174,25 @@ class DecoderBlock(nnx.Module):
         self, hidden: jax.Array, context: DecoderContext, cache: LayerCache | None = None
     ) -> tuple[jax.Array, LayerCache | None]:
         """[B, T, D] -> [B, T, D], and the cache with this call's position added if there is one."""
-        dropout = context.dropout
+        dropout, tasks = context.dropout, context.task_ids
         x = self.self_attention_norm(hidden)
-        keys, values = self.self_attention.keys_values(x)
+        keys, values = self.self_attention.keys_values(x, tasks)
         if cache is not None:
             cache = cache.write(keys, values, context.index)
             keys, values = cache.keys, cache.values
-        x = self.self_attention(x, keys, values, context.bias, dropout.weights)
+        x = self.self_attention(x, keys, values, context.bias, dropout.weights, tasks)
         hidden = self.self_attention_adapter(hidden, dropout.outputs[0](x), context)
 
         if cache is not None:
             keys, values = cache.cross_keys, cache.cross_values
         else:
             assert context.encoded is not None
-            keys, values = self.cross_attention.keys_values(context.encoded)
+            keys, values = self.cross_attention.keys_values(context.encoded, context.encoded_task_ids)
         x = self.cross_attention_norm(hidden)
-        x = self.cross_attention(x, keys, values, context.cross_bias, dropout.cross_weights)
+        x = self.cross_attention(x, keys, values, context.cross_bias, dropout.cross_weights, tasks)
         hidden = self.cross_attention_adapter(hidden, dropout.outputs[1](x), context)
 
-        x = self.feed_forward(self.feed_forward_norm(hidden), dropout.inner)
+        x = self.feed_forward(self.feed_forward_norm(hidden), dropout.inner, tasks)
         return self.feed_forward_adapter(hidden, dropout.outputs[2](x), context), cache
 
 

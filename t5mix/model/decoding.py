@@ -51,13 +51,14 @@ def start(
     Returns:
         The session that `step` advances.
     """
-    segments = (inputs != pad_id).astype(jnp.int32)
+    inputs, segments = model.laid_out(inputs, pad_id)
     by_position = None if task_ids is None else jnp.broadcast_to(task_ids[:, None], inputs.shape)
     encoded = model.encode(inputs, segments, task_ids=by_position)
     config = model.config
     empty = jnp.zeros((inputs.shape[0], config.num_heads, max_length, config.d_kv), config.dtype)
     caches = tuple(
-        LayerCache(empty, empty, *block.cross_attention.keys_values(encoded)) for block in model.decoder.blocks
+        LayerCache(empty, empty, *block.cross_attention.keys_values(encoded, by_position))
+        for block in model.decoder.blocks
     )
     cross_bias = masks.mask_to_bias(segments > 0)[:, None, None, :]
     return Session(caches, cross_bias, None if task_ids is None else task_ids[:, None])

@@ -86,8 +86,14 @@ class Dense(nnx.Module):
         self.dtype = dtype
         self.output_dtype = output_dtype or dtype
 
-    def __call__(self, x: jax.Array) -> jax.Array:
-        """Returns x @ kernel, [..., out]."""
+    def __call__(self, x: jax.Array, task_ids: jax.Array | None = None) -> jax.Array:
+        """Returns x @ kernel, [..., out].
+
+        Args:
+            x: [..., in].
+            task_ids: [...] int, the task of each position, or None; for maps that a policy routes by task.
+        """
+        del task_ids
         kernel = self.kernel[...].astype(self.dtype)
         return jnp.matmul(x.astype(self.dtype), kernel, preferred_element_type=self.output_dtype)
 
@@ -103,26 +109,61 @@ class RMSNorm(nnx.Module):
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """[..., D] -> [..., D] with unit mean square, times the scale."""
+        return self.scaled(x, self.scale[...])
+
+    def scaled(self, x: jax.Array, scale: jax.Array) -> jax.Array:
+        """[..., D] -> [..., D] with unit mean square, times a float32 scale that need not be the norm's own."""
         x = x.astype(jnp.float32)
         mean_square = jnp.mean(jnp.square(x), axis=-1, keepdims=True)
-        return (x * jax.lax.rsqrt(mean_square + self.epsilon) * self.scale[...]).astype(self.dtype)
+        return (x * jax.lax.rsqrt(mean_square + self.epsilon) * scale).astype(self.dtype)
 
 
 class Embedding(nnx.Module):
-    """The token embedding, shared by both stacks."""
+    """The token embedding, shared by both stacks.
+
+    Attributes:
+        input_gradient: whether the table learns through its input end too; a policy may cut that off.
+    """
 
     def __init__(self, config: T5Config, vocab_size: int, *, rngs: nnx.Rngs):
         self.embedding = _normal(rngs, (vocab_size, config.d_model), 1.0)
         self.dtype = config.dtype
+        self.input_gradient = True
 
     def __call__(self, tokens: jax.Array) -> jax.Array:
         """[B, L] int -> [B, L, D]. A token outside the vocabulary gives NaN rather than a neighbour."""
-        return jnp.take(self.embedding[...], tokens, axis=0, mode="fill").astype(self.dtype)
+        table = self.embedding[...] if self.input_gradient else jax.lax.stop_gradient(self.embedding[...])
+        return jnp.take(table, tokens, axis=0, mode="fill").astype(self.dtype)
+
+    def output_table(self) -> jax.Array:
+        """The tied output matrix, [V, D]."""
+        return self.embedding[...]
 
     def attend(self, x: jax.Array) -> jax.Array:
-        """The tied output matrix: x [..., D] -> float32 [..., V]."""
-        table = self.embedding[...].astype(self.dtype)
+        """The map to the vocabulary: x [..., D] -> float32 [..., V]."""
+        table = self.output_table().astype(self.dtype)
         return jnp.einsum("...d,vd->...v", x.astype(self.dtype), table, preferred_element_type=jnp.float32)
+
+
+class NoPrompt(nnx.Module):
+    """The place of a learned prompt before each example's inputs. A policy may put one there.
+
+    Attributes:
+        length: P, the positions that it takes of each example's inputs.
+    """
+
+    length = 0
+
+    def __call__(self, embedded: jax.Array, positions: jax.Array, task_ids: jax.Array | None) -> jax.Array:
+        """Returns the embedded inputs [B, S, D] with the prompt in the first P positions of each example.
+
+        Args:
+            embedded: [B, S, D].
+            positions: [B, S] int, counted from 0 in each example.
+            task_ids: [B, S] int or None.
+        """
+        del positions, task_ids
+        return embedded
 
 
 class RelativeBias(nnx.Module):
@@ -181,12 +222,18 @@ class Attention(nnx.Module):
         """[B, L, H * K] -> [B, H, L, K]."""
         return x.reshape(*x.shape[:2], self.num_heads, -1).swapaxes(1, 2)
 
-    def keys_values(self, source: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """The keys and the values, each [B, H, L, K], of a source [B, L, D]."""
-        return self._heads(self.key(source)), self._heads(self.value(source))
+    def keys_values(self, source: jax.Array, task_ids: jax.Array | None = None) -> tuple[jax.Array, jax.Array]:
+        """The keys and the values, each [B, H, L, K], of a source [B, L, D] whose tasks are [B, L]."""
+        return self._heads(self.key(source, task_ids)), self._heads(self.value(source, task_ids))
 
     def __call__(
-        self, x: jax.Array, keys: jax.Array, values: jax.Array, bias: jax.Array, dropout: Dropout
+        self,
+        x: jax.Array,
+        keys: jax.Array,
+        values: jax.Array,
+        bias: jax.Array,
+        dropout: Dropout,
+        task_ids: jax.Array | None = None,
     ) -> jax.Array:
         """Attends from x to keys and values that `keys_values` made, now or (cached) earlier.
 
@@ -196,15 +243,22 @@ class Attention(nnx.Module):
             values: [B, H, L, K].
             bias: float32, broadcastable to [B, H, Q, L]: relative positions and mask.
             dropout: for the attention weights.
+            task_ids: [B, Q] or None, for maps that a policy routes by task.
 
         Returns:
             [B, Q, D].
         """
-        queries = self._heads(self.query(x))
+        queries = self._heads(self.query(x, task_ids))
+        mixed = self.mix(queries, keys, values, bias, dropout)
+        return self.output(mixed.swapaxes(1, 2).reshape(*x.shape[:2], -1), task_ids)
+
+    def mix(
+        self, queries: jax.Array, keys: jax.Array, values: jax.Array, bias: jax.Array, dropout: Dropout
+    ) -> jax.Array:
+        """The values [B, H, L, K] as the queries [B, H, Q, K] weigh them, [B, H, Q, K]."""
         scores = jnp.einsum("bhqk,bhlk->bhql", queries, keys, preferred_element_type=jnp.float32)
         weights = dropout(jax.nn.softmax(scores + bias, axis=-1).astype(values.dtype))
-        mixed = jnp.einsum("bhql,bhlk->bhqk", weights, values)
-        return self.output(mixed.swapaxes(1, 2).reshape(*x.shape[:2], -1))
+        return jnp.einsum("bhql,bhlk->bhqk", weights, values)
 
 
 class FeedForward(nnx.Module):
@@ -222,10 +276,10 @@ class FeedForward(nnx.Module):
             self.wi = dense(config.d_model, config.d_ff)
         self.wo = dense(config.d_ff, config.d_model)
 
-    def __call__(self, x: jax.Array, dropout: Dropout) -> jax.Array:
+    def __call__(self, x: jax.Array, dropout: Dropout, task_ids: jax.Array | None = None) -> jax.Array:
         """[B, L, D] -> [B, L, D], with dropout on the inner activations."""
         if self.gated:
-            inner = jax.nn.gelu(self.wi_0(x), approximate=True) * self.wi_1(x)
+            inner = jax.nn.gelu(self.wi_0(x, task_ids), approximate=True) * self.wi_1(x, task_ids)
         else:
-            inner = jax.nn.relu(self.wi(x))
-        return self.wo(dropout(inner))
+            inner = jax.nn.relu(self.wi(x, task_ids))
+        return self.wo(dropout(inner), task_ids)

@@ -14,7 +14,7 @@ from flax import nnx
 from t5mix.model import masks
 from t5mix.model.blocks import BlockContext, BlockDropout, Decoder, DecoderContext, Encoder
 from t5mix.model.config import T5Config
-from t5mix.model.layers import Dense, Dropout, Embedding
+from t5mix.model.layers import Dense, Dropout, Embedding, NoPrompt
 
 
 class T5(nnx.Module):
@@ -33,6 +33,7 @@ class T5(nnx.Module):
             raise ValueError("vocab_size is None: fill it in from the vocabulary before building the model")
         self.config = config
         self.token_embedding = Embedding(config, config.vocab_size, rngs=rngs)
+        self.prompt = NoPrompt()
         self.encoder = Encoder(config, rngs=rngs)
         self.decoder = Decoder(config, rngs=rngs)
         if not config.tie_embeddings:
@@ -55,21 +56,23 @@ class T5(nnx.Module):
         Args:
             inputs: [B, S] int32 tokens.
             segment_ids: [B, S], 0 for padding, 1 and up for the examples packed into the row.
-            positions: [B, S], unused here: offsets in the row give the relative positions.
+            positions: [B, S], counted from 0 in each example, for a prompt; None where each row holds one example.
+                Offsets in the row give the relative positions.
             task_ids: [B, S] or None, unused here: for modules that a policy adds.
             key: the dropout key; None for no dropout.
 
         Returns:
             [B, S, D], normalised, in the compute dtype.
         """
-        del positions
         rows, length = inputs.shape
+        if positions is None:
+            positions = jnp.broadcast_to(jnp.arange(length), inputs.shape)
         ends_key, blocks_key = _split_key(key)
         ends = self._ends_dropout(ends_key, rows)
         dropout = BlockDropout.draw(blocks_key, self.config, blocks=self.config.num_layers, rows=rows, length=length)
         relative = self.encoder.relative_bias(length)
         bias = jnp.where(masks.segment_mask(segment_ids, segment_ids), relative, masks.MASKED)
-        hidden = ends[0](self.token_embedding(inputs))
+        hidden = ends[0](self.prompt(self.token_embedding(inputs), positions, task_ids))
         hidden = self.encoder(hidden, BlockContext(bias=bias, dropout=dropout, task_ids=task_ids))
         return ends[1](hidden)
 
@@ -82,6 +85,7 @@ class T5(nnx.Module):
         decoder_positions: jax.Array | None = None,
         *,
         task_ids: jax.Array | None = None,
+        encoder_task_ids: jax.Array | None = None,
         key: jax.Array | None = None,
     ) -> jax.Array:
         """Runs the decoder on whole targets (teacher forcing).
@@ -93,6 +97,7 @@ class T5(nnx.Module):
             decoder_segment_ids: [B, T], 0 for padding, else the segment of the inputs it belongs to.
             decoder_positions: [B, T], unused here.
             task_ids: [B, T] or None, unused here: for modules that a policy adds.
+            encoder_task_ids: [B, S] or None, as given to `encode`.
             key: the dropout key; None for no dropout.
 
         Returns:
@@ -115,6 +120,7 @@ class T5(nnx.Module):
             bias=jnp.where(visible, self.decoder.relative_bias(length), masks.MASKED),
             cross_bias=masks.mask_to_bias(masks.segment_mask(decoder_segment_ids, encoder_segment_ids)),
             encoded=encoded,
+            encoded_task_ids=encoder_task_ids,
             dropout=dropout,
             task_ids=task_ids,
         )
@@ -154,9 +160,26 @@ class T5(nnx.Module):
             batch["decoder_segment_ids"],
             batch.get("decoder_positions"),
             task_ids=batch.get("decoder_task_ids"),
+            encoder_task_ids=batch.get("encoder_task_ids"),
             key=decoder_key,
         )
         return self.logits(hidden)
+
+    def laid_out(self, inputs: jax.Array, pad_id: int = 0) -> tuple[jax.Array, jax.Array]:
+        """Makes room for the prompt in inputs that hold one example a row.
+
+        Args:
+            inputs: [B, S] int32, padded with `pad_id`; a row of nothing but padding stays one.
+            pad_id: the padding token.
+
+        Returns:
+            The inputs and their segment ids as `encode` takes them, [B, P + S].
+        """
+        rows, length = inputs.shape[0], self.prompt.length
+        real = inputs != pad_id
+        prompted = jnp.broadcast_to(jnp.any(real, axis=1, keepdims=True), (rows, length))
+        inputs = jnp.pad(inputs, ((0, 0), (length, 0)), constant_values=pad_id)
+        return inputs, jnp.concatenate([prompted, real], axis=1).astype(jnp.int32)
 
     def _ends_dropout(self, key: jax.Array | None, rows: int) -> Dropout:
         """The dropouts at a stack's two ends, [2, B, 1, D]: its embeddings and its output."""

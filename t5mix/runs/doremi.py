@@ -14,8 +14,8 @@ from t5mix.errors import T5MixError
 from t5mix.mixing import DoReMi, MixingStrategy
 from t5mix.model.t5 import T5, merge
 from t5mix.runs.model import TrainedModel, load_model
-from t5mix.training.checkpoint import read_host
 from t5mix.training.run_directory import RunDirectory, find_checkpoint
+from t5mix.training.saved import read_host
 from t5mix.training.state import Params
 
 WEIGHTS_FILE = "mixing_weights.json"

@@ -21,7 +21,12 @@ from t5mix.training.step import batch_sums
 
 
 def evaluate_run(
-    run: Path, *, which: str = "latest", split: str = "validation", tasks: Sequence[str] = ()
+    run: Path,
+    *,
+    which: str = "latest",
+    split: str = "validation",
+    tasks: Sequence[str] = (),
+    base: Path | None = None,
 ) -> dict[str, dict[str, float]]:
     """Evaluates a run's model on a split of its tasks: teacher-forced loss, and generated text by the tasks' metrics.
 
@@ -32,6 +37,7 @@ def evaluate_run(
         which: see `checkpoint_of`.
         split: the split.
         tasks: tasks of the run's mixture; by default all that have the split.
+        base: where the checkpoint's base lies now; None for where it lay.
 
     Returns:
         For each task `loss` (nats a token), `token_accuracy` (teacher-forced, 0 to 100) and its metrics.
@@ -41,7 +47,7 @@ def evaluate_run(
     """
     directory = RunDirectory(run)
     experiment = read_experiment(directory.experiment())
-    model = load_model(checkpoint_of(run, which))
+    model = load_model(checkpoint_of(run, which), base)
     lock = _lock_with(directory, experiment, split)
     if lock.vocabulary.sha256 != model.vocabulary.sha256:
         raise T5MixError(f"The data's vocabulary {lock.vocabulary.path} is not the one {model.path} was trained with.")
@@ -58,7 +64,7 @@ def evaluate_run(
             "split, or name the other tasks."
         )
     stores = {i: open_store(task.path(split)) for i, task in chosen.items()}
-    shape = experiment.training.batch_shape(experiment.lengths.inputs, experiment.lengths.targets)
+    shape = experiment.batch_shape
     sums = jax.jit(lambda params, batch: batch_sums(model.graphdef, params, batch, len(lock.tasks)))
     totals = evaluate_losses(lambda batch: sums(model.params, batch), stores, shape, len(lock.tasks))
     losses, accuracies = totals.loss(), totals.accuracy()

@@ -1,6 +1,7 @@
 """A trained model: finding its checkpoint, loading it, asking it."""
 
 import dataclasses
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,12 @@ from t5mix.data.text import TextCodec
 from t5mix.errors import T5MixError, UnknownNameError
 from t5mix.evaluation.generate import generate
 from t5mix.experiment import read_policy
+from t5mix.finetuning.base import FineTuningPolicy
+from t5mix.finetuning.per_task import bank_of
 from t5mix.model.config import T5Config
 from t5mix.model.t5 import abstract_model
-from t5mix.training.checkpoint import read_host, read_params
 from t5mix.training.run_directory import find_checkpoint
+from t5mix.training.saved import LoadedBase, base_of, open_base, read_host, read_params, saved_shapes
 from t5mix.training.state import Params
 
 
@@ -31,6 +34,8 @@ class TrainedModel:
         config: its shape.
         codec: text to ids and back.
         vocabulary: what the codec was made of.
+        policy: what adapted it.
+        base: the checkpoint that its own builds on, in memory; None if that holds everything itself.
     """
 
     path: Path
@@ -39,19 +44,66 @@ class TrainedModel:
     config: T5Config
     codec: TextCodec
     vocabulary: VocabularyEntry
+    policy: FineTuningPolicy
+    base: LoadedBase | None = None
+
+    def task_id(self, task: str | None) -> int | None:
+        """Returns by what number the model knows a task; None where it treats all tasks alike.
+
+        Raises:
+            T5MixError: it has a bank, and in it nothing for this task.
+        """
+        bank = bank_of(self.policy)
+        if bank is None:
+            return None
+        if task is None:
+            raise T5MixError(
+                f"{self.path} holds a part for each of {', '.join(bank.tasks)}. Say which is to answer (--bank TASK)."
+            )
+        return bank.place_of(task)
+
+    def switch(self, path: Path) -> "TrainedModel":
+        """Loads another checkpoint on the same base, which is not read again.
+
+        Raises:
+            T5MixError: it is none, or it was trained on another base.
+        """
+        base = self.base or LoadedBase.of(self.params)
+        return load_model(path, base)
 
 
-def load_model(path: Path) -> TrainedModel:
+def load_model(path: Path, base: LoadedBase | Path | None = None) -> TrainedModel:
     """Loads a run's latest checkpoint, or the one that `path` is.
 
+    Args:
+        path: a run's folder, or a checkpoint's.
+        base: the checkpoint that this one builds on, or where it lies now; None for where it lay.
+
     Raises:
-        T5MixError: there is no checkpoint, it is damaged, or its vocabulary's file is gone or changed.
+        T5MixError: there is no checkpoint, it is damaged, its base is missing or another one, or its vocabulary's file
+            is gone or changed.
     """
     path = find_checkpoint(path)
     host = read_host(path)
     config, vocabulary = T5Config(**host["model"]), VocabularyEntry(**host["vocabulary"])
-    graphdef, shapes = abstract_model(config, read_policy(host["finetuning"]).adapt)
-    return TrainedModel(path, graphdef, read_params(path, shapes), config, TextCodec(vocabulary), vocabulary)
+    policy = read_policy(host["finetuning"])
+    policy = bank.for_answers() if (bank := bank_of(policy)) else policy
+    graphdef, shapes = abstract_model(config, policy.adapt)
+    below = base_of(path)
+    if below is None and isinstance(base, Path):
+        raise T5MixError(f"{path} holds all its parameters itself; it has no base.")
+    opened = None if below is None else open_base(path, below, base)
+    params = read_params(path, shapes, base=opened)
+    if below is not None and host["frozen_dtype"] != "float32":  # as they were while it was trained
+        rest = [name for name, leaf in params.items() if leaf.ndim > 1 and name not in saved_shapes(path)]
+        params |= {name: params[name].astype(host["frozen_dtype"]) for name in rest}
+    codec = TextCodec(vocabulary)
+    return TrainedModel(path, graphdef, params, config, codec, vocabulary, policy, opened)
+
+
+def base_path(name: str | None) -> Path | None:
+    """Returns the checkpoint that `--base` names; None if it was not given."""
+    return find_checkpoint(Path(name)) if name else None
 
 
 def checkpoint_of(run: Path, which: str) -> Path:
@@ -80,7 +132,9 @@ def checkpoint_of(run: Path, which: str) -> Path:
     return path
 
 
-def predict_texts(model: TrainedModel, texts: Sequence[str], *, batch_size: int, max_length: int) -> list[str]:
+def predict_texts(
+    model: TrainedModel, texts: Sequence[str], *, batch_size: int, max_length: int, task: str | None = None
+) -> list[str]:
     """Answers texts, in their order.
 
     Args:
@@ -88,23 +142,25 @@ def predict_texts(model: TrainedModel, texts: Sequence[str], *, batch_size: int,
         texts: inputs, with the prefix their task was trained with.
         batch_size: sequences decoded at once.
         max_length: the most tokens of an answer.
+        task: the task whose part of a bank answers; models without one need none.
     """
     inputs = [np.asarray(model.codec.encode(text), np.int32) for text in texts]
-    outputs = generate(model.graphdef, model.params, inputs, batch_size=batch_size, max_length=max_length)
+    outputs = generate(
+        model.graphdef,
+        model.params,
+        inputs,
+        batch_size=batch_size,
+        max_length=max_length,
+        task_id=model.task_id(task),
+    )
     return [model.codec.decode(output.tolist()) for output in outputs]
 
 
 def predict_lines(
-    model: TrainedModel, lines: Iterable[str], *, batch_size: int, max_length: int
+    model: TrainedModel, lines: Iterable[str], *, batch_size: int, max_length: int, task: str | None = None
 ) -> Iterator[tuple[str, str]]:
     """Yields (text, answer) for each line, holding no more than a few batches of them in memory."""
-    block: list[str] = []
-    for line in lines:
-        block.append(line.rstrip("\n"))
-        if len(block) == 16 * batch_size:
-            yield from zip(
-                block, predict_texts(model, block, batch_size=batch_size, max_length=max_length), strict=True
-            )
-            block = []
-    if block:
-        yield from zip(block, predict_texts(model, block, batch_size=batch_size, max_length=max_length), strict=True)
+    stripped = (line.rstrip("\n") for line in lines)
+    while block := list(itertools.islice(stripped, 16 * batch_size)):
+        answers = predict_texts(model, block, batch_size=batch_size, max_length=max_length, task=task)
+        yield from zip(block, answers, strict=True)

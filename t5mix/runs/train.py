@@ -10,17 +10,19 @@ from typing import Any
 from t5mix.data.lock import DataLock, DataRequest, VocabularyEntry
 from t5mix.data.preparation import PiecePreparer, prepare_in_child
 from t5mix.errors import T5MixError
-from t5mix.experiment import Experiment
+from t5mix.experiment import Experiment, plain_policy, read_policy
+from t5mix.finetuning.base import FineTuningPolicy, for_tasks, prompt_length_of
 from t5mix.mixing.base import named_tasks
 from t5mix.model.config import T5Config
+from t5mix.model.t5 import abstract_model
 from t5mix.runs.doremi import reference_model, save_weights
 from t5mix.runs.provenance import hardware, versions
-from t5mix.training.checkpoint import read_host
 from t5mix.training.engine import Engine
 from t5mix.training.hosts import apart, first, gather, join
 from t5mix.training.journal import read_lines
 from t5mix.training.loop import Job, Outcome, train
 from t5mix.training.run_directory import RunDirectory, find_checkpoint, has_checkpoint
+from t5mix.training.saved import Base, base_of, identity_of, read_host, saved_shapes
 from t5mix.training.shared_pieces import shared
 
 
@@ -40,7 +42,7 @@ def train_experiment(experiment: Experiment) -> Outcome:
         start_from = find_checkpoint(Path(experiment.start_from).expanduser())
     request = dataclasses.replace(experiment.data_request(), named_tasks=named_tasks(experiment.mixing))
     if start_from is not None:
-        _check_start(start_from, experiment.model)
+        _check_start(start_from, experiment)
         vocabulary = VocabularyEntry(**read_host(start_from)["vocabulary"])
         request = dataclasses.replace(request, start_vocabulary=vocabulary.identity)
     reference = reference_model(experiment.mixing)
@@ -49,9 +51,10 @@ def train_experiment(experiment: Experiment) -> Outcome:
     if reference is not None:
         reference.check_vocabulary(lock.vocabulary)
     model = experiment.model_for(lock.vocabulary)
+    policy = _policy(experiment, lock, directory, start_from)
     engine = Engine(
         model,
-        experiment.finetuning,
+        policy,
         experiment.optimizer,
         experiment.schedule,
         experiment.training,
@@ -59,8 +62,9 @@ def train_experiment(experiment: Experiment) -> Outcome:
         len(lock.tasks),
         experiment.seed,
     )
+    base, left_out = _base(directory, start_from, engine)
     first(lambda: directory.claim(plain, versions(), lock))
-    with contextlib.closing(shared(PiecePreparer(lock))) as pieces:
+    with contextlib.closing(engine), contextlib.closing(shared(PiecePreparer(lock))) as pieces:
         job = Job(
             directory=directory,
             lock=lock,
@@ -73,15 +77,45 @@ def train_experiment(experiment: Experiment) -> Outcome:
             seed=experiment.seed,
             about={
                 "model": dataclasses.asdict(model),
-                "finetuning": plain["finetuning"],
+                "finetuning": plain_policy(policy),
+                "frozen_dtype": experiment.training.frozen_dtype,
                 "vocabulary": dataclasses.asdict(lock.vocabulary),
             },
+            prompt_length=prompt_length_of(policy),
+            base=base,
+            left_out=left_out,
             reference=reference,
         )
         outcome = train(job)
     if outcome.finished:
         first(lambda: _conclude(directory, job))
     return outcome
+
+
+def _policy(
+    experiment: Experiment, lock: DataLock, directory: RunDirectory, start_from: Path | None
+) -> FineTuningPolicy:
+    """Returns the experiment's policy for the run's tasks: as its checkpoints have it, if there are any."""
+    if has_checkpoint(directory.path):
+        return read_policy(read_host(find_checkpoint(directory.path))["finetuning"])
+    before = None if start_from is None else read_policy(read_host(start_from)["finetuning"])
+    return for_tasks(experiment.finetuning, [task.name for task in lock.tasks], before)
+
+
+def _base(directory: RunDirectory, start_from: Path | None, engine: Engine) -> tuple[Base | None, frozenset[str]]:
+    """Returns the checkpoint that the run's own build on, and the parameters that they leave out because it has them.
+
+    A run that starts from another's parameters and leaves some as they are keeps the others alone.
+    """
+    if has_checkpoint(directory.path):
+        latest = find_checkpoint(directory.path)
+        return base_of(latest), frozenset(engine.params.keys() - saved_shapes(latest).keys())
+    if start_from is None or not engine.phases.frozen:
+        return None, frozenset()
+    base = base_of(start_from)
+    changed = saved_shapes(start_from).keys() if base else set()
+    base = base or Base(start_from.absolute(), identity_of(start_from))
+    return base, frozenset(engine.phases.frozen) & saved_shapes(base.path).keys() - changed
 
 
 def _check_same(plain: dict[str, Any]) -> None:
@@ -128,9 +162,10 @@ def _lock(request: DataRequest, directory: RunDirectory) -> DataLock:
     return lock
 
 
-def _check_start(checkpoint: Path, model: T5Config) -> None:
-    """Refuses a starting checkpoint of another shape, before any data is prepared."""
-    there = T5Config(**read_host(checkpoint)["model"])
+def _check_start(checkpoint: Path, experiment: Experiment) -> None:
+    """Refuses a starting checkpoint of another shape or another policy, before any data is prepared."""
+    host, model = read_host(checkpoint), experiment.model
+    there = T5Config(**host["model"])
     shape = ("d_model", "d_ff", "d_kv", "num_heads", "num_layers", "num_decoder_layers", "activation", "tie_embeddings")
     differing = [
         f"model.{name} is {getattr(there, name)} there and {getattr(model, name)} here"
@@ -139,6 +174,16 @@ def _check_start(checkpoint: Path, model: T5Config) -> None:
     ]
     if differing:
         raise T5MixError(f"start_from: {checkpoint} holds another model: {'; '.join(differing)}.")
+    before = read_policy(host["finetuning"])
+    policy = for_tasks(experiment.finetuning, ["any"], before)
+    added, here = (abstract_model(there, each.adapt)[1].keys() for each in (before, policy))
+    lost = sorted(path for path in added - here if path not in abstract_model(there)[1])
+    if lost:
+        raise T5MixError(
+            f"start_from: {checkpoint} holds what its policy {host['finetuning']['kind']!r} added, such as {lost[0]}, "
+            f"for which finetuning={plain_policy(policy)['kind']} has no place. Start from the same policy, or merge "
+            "it into a plain model first (t5mix delta merge)."
+        )
 
 
 def _result(directory: RunDirectory, job: Job) -> dict[str, Any]:

@@ -1,35 +1,26 @@
 """Checkpoints: asynchronous, atomic, checked, and independent of how many devices and processes wrote them.
 
-The only module that knows Orbax. One checkpoint is a folder named after its step with three items: `params` (all
-parameters by path), `optimizer` (its state and the step), and `host` (JSON: the data stream, the totals of the open
-log window, what the model is). `crc32.json` joins them once they are on disk.
+One checkpoint is a folder named after its step with three items: `params` (the parameters by path: all, or those that
+differ from the base that `host` names), `optimizer` (its state and the step), and `host` (JSON: the data stream, the
+totals of the open log window, what the model is). `crc32.json` joins them once they are on disk. With `saved` the only
+module that knows Orbax.
 """
 
-import json
 import logging
-import zlib
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
 import orbax.checkpoint as ocp
-from jax.sharding import SingleDeviceSharding
 
 from t5mix.data.lock import write_json
-from t5mix.errors import T5MixError
 from t5mix.training.disk import check_room, disk_errors
 from t5mix.training.hosts import first
+from t5mix.training.saved import CHECKSUMS, DamagedCheckpointError, checksums, verify
 from t5mix.training.state import Params, TrainState
 
-_CHECKSUMS = "crc32.json"
-
 logging.getLogger("absl").setLevel(logging.CRITICAL)  # Orbax logs each stage, and each error that it raises
-
-
-class DamagedCheckpointError(T5MixError):
-    """A checkpoint whose files are not what was written."""
 
 
 class Checkpoints:
@@ -37,9 +28,11 @@ class Checkpoints:
 
     Args:
         folder: where they lie; made if need be.
+        left_out: the parameters, by path, that they need not hold, because a base does.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, left_out: Collection[str] = ()) -> None:
+        self._left_out = frozenset(left_out)
         self.folder = folder.absolute()
         options = ocp.CheckpointManagerOptions(create=True, cleanup_tmp_directories=True)
         self._manager = ocp.CheckpointManager(self.folder, options=options)
@@ -59,13 +52,14 @@ class Checkpoints:
         step = int(state.step)
         if step in self.steps():
             return
-        check_room(self.folder, size_of(state))
+        params = self._own(state)
+        check_room(self.folder, size_of((params, state.optimizer)))
         rest = {"step": state.step, "optimizer": state.optimizer}
         with disk_errors(self.folder):
             self._manager.save(
                 step,
                 args=ocp.args.Composite(
-                    params=ocp.args.StandardSave(state.params),  # type: ignore[call-arg]
+                    params=ocp.args.StandardSave(params),  # type: ignore[call-arg]
                     optimizer=ocp.args.StandardSave(rest),  # type: ignore[call-arg]
                     host=ocp.args.JsonSave(dict(host)),  # type: ignore[call-arg]
                 ),
@@ -79,15 +73,18 @@ class Checkpoints:
             self._manager.check_for_errors()
             if self._unchecked is not None:
                 path = self._path(self._unchecked)
-                first(lambda: write_json(path / _CHECKSUMS, _checksums(path)))
+                first(lambda: write_json(path / CHECKSUMS, checksums(path)))
         self._unchecked = None
 
-    def restore(self, step: int, like: TrainState) -> tuple[TrainState, dict[str, Any]]:
+    def restore(
+        self, step: int, like: TrainState, base: Mapping[str, jax.Array] | None = None
+    ) -> tuple[TrainState, dict[str, Any]]:
         """Reads a checkpoint.
 
         Args:
             step: one of `steps()`.
             like: shapes, types and shardings wanted; the devices need not be those that wrote it.
+            base: the parameters that it leaves out.
 
         Returns:
             The state and what was saved with it as `host`.
@@ -101,14 +98,14 @@ class Checkpoints:
             restored = self._manager.restore(
                 step,
                 args=ocp.args.Composite(
-                    params=ocp.args.StandardRestore(like.params),  # type: ignore[call-arg]
+                    params=ocp.args.StandardRestore(self._own(like)),  # type: ignore[call-arg]
                     optimizer=ocp.args.StandardRestore(rest),  # type: ignore[call-arg]
                     host=ocp.args.JsonRestore(),
                 ),
             )
         except (ValueError, KeyError, FileNotFoundError) as error:
             raise DamagedCheckpointError(f"The checkpoint {self._path(step)} cannot be read: {error}") from error
-        params, optimizer = restored["params"], restored["optimizer"]
+        params, optimizer = {**(base or {}), **restored["params"]}, restored["optimizer"]
         trained = {path: params[path] for path in like.trained}
         frozen = {path: params[path] for path in like.frozen}
         return TrainState(optimizer["step"], trained, frozen, optimizer["optimizer"]), restored["host"]
@@ -125,95 +122,13 @@ class Checkpoints:
         self.finish()
         self._manager.close()
 
+    def _own(self, state: TrainState) -> Params:
+        return {path: leaf for path, leaf in state.params.items() if path not in self._left_out}
+
     def _path(self, step: int) -> Path:
         return self.folder / str(step)
 
 
-def size_of(state: TrainState) -> int:
-    """Returns the bytes that a checkpoint of a state holds before compression."""
-    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
-
-
-def read_host(path: Path) -> dict[str, Any]:
-    """Returns what was saved as `host` in the checkpoint at `path`.
-
-    Raises:
-        T5MixError: there is no checkpoint.
-    """
-    file = path / "host" / "metadata"
-    if not file.exists():
-        raise T5MixError(f"{path} is no checkpoint of t5mix: name a run's folder, or one of its checkpoints/STEP.")
-    return json.loads(file.read_text(encoding="utf-8"))
-
-
-def read_params(path: Path, like: Mapping[str, Any], may_lack: Collection[str] = ()) -> Params:
-    """Reads the parameters alone.
-
-    Args:
-        path: a checkpoint's folder.
-        like: shape, type and optionally sharding of each parameter wanted.
-        may_lack: those of them that the checkpoint may lack; they are then left out.
-
-    Raises:
-        DamagedCheckpointError: a file is missing or changed.
-        T5MixError: the checkpoint has other parameters or shapes.
-    """
-    first(lambda: verify(path))
-    with ocp.StandardCheckpointer() as checkpointer:
-        metadata = checkpointer.metadata(path.absolute() / "params")
-        saved = {name: tuple(leaf.shape) for name, leaf in metadata.item_metadata.items()}  # type: ignore[union-attr]
-        like = {name: leaf for name, leaf in like.items() if name in saved or name not in may_lack}
-        wanted = {name: tuple(leaf.shape) for name, leaf in like.items()}
-        if saved != wanted:
-            differing = sorted(n for n in saved.keys() | wanted.keys() if saved.get(n) != wanted.get(n))
-            lines = [f"  {n}: {saved.get(n, 'absent')} there, {wanted.get(n, 'absent')} here" for n in differing[:8]]
-            raise T5MixError(f"{path} holds another model; {len(differing)} parameters differ:\n" + "\n".join(lines))
-        here = SingleDeviceSharding(jax.local_devices()[0])
-        target = {
-            name: jax.ShapeDtypeStruct(leaf.shape, np.float32, sharding=getattr(leaf, "sharding", None) or here)
-            for name, leaf in like.items()
-        }
-        return checkpointer.restore(path.absolute() / "params", target)
-
-
-def verify(path: Path) -> None:
-    """Compares a checkpoint's files with the checksums taken when it was written, if it got that far.
-
-    Args:
-        path: the checkpoint's folder; the last good one is looked for beside it.
-
-    Raises:
-        DamagedCheckpointError: a file is missing or changed.
-    """
-    problem = _damage(path)
-    if problem is None:
-        return
-    others = [int(entry.name) for entry in path.parent.iterdir() if entry.name.isdigit() and entry.name != path.name]
-    good = [step for step in sorted(others, reverse=True) if _damage(path.parent / str(step)) is None]
-    advice = (
-        f"The last good one is step {good[0]}: delete {path} and start again to continue from there."
-        if good
-        else f"There is no other in {path.parent}: delete that folder to train from the beginning."
-    )
-    raise DamagedCheckpointError(f"The checkpoint {path} is damaged: {problem}. {advice}")
-
-
-def _damage(path: Path) -> str | None:
-    file = path / _CHECKSUMS
-    if not file.exists():  # the run was killed after the checkpoint was whole and before its checksums were
-        return None
-    try:
-        recorded = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError:
-        return f"{_CHECKSUMS} cannot be read"
-    found = _checksums(path)
-    missing = sorted(recorded.keys() - found.keys())
-    if missing:
-        return f"{missing[0]} is missing"
-    changed = sorted(name for name in recorded if recorded[name] != found[name])
-    return f"{changed[0]} does not match its checksum" if changed else None
-
-
-def _checksums(path: Path) -> dict[str, int]:
-    files = sorted(file for file in path.rglob("*") if file.is_file() and file.name != _CHECKSUMS)
-    return {str(file.relative_to(path)): zlib.crc32(file.read_bytes()) for file in files}
+def size_of(tree: Any) -> int:
+    """Returns the bytes of all arrays of a tree."""
+    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))

@@ -38,6 +38,7 @@ class TrainingConfig:
             checkpoint comes with each evaluation that is a task's best so far.
         evaluation_examples: the most examples of each task in one evaluation; None for whole splits.
         keep: how many of the latest checkpoints are kept, besides the best one for each task.
+        frozen_dtype: the type that matrices which never train are kept in; bfloat16 halves their memory.
         warn_epochs: a task seen more often than this is warned of; None for never.
         warn_examples: a task of which the run draws fewer examples than this is warned of; None for never.
     """
@@ -58,6 +59,7 @@ class TrainingConfig:
     evaluate_every: int | None = None
     evaluation_examples: int | None = None
     keep: int = 2
+    frozen_dtype: Literal["float32", "bfloat16"] = "float32"
     warn_epochs: float | None = 50.0
     warn_examples: int | None = 100
 
@@ -83,6 +85,19 @@ class TrainingConfig:
         if self.clip_norm is not None and self.clip_norm <= 0:
             raise ValueError(f"training.clip_norm is {self.clip_norm}: it must be positive, or null for no clipping")
 
-    def batch_shape(self, inputs: int, targets: int) -> BatchShape:
-        """Returns the shape of a global batch whose rows hold that many input and target tokens."""
-        return BatchShape(rows=self.rows, inputs=inputs, targets=targets, pack=self.pack, lookahead=self.lookahead)
+    def batch_shape(self, inputs: int, targets: int, prompt: int = 0) -> BatchShape:
+        """Returns the shape of a global batch whose rows hold that many input and target tokens.
+
+        Args:
+            inputs: the longest inputs, in tokens.
+            targets: the longest targets, in tokens.
+            prompt: positions before each example's inputs; the rows are longer by one prompt.
+        """
+        return BatchShape(
+            rows=self.rows,
+            inputs=inputs + prompt,
+            targets=targets,
+            pack=self.pack,
+            lookahead=self.lookahead,
+            prompt=prompt,
+        )

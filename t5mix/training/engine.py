@@ -1,27 +1,29 @@
 """The compiled functions of a run, and where its state lies on the devices."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
-import optax
 from jax.sharding import NamedSharding, PartitionSpec
 
-from t5mix.errors import T5MixError
 from t5mix.finetuning.base import FineTuningPolicy
 from t5mix.model.config import T5Config
 from t5mix.model.t5 import abstract_model, init_params
 from t5mix.training import sharding
-from t5mix.training.checkpoint import read_params
 from t5mix.training.config import TrainingConfig
-from t5mix.training.optimizer import Optimizer
+from t5mix.training.optimizer import Optimizer, grouped, later, scaled
+from t5mix.training.phases import divide
+from t5mix.training.saved import read_params
 from t5mix.training.schedule import Schedule
 from t5mix.training.state import Params, TrainState, new_state
 from t5mix.training.step import StepMetrics, StepSums, batch_sums, make_step
-from t5mix.trees import match, split
 from t5mix.types import RunShape
+
+Step = Callable[[TrainState, dict[str, jax.Array]], tuple[TrainState, StepMetrics]]
 
 
 class Engine:
@@ -39,7 +41,7 @@ class Engine:
 
     Attributes:
         graphdef: the model's structure.
-        like: shapes, types and shardings of the state.
+        phases: which parameters train when.
         mesh: the devices.
         rows: the rows of a batch that this process fills.
     """
@@ -55,34 +57,58 @@ class Engine:
         num_tasks: int,
         seed: int,
     ) -> None:
-        self._model, self._policy, self._seed = model, policy, seed
+        self._model, self._policy, self._config, self._seed = model, policy, config, seed
+        self._num_tasks = num_tasks
         self.mesh = mesh.build(config.rows // config.accumulation)
         self.graphdef, shapes = abstract_model(model, policy.adapt)
         run = RunShape(config.steps, model)
-        trained, frozen = _divide(shapes, policy, run)
-        learning_rate = schedule.build(config.steps)
-        scales = {path: policy.learning_rate_scale(path, run) for path in trained}
-        self._optimizer = optax.chain(optimizer.build(learning_rate), _scaled(scales))
-        self.like = self._with_shardings(jax.eval_shape(self._new_state, trained, frozen), shapes)
-        state_shardings = jax.tree.map(lambda leaf: leaf.sharding, self.like)
-        everywhere = NamedSharding(self.mesh, PartitionSpec())
+        self.phases = divide(shapes, policy, run)
+        self._params = self._with_dtypes_and_shardings(shapes)
+        self._learning_rate = schedule.build(config.steps)
+        # One optimizer for what begins to train together: its moments and its count are then as old as the training.
+        self._optimizers = [
+            scaled(
+                optimizer.build(later(self._learning_rate, start)),
+                {path: policy.learning_rate_scale(path, run) for path in group},
+            )
+            for start, group in zip(self.phases.starts, self.phases.groups, strict=True)
+        ]
+        self._everywhere = NamedSharding(self.mesh, PartitionSpec())
         self._batch_sharding, self._rows = NamedSharding(self.mesh, sharding.BATCH), config.rows
         self.rows = sharding.local_rows(self._batch_sharding, config.rows)
-        step = make_step(self.graphdef, self._optimizer, learning_rate, config, num_tasks, seed)
-        self._step = jax.jit(step, donate_argnums=0, out_shardings=(state_shardings, everywhere))
+        self._compiler = ThreadPoolExecutor(max_workers=1, thread_name_prefix="compile")
+        self._compiled: dict[tuple[int, frozenset[str]], Future[Step]] = {}
         self._sums = jax.jit(
-            lambda params, batch: batch_sums(self.graphdef, params, batch, num_tasks), out_shardings=everywhere
+            lambda params, batch: batch_sums(self.graphdef, params, batch, num_tasks), out_shardings=self._everywhere
         )
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """Shapes, types and shardings of all parameters."""
+        return dict(self._params)
 
     @property
     def num_parameters(self) -> int:
         """Number of parameters, trained and frozen."""
-        return sum(leaf.size for leaf in self.like.params.values())
+        return sum(leaf.size for leaf in self._params.values())
 
     @property
     def num_trained(self) -> int:
-        """Number of parameters that train."""
-        return sum(leaf.size for leaf in self.like.trained.values())
+        """Number of parameters that train, sooner or later."""
+        return sum(leaf.size for path, leaf in self._params.items() if path not in self.phases.frozen)
+
+    def like(self, step: int) -> TrainState:
+        """Returns shapes, types and shardings of the state after `step` updates."""
+        return self._like(self.phases.at(step))
+
+    def _like(self, phase: int) -> TrainState:
+        trained, frozen = self.phases.split(self._params, phase)
+        optimizer = grouped(self._optimizers[: phase + 1], self.phases.groups[: phase + 1])
+        state = jax.eval_shape(lambda trained, frozen: new_state(trained, frozen, optimizer), trained, frozen)
+        shardings = sharding.state_shardings(state, self._params, self.mesh)
+        return jax.tree.map(
+            lambda leaf, where: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=where), state, shardings
+        )
 
     def start(self, checkpoint: Path | None) -> TrainState:
         """Returns the state before the first step, from fresh parameters or those of a checkpoint.
@@ -90,15 +116,28 @@ class Engine:
         What the policy adds to the model is fresh where the checkpoint, of a plain model, lacks it.
         """
         if checkpoint is None:
-            params = self._fresh(self.like.params)
+            params = self._fresh(self._params)
         else:
-            added = self.like.params.keys() - abstract_model(self._model)[1].keys()
-            params = read_params(checkpoint, self.like.params, may_lack=added)
-            params |= self._fresh(self.like.params.keys() - params.keys())
-        trained = {path: params[path] for path in self.like.trained}
-        frozen = {path: params[path] for path in self.like.frozen}
-        make_state = jax.jit(self._new_state, out_shardings=jax.tree.map(lambda leaf: leaf.sharding, self.like))
-        return make_state(trained, frozen)
+            added = self._params.keys() - abstract_model(self._model)[1].keys()
+            params = read_params(checkpoint, self._params, may_lack=added)
+            params |= self._fresh(self._params.keys() - params.keys())
+        trained, frozen = self.phases.split(params, 0)
+        step = jax.jit(lambda: jnp.zeros((), jnp.int32), out_shardings=self._everywhere)()
+        return TrainState(step, trained, frozen, (self._fresh_optimizer(0, trained),))
+
+    def advance(self, state: TrainState, step: int) -> TrainState:
+        """Returns the state after `step` updates, made ready for the next one: in the phase that this belongs to."""
+        for phase in range(len(state.optimizer), self.phases.at(step) + 1):
+            trained, frozen = self.phases.split(state.params, phase)
+            new = self._fresh_optimizer(phase, trained)
+            state = TrainState(state.step, trained, frozen, (*state.optimizer, new))
+        return state
+
+    def _fresh_optimizer(self, phase: int, params: Params) -> Any:
+        """Returns the state of the optimizer of what begins to train with a phase."""
+        shardings = jax.tree.map(lambda leaf: leaf.sharding, self._like(phase).optimizer[phase])
+        make = jax.jit(self._optimizers[phase].init, out_shardings=shardings)
+        return make({path: params[path] for path in self.phases.groups[phase]})
 
     def _fresh(self, paths: Collection[str]) -> Params:
         """Returns initial parameters at some paths."""
@@ -107,9 +146,9 @@ class Engine:
 
         def make(key: jax.Array) -> Params:
             params = init_params(self._model, key, self._policy.adapt)
-            return {path: params[path] for path in paths}
+            return {path: params[path].astype(self._params[path].dtype) for path in paths}
 
-        shardings = {path: self.like.params[path].sharding for path in paths}
+        shardings = {path: self._params[path].sharding for path in paths}
         return jax.jit(make, out_shardings=shardings)(jax.random.key(self._seed))
 
     def put(self, batch: dict[str, np.ndarray]) -> dict[str, jax.Array]:
@@ -124,50 +163,51 @@ class Engine:
         return {name: put(rows) for name, rows in batch.items()}
 
     def step(self, state: TrainState, batch: dict[str, np.ndarray]) -> tuple[TrainState, StepMetrics]:
-        """Takes one step; the old state is used up."""
-        return self._step(state, self.put(batch))
+        """Takes one step; the old state is used up.
+
+        While a phase runs the step of the next one is compiled in the background.
+        """
+        phase, arrays = len(state.optimizer) - 1, self.put(batch)
+        step = self._compile(phase, arrays)
+        if phase + 1 < len(self.phases.starts):
+            self._compile(phase + 1, arrays)
+        return step.result()(state, arrays)
 
     def sums(self, params: Params, batch: dict[str, np.ndarray]) -> StepSums:
         """Returns the sums of a batch without dropout and without learning from it."""
         return self._sums(params, self.put(batch))
 
-    def _new_state(self, trained: Params, frozen: Params) -> TrainState:
-        return new_state(trained, frozen, self._optimizer)
+    def lower(self, phase: int, batch: Mapping[str, Any]) -> Any:
+        """Returns the step of a phase, traced for batches of some shape and not yet compiled (`jax.stages.Lowered`)."""
+        like = self._like(phase)
+        optimizer = grouped(self._optimizers[: phase + 1], self.phases.groups[: phase + 1])
+        step = make_step(self.graphdef, optimizer, self._learning_rate, self._config, self._num_tasks, self._seed)
+        shardings = jax.tree.map(lambda leaf: leaf.sharding, like)
+        return jax.jit(step, donate_argnums=0, out_shardings=(shardings, self._everywhere)).lower(like, dict(batch))
 
-    def _with_shardings(self, state: TrainState, params: dict[str, Any]) -> TrainState:
-        shardings = sharding.state_shardings(state, params, self.mesh)
-        return jax.tree.map(
-            lambda leaf, where: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=where), state, shardings
-        )
+    def close(self) -> None:
+        """Waits for what is being compiled."""
+        self._compiler.shutdown(cancel_futures=True)
 
+    def _compile(self, phase: int, batch: Mapping[str, jax.Array]) -> "Future[Step]":
+        """Returns the compiled step of a phase, or what will be it."""
+        key = phase, frozenset(batch)
+        if key not in self._compiled:
+            shapes = {
+                name: jax.ShapeDtypeStruct(array.shape, array.dtype, sharding=array.sharding)
+                for name, array in batch.items()
+            }
+            self._compiled[key] = self._compiler.submit(lambda: self.lower(phase, shapes).compile())
+        return self._compiled[key]
 
-def _divide(shapes: dict[str, Any], policy: FineTuningPolicy, run: RunShape) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Returns what a policy trains and what it freezes.
+    def _with_dtypes_and_shardings(self, shapes: Mapping[str, Any]) -> dict[str, Any]:
+        shardings = sharding.param_shardings(shapes, self.mesh)
 
-    Raises:
-        T5MixError: it trains nothing, trains something from a later step on, or has a pattern that matches nothing.
-    """
-    match(getattr(policy, "patterns", ()), shapes)
-    steps = {path: policy.unfreeze_step(path, run) for path in shapes}
-    later = {path: step for path, step in steps.items() if step}
-    if later:
-        path, step = next(iter(later.items()))
-        raise T5MixError(
-            f"The fine-tuning policy {policy} trains {path} from step {step} on. This version of t5mix trains one set "
-            "of parameters for the whole run: a policy answers 0 (always) or None (never)."
-        )
-    trained, frozen = split(shapes, lambda path: steps[path] == 0)
-    if not trained:
-        raise T5MixError(f"The fine-tuning policy {policy} trains no parameter of this model.")
-    return trained, frozen
+        def dtype(path: str, leaf: Any) -> Any:
+            frozen_matrix = path in self.phases.frozen and leaf.ndim > 1
+            return jnp.dtype(self._config.frozen_dtype) if frozen_matrix else leaf.dtype
 
-
-def _scaled(scales: Mapping[str, float]) -> optax.GradientTransformation:
-    """Returns the transformation that scales each parameter's update, or none where no scale differs from one."""
-    if all(scale == 1 for scale in scales.values()):
-        return optax.identity()
-
-    def scale(updates: Any, params: Any) -> Any:
-        return {path: scales[path] * leaf for path, leaf in updates.items()}
-
-    return optax.stateless(scale)
+        return {
+            path: jax.ShapeDtypeStruct(leaf.shape, dtype(path, leaf), sharding=shardings[path])
+            for path, leaf in shapes.items()
+        }

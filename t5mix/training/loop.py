@@ -30,7 +30,8 @@ from t5mix.training.interrupt import StopRequest
 from t5mix.training.journal import Journal, SilentJournal
 from t5mix.training.mixture import Expectation, census_of, expect
 from t5mix.training.run_directory import RunDirectory
-from t5mix.training.state import TrainState
+from t5mix.training.saved import Base, read_base
+from t5mix.training.state import Params, TrainState
 from t5mix.training.window import Window
 
 
@@ -48,7 +49,10 @@ class Job:
         engine: the compiled functions.
         start_from: checkpoint that the parameters come from; None for fresh ones.
         seed: of the data stream.
-        about: what each checkpoint should say of itself: model, vocabulary.
+        about: what each checkpoint should say of itself: model, policy, vocabulary.
+        prompt_length: positions that a prompt takes of each example's inputs.
+        base: the checkpoint that holds what this run's own leave out; None if they leave out nothing.
+        left_out: those parameters, by path.
         reference: gives a reference model's cross-entropy of each target token of a batch, for a strategy that asks by
             how much the losses exceed it; None where none does.
     """
@@ -63,13 +67,16 @@ class Job:
     start_from: Path | None
     seed: int
     about: Mapping[str, Any]
+    prompt_length: int = 0
+    base: Base | None = None
+    left_out: frozenset[str] = frozenset()
     reference: Callable[[Mapping[str, np.ndarray]], Any] | None = None
 
     @property
     def shape(self) -> BatchShape:
         """The shape of a training batch."""
         request = self.lock.request
-        return self.config.batch_shape(request.inputs_length, request.targets_length)
+        return self.config.batch_shape(request.inputs_length, request.targets_length, self.prompt_length)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,7 +111,8 @@ class _Run:
         census = census_of(job.lock, job.strategy, job.unit)
         if host is None:
             expected = expect(job.lock, job.strategy, census, job.shape, steps=job.config.steps, seed=job.seed)
-            mixing, warnings = start_state(job.strategy, census, expected.budget), self._foreseen(census, expected)
+            mixing = start_state(job.strategy, census, expected.budget)
+            warnings = [*_training(job.engine), *self._foreseen(census, expected)]
         else:
             mixing, warnings = host["mixing"], []
         self.mixer = Mixer(
@@ -213,7 +221,8 @@ class _Run:
                 "no checkpoint is written. Start again to continue from the last one; if it comes back, one of their "
                 "devices computes wrongly."
             )
-        self.checkpoints.save(state, {**host, **self.job.about})
+        base = {"base": self.job.base.to_json()} if self.job.base else {}
+        self.checkpoints.save(state, {**host, **self.job.about, **base})
         self.tidy()
 
     def tidy(self) -> None:
@@ -241,13 +250,13 @@ def train(job: Job) -> Outcome:
     Raises:
         T5MixError: a damaged store or checkpoint, a loss that is not finite, a full disk.
     """
-    check_room(job.directory.checkpoints, size_of(job.engine.like))
+    check_room(job.directory.checkpoints, size_of(job.engine.like(job.config.steps)))
     with contextlib.ExitStack() as opened:
         opened.enter_context(disk_errors(job.directory.path))
-        checkpoints = opened.enter_context(contextlib.closing(Checkpoints(job.directory.checkpoints)))
+        checkpoints = opened.enter_context(contextlib.closing(Checkpoints(job.directory.checkpoints, job.left_out)))
         steps = checkpoints.steps()
         if steps:
-            state, host = checkpoints.restore(steps[-1], job.engine.like)
+            state, host = checkpoints.restore(steps[-1], job.engine.like(steps[-1]), _left_out(job))
         else:
             state, host = job.engine.start(job.start_from), None
         first = int(state.step)
@@ -272,6 +281,7 @@ def _take_steps(run: _Run, state: TrainState, batches: Iterator[TrainBatch]) -> 
             batch = next(batches)
             state, metrics = run.job.engine.step(state, run.arrays(batch))
             step = batch.step + 1
+            state = run.job.engine.advance(state, step)
             run.window.add(step, metrics, batch.counts)
             run.stream = batch.state
             run.journal.advance(step)
@@ -285,6 +295,24 @@ def _take_steps(run: _Run, state: TrainState, batches: Iterator[TrainBatch]) -> 
                 run.checkpoint(state)
             outcome = Outcome(step, finished=last, signal=Signals(signal).name if signal else None)
     return outcome
+
+
+def _training(engine: Engine) -> list[str]:
+    """Says what of the model trains, where that is not all of it from the start."""
+    if not engine.phases.frozen and len(engine.phases.starts) == 1:
+        return []
+    trained, total = engine.num_trained, engine.num_parameters
+    text = f"Of {total:,} parameters {trained:,} train ({trained / total:.2%})."
+    if len(engine.phases.starts) > 1:
+        text += f" More begin to train at the steps {', '.join(map(str, engine.phases.starts[1:]))}."
+    return [text]
+
+
+def _left_out(job: Job) -> Params:
+    """Returns what the run's checkpoints leave out."""
+    if job.base is None:
+        return {}
+    return read_base(job.directory.path, job.base, {path: job.engine.params[path] for path in job.left_out})
 
 
 def _validation_stores(lock: DataLock) -> dict[int, TokenStore]:

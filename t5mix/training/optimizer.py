@@ -1,5 +1,6 @@
 """Optimizers, registered under a short kind; optax does the work."""
 
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 import jax
@@ -83,3 +84,47 @@ class AdamW:
 
 def _matrices(params: Any) -> Any:
     return jax.tree.map(lambda leaf: leaf.ndim > 1, params)
+
+
+def grouped(
+    optimizers: Sequence[optax.GradientTransformation], groups: Sequence[Collection[str]]
+) -> optax.GradientTransformation:
+    """Returns the transformation in which each group of parameters, by path, has an optimizer of its own.
+
+    Its state is the tuple of theirs.
+    """
+
+    def init(params: Any) -> Any:
+        return tuple(each.init(_only(params, group)) for each, group in zip(optimizers, groups, strict=True))
+
+    def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
+        changed: dict[str, Any] = {}
+        new = []
+        for optimizer, group, old in zip(optimizers, groups, state, strict=True):
+            some: Any
+            some, young = optimizer.update(_only(updates, group), old, _only(params, group))
+            changed |= some
+            new.append(young)
+        return changed, tuple(new)
+
+    return optax.GradientTransformation(init, update)
+
+
+def later(learning_rate: LearningRate, start: int) -> LearningRate:
+    """Returns the learning rate as an optimizer sees it that begins to count at step `start`."""
+    return learning_rate if start == 0 else lambda count: learning_rate(count + start)
+
+
+def scaled(optimizer: optax.GradientTransformation, scales: Mapping[str, float]) -> optax.GradientTransformation:
+    """Returns an optimizer whose update of each parameter, by path, is scaled."""
+    if all(scale == 1 for scale in scales.values()):
+        return optimizer
+
+    def scale(updates: Any, params: Any) -> Any:
+        return {path: scales[path] * leaf for path, leaf in updates.items()}
+
+    return optax.chain(optimizer, optax.stateless(scale))
+
+
+def _only(tree: Mapping[str, Any], paths: Collection[str]) -> dict[str, Any]:
+    return {path: tree[path] for path in paths}

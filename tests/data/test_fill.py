@@ -27,9 +27,10 @@ def stores(tmp_path_factory: pytest.TempPathFactory, tiny) -> list[list[TokenSto
     ]
 
 
-def plans(stores: list[list[TokenStore]], count: int, *, pack: bool = True) -> list[BatchPlan]:
+def plans(stores: list[list[TokenStore]], count: int, *, pack: bool = True, prompt: int = 0) -> list[BatchPlan]:
     tasks = [TaskData(str(i), lambda epoch, of=of: of[epoch % 2]) for i, of in enumerate(stores)]
-    planner = Planner(MixedStream(tasks, 0), BatchShape(rows=4, inputs=20, targets=14, lookahead=6, pack=pack))
+    shape = BatchShape(rows=4, inputs=20 + prompt, targets=14, lookahead=6, pack=pack, prompt=prompt)
+    planner = Planner(MixedStream(tasks, 0), shape)
     return [plan for _ in range(count) if (plan := planner.next()) is not None]
 
 
@@ -42,7 +43,7 @@ def slow_fill(plan: BatchPlan, stores: list[list[TokenStore]]) -> Batch:
         task = int(examples.tasks[i])
         inputs, targets = stores[task][examples.pieces[i] % 2].example(int(examples.indices[i]))
         for side, tokens, offset in (
-            ("encoder", inputs, plan.input_offsets[i]),
+            ("encoder", [0] * shape.prompt + inputs.tolist(), plan.input_offsets[i]),
             ("decoder", targets, plan.target_offsets[i]),
         ):
             for position, token in enumerate(tokens):
@@ -63,10 +64,19 @@ def assert_same(found: Batch, expected: Batch) -> None:
         np.testing.assert_array_equal(found[name], array, err_msg=name)
 
 
+@pytest.mark.parametrize("prompt", [0, 1, 5])
 @pytest.mark.parametrize("pack", [True, False])
-def test_batches_equal_a_slow_reference(stores: list[list[TokenStore]], pack: bool):
-    for plan in plans(stores, 12, pack=pack):
+def test_batches_equal_a_slow_reference(stores: list[list[TokenStore]], pack: bool, prompt: int):
+    for plan in plans(stores, 12, pack=pack, prompt=prompt):
         assert_same(fill(plan, lambda task, epoch: stores[task][epoch % 2]), slow_fill(plan, stores))
+
+
+def test_content_comes_after_the_prompt(stores: list[list[TokenStore]]):
+    for plan in plans(stores, 6, prompt=3):
+        batch = fill(plan, lambda task, epoch: stores[task][epoch % 2])
+        content, positions = batch["encoder_segment_ids"] > 0, batch["encoder_positions"]
+        np.testing.assert_array_equal(batch["encoder_inputs"] > 0, content & (positions >= 3))
+        assert (content & (positions < 3)).sum() == 3 * len(plan.examples)
 
 
 @pytest.mark.parametrize("cuts", [(2,), (1, 3), (1, 2, 3), (0, 4)])

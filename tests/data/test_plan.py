@@ -1,3 +1,4 @@
+import dataclasses
 import json
 from collections import Counter
 from pathlib import Path
@@ -145,6 +146,23 @@ def test_counts_are_by_task():
     assert counts.target_tokens.dtype == np.int64
 
 
+@pytest.mark.parametrize("pack", [True, False])
+def test_a_prompt_takes_room_as_longer_inputs_do_and_counts_no_tokens(pack: bool):
+    lengths = [*random_lengths(300, 5), (0, 3), (32, 12)]
+    shape = BatchShape(rows=4, inputs=37, targets=12, pack=pack, lookahead=9)
+    longer = all_plans(Planner(ListSource([(inputs + 5, targets) for inputs, targets in lengths]), shape))
+    prompted = all_plans(Planner(ListSource(lengths), dataclasses.replace(shape, prompt=5)))
+    assert len(prompted) == len(longer)
+    for found, expected in zip(prompted, longer, strict=True):
+        assert rows_of(found) == rows_of(expected)
+        assert found.segments.tolist() == expected.segments.tolist()
+        assert found.input_offsets.tolist() == expected.input_offsets.tolist()
+        assert found.target_offsets.tolist() == expected.target_offsets.tolist()
+        counts, of_longer = found.counts(2), expected.counts(2)
+        assert counts.input_tokens.tolist() == (of_longer.input_tokens - 5 * of_longer.examples).tolist()
+        assert counts.target_tokens.tolist() == of_longer.target_tokens.tolist()
+
+
 @pytest.fixture(scope="module")
 def glue_like(tmp_path_factory: pytest.TempPathFactory, tiny) -> list[TokenStore]:
     folder, draw, stores = tmp_path_factory.mktemp("glue"), np.random.default_rng(0), []
@@ -202,6 +220,8 @@ def test_the_end_of_a_stream_is_the_end(tmp_path: Path, tiny):
         ({"inputs": 0}, "inputs is 0"),
         ({"targets": -1}, "targets is -1"),
         ({"lookahead": -1}, "lookahead is -1"),
+        ({"prompt": -1}, "prompt is -1"),
+        ({"inputs": 8, "prompt": 8}, "prompt is 8: .* leave room in rows of 8"),
     ],
 )
 def test_impossible_shapes_are_refused(settings: dict[str, Any], message: str):

@@ -10,7 +10,7 @@ from t5mix.data.text import TextCodec
 from t5mix.errors import T5MixError
 from t5mix.runs.model import checkpoint_of, load_model, predict_lines
 from t5mix.runs.task_inputs import task_inputs
-from t5mix.training.checkpoint import DamagedCheckpointError, read_host
+from t5mix.training.saved import DamagedCheckpointError, read_host
 
 
 def test_checkpoints_are_found_by_step_and_by_task(finished: Any):

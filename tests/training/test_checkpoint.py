@@ -12,8 +12,8 @@ import optax
 import pytest
 
 from t5mix.errors import T5MixError
-from t5mix.training import checkpoint as checkpoint_module
-from t5mix.training.checkpoint import Checkpoints, DamagedCheckpointError, read_host, read_params
+from t5mix.training.checkpoint import Checkpoints
+from t5mix.training.saved import DamagedCheckpointError, checksums, read_host, read_params
 from t5mix.training.state import TrainState, new_state
 
 HOST = {"stream": {"position": 3}, "best": {}, "text": "grüße"}
@@ -190,4 +190,4 @@ def test_checksums_cover_every_file(checkpoints: Checkpoints):
     recorded = json.loads((checkpoints.folder / "3" / "crc32.json").read_text("utf-8"))
     files = {str(f.relative_to(checkpoints.folder / "3")) for f in (checkpoints.folder / "3").rglob("*") if f.is_file()}
     assert recorded.keys() == files - {"crc32.json"}
-    assert recorded == checkpoint_module._checksums(checkpoints.folder / "3")
+    assert recorded == checksums(checkpoints.folder / "3")

@@ -56,7 +56,7 @@ def engine_of(tiny: ModuleType, policy: Any) -> Engine:
 
 def test_frozen_parameters_have_no_optimizer_state_and_never_move(tiny: ModuleType, tmp_path: Path):
     engine = engine_of(tiny, OnlyNorms())
-    assert engine.num_trained == sum(leaf.size for path, leaf in engine.like.params.items() if path.endswith("/scale"))
+    assert engine.num_trained == sum(leaf.size for path, leaf in engine.params.items() if path.endswith("/scale"))
     assert engine.num_trained < engine.num_parameters
     state = engine.start(None)
     assert sum(leaf.size for leaf in jax.tree.leaves(state.optimizer)) < 2 * engine.num_trained + 5

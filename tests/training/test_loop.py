@@ -18,9 +18,10 @@ import pytest
 from t5mix.data.lock import DataLock
 from t5mix.data.store import DamagedStoreError
 from t5mix.errors import T5MixError
-from t5mix.training.checkpoint import Checkpoints, DamagedCheckpointError, read_host
+from t5mix.training.checkpoint import Checkpoints
 from t5mix.training.config import TrainingConfig
 from t5mix.training.loop import Outcome, train
+from t5mix.training.saved import DamagedCheckpointError, read_host
 
 STEPS = 13
 CHECKPOINTS = 5  # not a multiple of the logging period: a checkpoint stands in the middle of a log window

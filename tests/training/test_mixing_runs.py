@@ -11,9 +11,9 @@ import pytest
 from t5mix.data.lock import DataLock
 from t5mix.errors import T5MixError
 from t5mix.mixing import ODM, Capped, DoReMi, Equal, LossGap, Phases, PriorODM, UniMax
-from t5mix.training.checkpoint import read_host
 from t5mix.training.config import TrainingConfig
 from t5mix.training.loop import train
+from t5mix.training.saved import read_host
 from t5mix.types import config
 
 STEPS = 13

@@ -1,0 +1,69 @@
+"""Banks: in every place of the model one part for each task, each position of a batch going through its own task's."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from t5mix.errors import T5MixError
+
+M = TypeVar("M", bound=nnx.Module)
+
+
+@dataclasses.dataclass(frozen=True)
+class Roster:
+    """Whose parts a bank holds.
+
+    Attributes:
+        tasks: those that batches are made of, in the order of task ids.
+        kept: others, whose parts it holds and does not use.
+        shared: whether there is also a part that every position goes through.
+    """
+
+    tasks: tuple[str, ...]
+    kept: tuple[str, ...] = ()
+    shared: bool = False
+
+
+class Bank(nnx.Module, Generic[M]):
+    """The parts of one place.
+
+    They have names of their own among the parameters, `.../tasks/NAME/...` and `.../shared/...`, so that one task's can
+    be trained, frozen and taken out alone. They are stacked where they are used: a batch goes through one map that is
+    as wide as all parts together, of which each position keeps its own task's share.
+
+    Args:
+        roster: whose parts.
+        make: makes one.
+    """
+
+    def __init__(self, roster: Roster, make: Callable[[], M]):
+        if not roster.tasks:
+            raise T5MixError("This bank has no tasks: give their names, finetuning.tasks, in the order of task ids.")
+        self.tasks = nnx.Dict({name: make() for name in (*roster.tasks, *roster.kept)})
+        self.shared = make() if roster.shared else None
+        self.names = roster.tasks
+
+    @property
+    def first(self) -> M:
+        """One of the parts, for what they have in common."""
+        return self.tasks[self.names[0]]
+
+    def stacked(self, leaf: Callable[[Any], jax.Array]) -> jax.Array:
+        """Returns one leaf of each task's part, [N, ...]."""
+        return jnp.stack([leaf(self.tasks[name]) for name in self.names])
+
+    def routes(self, task_ids: jax.Array | None) -> jax.Array:
+        """Returns where each position goes, one-hot: [..., N] of task ids [...].
+
+        Raises:
+            T5MixError: there are no task ids.
+        """
+        if task_ids is None:
+            raise T5MixError(
+                f"The model has a part for each of {', '.join(self.names)}, and nothing says which one to take."
+            )
+        return jax.nn.one_hot(task_ids, len(self.names), dtype=jnp.float32)

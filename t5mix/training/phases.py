@@ -1,0 +1,64 @@
+"""The phases of a run: stretches of steps in which the same parameters train, as a policy's answers divide it."""
+
+import bisect
+import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
+
+from t5mix.errors import T5MixError
+from t5mix.finetuning.base import FineTuningPolicy, patterns_of
+from t5mix.trees import match
+from t5mix.types import RunShape
+
+T = TypeVar("T")
+
+
+@dataclasses.dataclass(frozen=True)
+class Phases:
+    """When which parameters begin to train.
+
+    Attributes:
+        starts: the step at which each phase begins, from 0 up.
+        groups: the parameters that begin to train with each phase, by path.
+        frozen: those that never do.
+    """
+
+    starts: tuple[int, ...]
+    groups: tuple[tuple[str, ...], ...]
+    frozen: tuple[str, ...]
+
+    def at(self, step: int) -> int:
+        """Returns the phase that the update after `step` updates is in."""
+        return bisect.bisect_right(self.starts, step) - 1
+
+    def trained(self, phase: int) -> list[str]:
+        """Returns the parameters that train in a phase."""
+        return sorted(path for group in self.groups[: phase + 1] for path in group)
+
+    def split(self, params: Mapping[str, T], phase: int) -> tuple[dict[str, T], dict[str, T]]:
+        """Returns what trains in a phase, and the rest."""
+        trained = {path: params[path] for path in self.trained(phase)}
+        return trained, {path: leaf for path, leaf in params.items() if path not in trained}
+
+
+def divide(paths: Iterable[str], policy: FineTuningPolicy, run: RunShape) -> Phases:
+    """Asks a policy about every parameter.
+
+    Raises:
+        T5MixError: nothing trains from the first step on, a phase begins after the run's end, or one of the policy's
+            patterns matches nothing.
+    """
+    paths = sorted(paths)
+    match(patterns_of(policy), paths)
+    steps = {path: policy.unfreeze_step(path, run) for path in paths}
+    starts = sorted({step for step in steps.values() if step is not None})
+    if not starts or starts[0] != 0:
+        raise T5MixError(f"The fine-tuning policy {policy} trains no parameter of this model from the first step on.")
+    late = [step for step in starts if step >= run.steps]
+    if late:
+        raise T5MixError(
+            f"The fine-tuning policy {policy} has phases that begin at step {late[0]}, and the run has {run.steps} "
+            "steps. Train longer, or begin the phases earlier."
+        )
+    groups = tuple(tuple(path for path in paths if steps[path] == start) for start in starts)
+    return Phases(tuple(starts), groups, tuple(path for path in paths if steps[path] is None))

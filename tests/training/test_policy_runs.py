@@ -1,0 +1,119 @@
+"""Whole runs under policies with phases, banks and prompts: interrupted or not, the same losses and parameters."""
+
+import dataclasses
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+
+from t5mix.data.lock import DataLock
+from t5mix.experiment import plain_policy
+from t5mix.finetuning import Adapter, GradualUnfreezing, LoRA, PerTask, PromptTuning
+from t5mix.finetuning.base import prompt_length_of
+from t5mix.training.config import TrainingConfig
+from t5mix.training.engine import Engine
+from t5mix.training.loop import train
+from t5mix.training.optimizer import AdamW
+from t5mix.training.schedule import Linear
+from t5mix.training.sharding import MeshConfig
+
+STEPS = 12
+CONFIG = TrainingConfig(steps=STEPS, rows=8, log_every=1, checkpoint_every=3, evaluate_every=5, keep=9)
+POLICIES = {
+    "gradual_unfreezing": GradualUnfreezing(),  # three blocks: phases from 0, 4 and 8 on
+    "per_task": PerTask(policy=LoRA(rank=2), shared=True, tasks=("copy", "first")),
+    "prompts": PerTask(policy=PromptTuning(length=3), tasks=("copy", "first")),
+}
+
+
+@pytest.fixture(scope="module")
+def lock(tmp_path_factory: pytest.TempPathFactory, tiny: ModuleType) -> DataLock:
+    return tiny.make_lock(tmp_path_factory.mktemp("data"))
+
+
+def engine_of(tiny: ModuleType, policy: Any, **changes: Any) -> Engine:
+    model = tiny.model_config(num_layers=1, num_decoder_layers=3)
+    config = dataclasses.replace(CONFIG, **changes)
+    return Engine(model, policy, AdamW(), Linear(learning_rate=0.01), config, MeshConfig(), 2, 0)
+
+
+def job(tiny: ModuleType, lock: DataLock, run_dir: Path, engine: Any, policy: Any) -> Any:
+    about = {"model": {}, "finetuning": plain_policy(policy), "vocabulary": {}}
+    return tiny.make_job(run_dir, lock, CONFIG, engine=engine, about=about, prompt_length=prompt_length_of(policy))
+
+
+@pytest.mark.parametrize("kind", POLICIES)
+def test_an_interrupted_run_continues_to_the_same_bits(tiny: ModuleType, lock: DataLock, tmp_path: Path, kind: str):
+    whole, broken, policy = tmp_path / "whole", tmp_path / "broken", POLICIES[kind]
+    engine = engine_of(tiny, policy)
+    train(job(tiny, lock, whole, engine, policy))
+    for steps in (4, 2, 4):  # from steps 0, 3 and 3 on: just before a phase begins, just after, and across it
+        with pytest.raises(tiny.InterruptedRunError):
+            train(job(tiny, lock, broken, tiny.Watched(engine, tiny.raise_after(steps)), policy))
+    train(job(tiny, lock, broken, engine, policy))
+    assert tiny.logged(broken) == tiny.logged(whole)
+    expected, found = (tiny.final_params(folder, engine, STEPS) for folder in (whole, broken))
+    for path, leaf in expected.items():
+        np.testing.assert_array_equal(found[path], leaf, err_msg=path)
+
+
+def test_what_begins_to_train_has_an_optimizer_as_young_as_itself(tiny: ModuleType, lock: DataLock, tmp_path: Path):
+    engine = engine_of(tiny, GradualUnfreezing())
+    assert engine.phases.starts == (0, 4, 8)
+    train(job(tiny, lock, tmp_path / "run", engine, GradualUnfreezing()))
+    from t5mix.training.checkpoint import Checkpoints
+
+    checkpoints = Checkpoints(tmp_path / "run" / "checkpoints")
+    for step, counts in {3: [3], 6: [6, 2], 9: [9, 5, 1], 12: [12, 8, 4]}.items():
+        state, _ = checkpoints.restore(step, engine.like(step))
+        ages = [{int(leaf) for leaf in jax.tree.leaves(group) if leaf.ndim == 0} for group in state.optimizer]
+        assert ages == [{count} for count in counts]
+        assert state.trained.keys() == set(engine.phases.trained(engine.phases.at(step)))
+    checkpoints.close()
+
+
+def test_the_first_update_of_what_begins_later_is_as_large_as_its_learning_rate(tiny: ModuleType, tmp_path: Path):
+    """Adam's first update is the learning rate in every element, if and only if its moments and its count are fresh."""
+    from t5mix.data.pipeline import task_data, training_batches
+
+    engine = Engine(
+        tiny.model_config(num_layers=1, num_decoder_layers=3),
+        GradualUnfreezing(),
+        AdamW(weight_decay=0.0, epsilon=1e-30),
+        Linear(learning_rate=0.01),
+        CONFIG,
+        MeshConfig(),
+        2,
+        0,
+    )
+    tasks = [task_data(entry) for entry in tiny.make_lock(tmp_path).tasks]
+    shape = CONFIG.batch_shape(tiny.INPUTS, tiny.TARGETS)
+    batches = training_batches(tasks, shape, seed=0, weights=lambda step: np.asarray([0.5, 0.5]))
+    state = engine.start(None)
+    path = "decoder/blocks/1/feed_forward/wo/kernel"
+    for step in range(5):
+        assert (path in state.trained) == (step >= 4)
+        before = np.asarray(state.params[path])
+        state, metrics = engine.step(state, next(batches).arrays)
+        state = engine.advance(state, step + 1)
+        moved = np.abs(np.asarray(state.params[path]) - before)
+        if step < 4:
+            assert not moved.any()
+    assert float(metrics.learning_rate) == pytest.approx(0.01 * 8 / 12)
+    np.testing.assert_allclose(np.median(moved), 0.01 * 8 / 12, rtol=1e-3)
+    engine.close()
+
+
+def test_frozen_matrices_may_be_kept_in_half_the_memory(tiny: ModuleType, lock: DataLock, tmp_path: Path):
+    engine = engine_of(tiny, Adapter(dim=2), frozen_dtype="bfloat16")
+    state = engine.start(None)
+    for path, leaf in state.params.items():
+        half = path in engine.phases.frozen and leaf.ndim > 1
+        assert leaf.dtype == ("bfloat16" if half else "float32"), path
+    train(job(tiny, lock, tmp_path / "run", engine, Adapter(dim=2)))
+    restored = tiny.final_params(tmp_path / "run", engine, STEPS)
+    for path in engine.phases.frozen:
+        assert np.array_equal(restored[path], np.asarray(state.params[path])), path
