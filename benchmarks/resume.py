@@ -11,6 +11,7 @@ import argparse
 import json
 import random
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -75,22 +76,20 @@ def main() -> None:
 def compare(command: list[str], work: Path, kills: int, draw: random.Random) -> dict[str, Any]:
     """Runs one case undisturbed and killed again and again, and compares."""
     subprocess.run([*command, f"run_dir={work / 'whole'}"], check=True)
-    started = time.perf_counter()
-    subprocess.run([*command, f"run_dir={work / 'whole'}"], check=True)  # finished: what starting alone takes
-    startup = time.perf_counter() - started
-    lines = read_lines(work / "whole" / "metrics.jsonl")
-    compiling, *windows = (line["seconds"] for line in lines if line["kind"] == "train")  # the first window compiles
+    windows = [line for line in read_lines(work / "whole" / "metrics.jsonl") if line["kind"] == "train"]
+    seconds = statistics.median(line["seconds"] for line in windows)
     steps = []
-    for number in range(kills):
+    for target in sorted(draw.uniform(0, windows[-1]["step"]) for _ in range(kills)):
         process = subprocess.Popen([*command, f"run_dir={work / 'killed'}"])
-        time.sleep(startup + compiling + draw.uniform(0, 0.25) * sum(windows))
+        while _logged(work / "killed") < target and process.poll() is None:
+            time.sleep(0.05)
+        time.sleep(draw.uniform(0, seconds))  # anywhere in the window that follows
         alive = process.poll() is None
         process.send_signal(signal.SIGKILL)
         process.wait()
-        logged = list(read_lines(work / "killed" / "metrics.jsonl"))
-        steps.append(logged[-1]["step"] if logged else 0)
+        steps.append(_logged(work / "killed"))
         done = "" if alive else ", and the run had ended"
-        print(f"kill {number + 1}: the last logged step is {steps[-1]}{done}", flush=True)
+        print(f"kill {len(steps)}: the last logged step is {steps[-1]}{done}", flush=True)
     subprocess.run([*command, f"run_dir={work / 'killed'}"], check=True)
 
     logs = [_log(work / name) for name in ("whole", "killed")]
@@ -103,6 +102,12 @@ def compare(command: list[str], work: Path, kills: int, draw: random.Random) -> 
         flush=True,
     )
     return {"kills": steps, "log_lines": len(logs[0]), "logs_equal": logs[0] == logs[1], "different": different}
+
+
+def _logged(run: Path) -> int:
+    """Returns the last logged step."""
+    lines = list(read_lines(run / "metrics.jsonl"))
+    return lines[-1]["step"] if lines else 0
 
 
 def _log(run: Path) -> list[str]:

@@ -11,6 +11,8 @@ from flax import nnx
 from t5mix import losses
 from t5mix.data.lock import VocabularyEntry, write_json
 from t5mix.errors import T5MixError
+from t5mix.finetuning.base import prompt_length_of
+from t5mix.finetuning.per_task import bank_of
 from t5mix.mixing import DoReMi, MixingStrategy
 from t5mix.model.t5 import T5, merge
 from t5mix.runs.model import TrainedModel, load_model
@@ -57,11 +59,17 @@ def reference_model(strategy: MixingStrategy) -> ReferenceModel | None:
     """Returns the reference model of a run that is a second stage, else None.
 
     Raises:
-        T5MixError: there is no checkpoint where the strategy says.
+        T5MixError: there is no checkpoint where the strategy says, or its model takes other batches.
     """
     if not isinstance(strategy, DoReMi):
         return None
-    return ReferenceModel(load_model(Path(strategy.reference).expanduser()))
+    model = load_model(Path(strategy.reference).expanduser())
+    if prompt_length_of(model.policy) or bank_of(model.policy):
+        raise T5MixError(
+            f"mixing.reference: {model.path} has a prompt, or a part for each task. A reference model must take the "
+            "run's batches as they are: name a run with another finetuning."
+        )
+    return ReferenceModel(model)
 
 
 def save_weights(directory: RunDirectory, strategy: MixingStrategy) -> None:

@@ -12,6 +12,7 @@ from t5mix.data.preparation import PiecePreparer, prepare_in_child
 from t5mix.errors import T5MixError
 from t5mix.experiment import Experiment, plain_policy, read_policy
 from t5mix.finetuning.base import FineTuningPolicy, for_tasks, prompt_length_of
+from t5mix.finetuning.per_task import bank_of
 from t5mix.mixing.base import named_tasks
 from t5mix.model.config import T5Config
 from t5mix.model.t5 import abstract_model
@@ -21,9 +22,11 @@ from t5mix.training.engine import Engine
 from t5mix.training.hosts import apart, first, gather, join
 from t5mix.training.journal import read_lines
 from t5mix.training.loop import Job, Outcome, train
+from t5mix.training.phases import divide
 from t5mix.training.run_directory import RunDirectory, find_checkpoint, has_checkpoint
 from t5mix.training.saved import Base, base_of, identity_of, read_host, saved_shapes
 from t5mix.training.shared_pieces import shared
+from t5mix.types import RunShape
 
 
 def train_experiment(experiment: Experiment) -> Outcome:
@@ -37,6 +40,7 @@ def train_experiment(experiment: Experiment) -> Outcome:
     _check_same(plain)
     first(lambda: directory.check(plain))
     experiment.mesh.build(experiment.training.rows // experiment.training.accumulation)
+    _check_policy(experiment)
     start_from = None
     if experiment.start_from and not has_checkpoint(directory.path):  # a run that is continued has its own
         start_from = find_checkpoint(Path(experiment.start_from).expanduser())
@@ -90,6 +94,14 @@ def train_experiment(experiment: Experiment) -> Outcome:
     if outcome.finished:
         first(lambda: _conclude(directory, job))
     return outcome
+
+
+def _check_policy(experiment: Experiment) -> None:
+    """Refuses a policy that does not fit the model or the run, before any data is prepared."""
+    model = dataclasses.replace(experiment.model, vocab_size=experiment.model.vocab_size or 1)  # no path depends on it
+    bank = bank_of(experiment.finetuning)
+    policy = for_tasks(experiment.finetuning, bank.tasks if bank and bank.tasks else ["any"])
+    divide(abstract_model(model, policy.adapt)[1], policy, RunShape(experiment.training.steps, model))
 
 
 def _policy(

@@ -19,19 +19,19 @@ from t5mix.training.loop import Outcome
 def test_without_a_command_help_is_shown(capsys: pytest.CaptureFixture[str]):
     assert main([]) == 2
     out = capsys.readouterr().out
-    for command in ("train", "eval", "predict", "tasks", "mixtures", "curves", "vocab"):
+    for command in ("train", "eval", "predict", "tasks", "mixtures", "curves", "policy", "delta", "vocab"):
         assert f"\n    {command} " in out
 
 
 def test_every_command_has_a_module_and_help(capsys: pytest.CaptureFixture[str]):
-    for command in ("train", "eval", "predict", "tasks", "mixtures", "curves", "vocab"):
+    for command in ("train", "eval", "predict", "tasks", "mixtures", "curves", "policy", "delta", "vocab"):
         with pytest.raises(SystemExit) as ended:
             main([command, "--help"])
         assert ended.value.code == 0
         assert "usage: t5mix" in capsys.readouterr().out
-    arguments = (["train"], ["eval", "r"], ["predict", "r"], ["tasks"], ["mixtures"], ["curves", "r"])
+    arguments = (["train"], ["eval", "r"], ["predict", "r"], ["tasks"], ["mixtures"], ["curves", "r"], ["policy"])
     modules = {main_module._parser().parse_args(argv).module for argv in arguments}
-    for module in modules | {"t5mix.cli.vocabulary"}:
+    for module in modules | {"t5mix.cli.vocabulary", "t5mix.cli.delta"}:
         assert importlib.util.find_spec(module) is not None
 
 

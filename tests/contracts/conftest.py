@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from t5mix.experiment import import_plugins
+from t5mix.finetuning import POLICIES
 from t5mix.mixing import STRATEGIES, DoReMi, Equal, Fixed, Phases, PriorODM
 
 Make = Callable[[Mapping[str, int]], Any]
@@ -49,14 +50,77 @@ class LeastSeen:
 '''
 
 
-@pytest.fixture(params=[*sorted(STRATEGIES), "least_seen"])
-def make(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
-    """Makes each registered strategy, and one from a user's module, forgotten afterwards."""
-    if request.param == "least_seen":
-        (tmp_path / "plugin_of_the_contracts.py").write_text(PLUGIN, encoding="utf-8")
+POLICY_PLUGIN = '''
+from flax import nnx
+import jax.numpy as jnp
+
+from t5mix.finetuning import POLICIES
+from t5mix.model.blocks import Residual
+from t5mix.types import config
+
+
+class Scaled(Residual):
+    """Adds as much of a sublayer's output as it has learned to."""
+
+    def __init__(self):
+        self.plugged_in = nnx.Param(jnp.ones((1,), jnp.float32))
+
+    def __call__(self, hidden, update, context):
+        return hidden + update * self.plugged_in[...].astype(update.dtype)
+
+
+@POLICIES.register("scaled_sublayers")
+@config
+class ScaledSublayers:
+    """Scales of the feed-forward sublayers train, and the decoder's joins them after a quarter of the run."""
+
+    def adapt(self, model, rngs):
+        for block in (*model.encoder.blocks, *model.decoder.blocks):
+            block.feed_forward_adapter = Scaled()
+        return model
+
+    def unfreeze_step(self, path, run):
+        if path.endswith("/plugged_in"):
+            return 0
+        return run.steps // 4 if path.startswith("decoder/") else None
+
+    def learning_rate_scale(self, path, run):
+        return 0.5
+'''
+"""A policy with a module of its own, and with a phase."""
+
+
+@pytest.fixture
+def plug_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Imports a user's module by `plugins`; what it registers is forgotten afterwards."""
+
+    def load(source: str) -> None:
+        (tmp_path / "plugin_of_the_contracts.py").write_text(source, encoding="utf-8")
         monkeypatch.chdir(tmp_path)
         monkeypatch.setattr(sys, "path", list(sys.path))
-        monkeypatch.setattr(STRATEGIES, "_classes", dict(STRATEGIES._classes))
+        for registry in (STRATEGIES, POLICIES):
+            monkeypatch.setattr(registry, "_classes", dict(registry._classes))
         import_plugins(("plugin_of_the_contracts",))
         del sys.modules["plugin_of_the_contracts"]
+
+    return load
+
+
+@pytest.fixture(params=[*sorted(STRATEGIES), "least_seen"])
+def make(request: pytest.FixtureRequest, plug_in: Callable[[str], None]) -> Make:
+    """Makes each registered strategy, and one from a user's module."""
+    if request.param == "least_seen":
+        plug_in(PLUGIN)
     return SETTINGS.get(request.param, lambda sizes: STRATEGIES[request.param]())
+
+
+POLICY_SETTINGS: dict[str, dict[str, Any]] = {"per_task": {"tasks": ("first", "second")}}
+"""What a policy must be told before it can adapt a model."""
+
+
+@pytest.fixture(params=[*sorted(POLICIES), "scaled_sublayers"])
+def policy(request: pytest.FixtureRequest, plug_in: Callable[[str], None]) -> Any:
+    """Each registered policy with its default settings, and one from a user's module."""
+    if request.param == "scaled_sublayers":
+        plug_in(POLICY_PLUGIN)
+    return POLICIES[request.param](**POLICY_SETTINGS.get(request.param, {}))

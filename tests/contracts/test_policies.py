@@ -23,15 +23,6 @@ from t5mix.training.schedule import Constant
 from t5mix.training.sharding import MeshConfig
 from t5mix.types import RunShape
 
-NEEDED: dict[str, dict[str, Any]] = {"per_task": {"tasks": ("first", "second")}}
-"""What a policy must be told before it can adapt a model."""
-
-
-@pytest.fixture(params=sorted(POLICIES))
-def policy(request: pytest.FixtureRequest) -> Any:
-    """Each registered policy with its default settings."""
-    return POLICIES[request.param](**NEEDED.get(request.param, {}))
-
 
 @pytest.fixture(scope="module")
 def run(tiny) -> RunShape:

@@ -194,4 +194,7 @@ def test_what_cannot_be_done_is_said(runs: Path, base: Path, tmp_path: Path, exp
     )
     with pytest.raises(T5MixError, match=r"start_from holds a bank of .*rank=2.*this one is of .*rank=3"):
         train_experiment(other)
+    astray = experiment_of(tmp_path / "run", "finetuning=pattern", "finetuning.train=['decodr/.*']")
+    with pytest.raises(T5MixError, match=r"'decodr/\.\*' matches no parameter\. The nearest are"):
+        train_experiment(astray)
     assert not (tmp_path / "run").exists()
