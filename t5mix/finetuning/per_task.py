@@ -127,9 +127,10 @@ class PerTask:
         names = (*self.tasks, *self.kept)
         if len(names) > 1:
             raise T5MixError(f"A bank of several tasks is no single model. Name the one to merge: {', '.join(names)}.")
-        own = {path: leaf for path, leaf in params.items() if "/shared/" not in path}
-        once = merged(self.policy, {_PART.sub("", path): leaf for path, leaf in own.items()})
-        shared = {_PART.sub("", path): leaf for path, leaf in params.items() if "/shared/" in path}
+        parts = {path: _PART.search(path) for path in params}
+        own = {_PART.sub("", p): params[p] for p, part in parts.items() if part is None or part[1] is not None}
+        shared = {_PART.sub("", p): params[p] for p, part in parts.items() if part is not None and part[1] is None}
+        once = merged(self.policy, own)
         return merged(self.policy, {**once, **shared}) if shared else once
 
 

@@ -24,7 +24,8 @@ class GradualUnfreezing:
         starts: the step at which each episode begins, as shares of the run from 0 up, or None for the paper's even
             ones. There may be fewer episodes than blocks: each opens an equal part of them.
         embedding: "both" trains a shared embedding through both its ends, so that activations are differentiated down
-            to the input; "output" through the output alone, which saves the frozen blocks' share of the work.
+            to the input; "output" through the output alone. Below the open blocks of the encoder nothing is then
+            differentiated; the decoder is passed as a whole, since every block of it reads the encoder.
     """
 
     starts: tuple[float, ...] | None = None
@@ -51,6 +52,9 @@ class GradualUnfreezing:
         """Returns the first step of the episode in which the parameter's block is among the top ones."""
         place = place_of(path)
         if place is None:
+            unreached = path == "token_embedding/embedding" and not run.model.tie_embeddings
+            if unreached and self.embedding == "output":
+                return None  # the input end is cut off, and the output has a matrix of its own
             if "relative_bias" not in path:
                 return 0
             stack, block = path.split("/")[0], 0

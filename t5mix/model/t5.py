@@ -3,6 +3,7 @@
 The model holds parameters and nothing else: no random state, no caches, no optimizer.
 """
 
+import itertools
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -212,10 +213,11 @@ def merge(graphdef: nnx.GraphDef[T5], params: Mapping[str, Any]) -> T5:
     """The model with these parameters; the inverse of `split`. Inside jit it costs nothing at run time."""
     nested: dict[str | int, Any] = {}
     for path, leaf in params.items():
-        *parents, name = (int(part) if part.isdigit() else part for part in path.split("/"))
+        *parents, name = path.split("/")
         node = nested
-        for parent in parents:
-            node = node.setdefault(parent, {})
+        for before, parent in itertools.pairwise(("", *parents)):
+            number = parent.isdigit() and before != "tasks"  # a list's; under `tasks` a bank has names
+            node = node.setdefault(int(parent) if number else parent, {})
         node[name] = leaf
     return nnx.merge(graphdef, nested)
 

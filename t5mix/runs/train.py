@@ -99,9 +99,14 @@ def train_experiment(experiment: Experiment) -> Outcome:
 def _check_policy(experiment: Experiment) -> None:
     """Refuses a policy that does not fit the model or the run, before any data is prepared."""
     model = dataclasses.replace(experiment.model, vocab_size=experiment.model.vocab_size or 1)  # no path depends on it
-    bank = bank_of(experiment.finetuning)
-    policy = for_tasks(experiment.finetuning, bank.tasks if bank and bank.tasks else ["any"])
+    policy = for_tasks(experiment.finetuning, _tasks(experiment))
     divide(abstract_model(model, policy.adapt)[1], policy, RunShape(experiment.training.steps, model))
+
+
+def _tasks(experiment: Experiment) -> tuple[str, ...]:
+    """Returns the tasks of a bank as configured, or some task's name: enough to know the model's modules."""
+    bank = bank_of(experiment.finetuning)
+    return bank.tasks if bank and bank.tasks else ("any",)
 
 
 def _policy(
@@ -187,7 +192,7 @@ def _check_start(checkpoint: Path, experiment: Experiment) -> None:
     if differing:
         raise T5MixError(f"start_from: {checkpoint} holds another model: {'; '.join(differing)}.")
     before = read_policy(host["finetuning"])
-    policy = for_tasks(experiment.finetuning, ["any"], before)
+    policy = for_tasks(experiment.finetuning, _tasks(experiment), before)
     added, here = (abstract_model(there, each.adapt)[1].keys() for each in (before, policy))
     lost = sorted(path for path in added - here if path not in abstract_model(there)[1])
     if lost:

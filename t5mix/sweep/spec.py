@@ -1,0 +1,197 @@
+"""The sweep file: what is compared, over which seeds and learning rates, and what is claimed before anything runs."""
+
+import dataclasses
+import difflib
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import TypeAdapter, ValidationError
+
+from t5mix.errors import T5MixError, UnknownNameError
+from t5mix.types import config
+
+Overrides = tuple[str, ...]
+"""Settings of a run as on the command line, `key=value`. `{task}` stands for a task, see `Method.each_task`."""
+
+
+@config
+class Method:
+    """One of the things that are compared.
+
+    Attributes:
+        runs: the method's own runs, in order, each with its settings; each starts from the one before it, the first
+            from the last of the sweep's `before`. The last one is reported, and its learning rate is tuned.
+        fresh: whether the first run starts from nothing, and not from the sweep's `before`.
+        each_task: whether the method's own runs are made once for each task, on which alone they are then reported.
+            `{task}` in their settings stands for it, and `{others}` for the other tasks, joined by commas.
+        learning_rates: to choose from; None for those of the sweep's `tuning`.
+        paper: the row of the paper's table that it corresponds to, if any.
+    """
+
+    runs: tuple[Overrides, ...] = ((),)
+    fresh: bool = False
+    each_task: bool = False
+    learning_rates: tuple[float, ...] | None = None
+    paper: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.runs:
+            raise ValueError("runs is empty: a method has at least one run")
+
+
+@config
+class Tuning:
+    """How each method's learning rate is chosen.
+
+    Attributes:
+        learning_rates: the grid, for methods without one of their own.
+        key: the setting that is tuned.
+        seeds: the seeds that the choice is made with.
+        split: the split that it is made on.
+        extensions: how often a grid may be extended at an edge at which the best one lies.
+    """
+
+    learning_rates: tuple[float, ...] = ()
+    key: str = "schedule.learning_rate"
+    seeds: tuple[int, ...] = (0,)
+    split: str = "validation"
+    extensions: int = 2
+
+    def __post_init__(self) -> None:
+        if any(rate <= 0 for rate in self.learning_rates):
+            raise ValueError(f"tuning.learning_rates has {min(self.learning_rates)}: rates are above 0")
+        if self.extensions < 0 or not self.seeds:
+            raise ValueError("tuning needs at least one seed, and tuning.extensions cannot be negative")
+
+
+@config
+class Hypothesis:
+    """Something claimed before anything runs, to be judged by what comes out.
+
+    Attributes:
+        claim: in words.
+        better: the method that should win.
+        worse: the method that should lose.
+        margin: by how much, in points of the metric; below zero for "at most that much worse".
+        tasks: on the mean of which tasks; by default all.
+    """
+
+    claim: str
+    better: str
+    worse: str
+    margin: float = 0.0
+    tasks: tuple[str, ...] = ()
+
+
+@config
+class Sweep:
+    """A comparison.
+
+    Attributes:
+        name: of the sweep.
+        title: one line for the report.
+        config: the experiment that all runs are variations of: a configuration of the package, or a file's path.
+        settings: of every run.
+        before: runs that all methods begin with, each starting from the one before it.
+        methods: what is compared, by name.
+        grid: settings and the values to try of each; every method is run with every combination.
+        seeds: of the methods' own runs; the same seed means the same data order for all methods.
+        seeded_before: whether `before` is run anew for each seed, or once, with the first one.
+        tuning: how learning rates are chosen; None to take them as configured.
+        split: the split that is reported.
+        metrics: the metric reported for a task, where it is not the task's first.
+        tasks: the tasks reported; by default all of a method's last run that have metrics.
+        budget: what is equal for all methods: "steps" as configured, or the operations of a step times steps ("flops").
+        hypotheses: judged in the report, by name.
+    """
+
+    name: str
+    config: str
+    methods: Mapping[str, Method]
+    title: str = ""
+    settings: Overrides = ()
+    before: tuple[Overrides, ...] = ()
+    grid: Mapping[str, tuple[Any, ...]] = dataclasses.field(default_factory=dict)
+    seeds: tuple[int, ...] = (0, 1, 2)
+    seeded_before: bool = False
+    tuning: Tuning | None = None
+    split: str = "validation"
+    metrics: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    tasks: tuple[str, ...] = ()
+    budget: Literal["steps", "flops"] = "steps"
+    hypotheses: Mapping[str, Hypothesis] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[\w.-]+", self.name):
+            raise ValueError(f"name is {self.name!r}: letters, digits, '_', '-' and '.' only")
+        if not self.methods:
+            raise ValueError("methods is empty: name at least one")
+        if not self.seeds or len(set(self.seeds)) < len(self.seeds):
+            raise ValueError(f"seeds is {list(self.seeds)}: give at least one, and each once")
+        if any(not values for values in self.grid.values()):
+            raise ValueError("grid has a setting without values")
+        if any(method.each_task for method in self.methods.values()) and not self.tasks:
+            raise ValueError("tasks is empty: methods with each_task need to know the tasks")
+        for name, hypothesis in self.hypotheses.items():
+            for method in (hypothesis.better, hypothesis.worse):
+                if method not in self.methods and not self.grid:
+                    raise ValueError(f"hypotheses.{name} names {method!r}; the methods are {', '.join(self.methods)}")
+
+
+def load_sweep(path: Path, scale: str | None = None) -> Sweep:
+    """Reads a sweep file.
+
+    Args:
+        path: of a YAML file with the fields of `Sweep`, and optionally `scales`: by name, the fields that are others
+            at that scale. There `settings` is appended to the file's own; all else replaces it.
+        scale: one of them; None for the file as it is.
+
+    Raises:
+        T5MixError: the file is missing or no YAML, the scale is unknown, or a field is; a value is not allowed.
+    """
+    if not path.is_file():
+        raise T5MixError(f"There is no sweep file {path}.")
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise T5MixError(f"{path} is no YAML: {error}") from error
+    if not isinstance(raw, dict):
+        raise T5MixError(f"{path} holds no sweep: it should be a mapping with name, config and methods.")
+    scales = raw.pop("scales", None) or {}
+    if scale is not None:
+        if scale not in scales:
+            raise UnknownNameError("scale", scale, list(scales))
+        change = dict(scales[scale] or {})
+        change["settings"] = [*(raw.get("settings") or ()), *change.get("settings", ())]
+        raw = {**raw, **change}
+    return read_sweep(raw, str(path))
+
+
+def read_sweep(raw: Mapping[str, Any], place: str = "the sweep") -> Sweep:
+    """Validates plain data.
+
+    Raises:
+        T5MixError: a field is unknown or missing, or a value is not allowed.
+    """
+    try:
+        return TypeAdapter(Sweep).validate_python(dict(raw))
+    except ValidationError as error:
+        raise T5MixError("\n".join(f"{place}: {_explain(problem)}" for problem in error.errors())) from error
+
+
+def _explain(problem: Mapping[str, Any]) -> str:
+    where = ".".join(map(str, problem["loc"]))
+    if problem["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+        owners = (Sweep, Method, Tuning, Hypothesis)
+        known = [field.name for owner in owners for field in dataclasses.fields(owner)]  # type: ignore[arg-type]
+        near = difflib.get_close_matches(str(problem["loc"][-1]), known, n=2)
+        offer = f" Did you mean {' or '.join(near)}?" if near else ""
+        return f"unknown key {where!r}.{offer}"
+    if problem["type"] in ("missing", "missing_keyword_only_argument"):
+        return f"{where} is not set, and it has no default."
+    if problem["type"] == "value_error":
+        return f"{problem['ctx']['error']}."
+    return f"{where} is {problem['input']!r}: {problem['msg'].lower()}."

@@ -1,0 +1,157 @@
+"""From a sweep file to runs: what is shared, what is tuned, what is refused before anything starts."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from t5mix.errors import T5MixError
+from t5mix.sweep.plan import Planner, check_all, command_settings, order
+from t5mix.sweep.spec import load_sweep, read_sweep
+
+SWEEP: dict[str, Any] = {
+    "name": "small",
+    "config": "experiment",
+    "settings": ["mixture=[copy,first]", "training.steps=10"],
+    "before": [["training.steps=30"]],
+    "methods": {
+        "full": {},
+        "lora": {"runs": [["finetuning=lora"]], "learning_rates": [0.01]},
+    },
+    "seeds": [0, 1],
+    "tuning": {"learning_rates": [0.003, 0.001]},
+}
+
+
+def planned(**changes: Any) -> tuple[Planner, list[Any]]:
+    planner = Planner(read_sweep({**SWEEP, **changes}))
+    return planner, check_all(planner)
+
+
+def test_trials_that_begin_alike_share_their_runs():
+    planner, trials = planned()
+    (before,) = (run for run in planner.runs.values() if run.parent is None)
+    assert before.steps == 30
+    assert {run.parent for run in planner.runs.values()} == {None, before.id}
+    # full: two rates with seed 0, one with seed 1; lora: one rate with each seed.
+    assert len(planner.runs) == 1 + 3 + 2
+    assert {(t.method, t.seed, t.learning_rate) for t in trials} == {
+        *(("full", 0, 0.001), ("full", 0, 0.003), ("full", 1, 0.003), ("lora", 0, 0.01), ("lora", 1, 0.01))
+    }
+
+
+def test_a_beginning_may_be_made_anew_for_each_seed():
+    planner, _ = planned(seeded_before=True)
+    begun = [run for run in planner.runs.values() if run.parent is None]
+    assert sorted(run.overrides[-1] for run in begun) == ["seed=0", "seed=1"]
+
+
+def test_a_method_may_begin_from_nothing_and_have_several_runs():
+    methods = {
+        "scratch": {"fresh": True},
+        "then": {"runs": [["mixture=[copy]", "training.steps=5"], ["mixture=[first]"]]},
+    }
+    planner, trials = planned(methods=methods, seeds=[0], tuning=None)
+    by_method = {trial.method: planner.runs[trial.run] for trial in trials}
+    assert by_method["scratch"].parent is None
+    middle = planner.runs[by_method["then"].parent or ""]
+    assert (middle.steps, by_method["then"].steps) == (5, 10)
+    assert planner.runs[middle.parent or ""].steps == 30
+
+
+def test_a_method_may_train_each_task_apart():
+    methods = {"leave one out": {"each_task": True, "runs": [["mixture=[{others}]"], ["mixture=[{task}]"]]}}
+    planner, trials = planned(methods=methods, seeds=[0], tuning=None, tasks=["copy", "first", "third"])
+    assert [trial.task for trial in trials] == ["copy", "first", "third"]
+    last = planner.runs[trials[0].run]
+    assert "mixture=[copy]" in last.overrides
+    assert "mixture=[first,third]" in planner.runs[last.parent or ""].overrides
+
+
+def test_a_grid_multiplies_the_methods():
+    planner, _ = planned(methods={"lora": {"runs": [["finetuning=lora"]]}}, grid={"finetuning.rank": [2, 4]})
+    assert list(planner.methods()) == ["lora, rank=2", "lora, rank=4"]
+    ranks = {setting for run in planner.runs.values() for setting in run.overrides if "rank" in setting}
+    assert ranks == {"finetuning.rank=2", "finetuning.rank=4"}
+
+
+def test_runs_come_after_those_they_start_from():
+    planner, trials = planned()
+    ordered = order(planner.runs, [trial.run for trial in trials])
+    assert len(ordered) == len(planner.runs)
+    places = {run.id: place for place, run in enumerate(ordered)}
+    assert all(run.parent is None or places[run.parent] < places[run.id] for run in ordered)
+
+
+def test_folders_are_filled_in_at_last():
+    planner, trials = planned()
+    run = planner.runs[trials[0].run]
+    settings = command_settings(run, Path("out/runs"), planner.runs, "stores")
+    parent = planner.runs[run.parent or ""]
+    assert settings[-3:] == [
+        f"start_from=out/runs/{parent.folder}",
+        f"run_dir=out/runs/{run.folder}",
+        "store_dir=stores",
+    ]
+
+
+def test_identity_is_of_what_is_computed():
+    same, other = planned()[0], planned(settings=[*SWEEP["settings"], "training.rows=8"])[0]
+    assert planned()[0].runs.keys() == same.runs.keys()
+    assert planned(settings=[*SWEEP["settings"], "mesh.data=-1"])[0].runs.keys() == same.runs.keys()
+    assert not other.runs.keys() & same.runs.keys()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"method": {}}, r"unknown key 'method'\. Did you mean methods"),
+        ({"methods": {}}, r"methods is empty"),
+        ({"methods": {"a": {"run": []}}}, r"unknown key 'methods\.a\.run'"),
+        ({"seeds": [0, 0]}, r"seeds is \[0, 0\]"),
+        ({"tuning": {"learning_rates": [0.1, -1.0]}}, r"has -1\.0: rates are above 0"),
+        ({"methods": {"a": {"each_task": True}}}, r"methods with each_task need to know the tasks"),
+        ({"hypotheses": {"H": {"claim": "c", "better": "full", "worse": "adapter"}}}, r"hypotheses\.H names 'adapter'"),
+        ({"name": "a b"}, r"letters, digits"),
+        ({"config": None}, r"config is None"),
+    ],
+)
+def test_a_wrong_file_is_explained(change: dict[str, Any], message: str):
+    with pytest.raises(T5MixError, match=message):
+        read_sweep({**SWEEP, **change})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"methods": {"a": {"runs": [["finetunning=lora"]]}}}, r"a: Unknown configuration key 'finetunning'"),
+        ({"methods": {"a": {"runs": [["finetuning=lorra"]]}}}, r"a: .*lorra"),
+        ({"grid": {"training.rows": [8, -1]}}, r"full, rows=-1: training\.rows is -1"),
+        ({"methods": {"a": {}, "b": {}}}, r"'a' and 'b' are the same runs"),
+        ({"config": "experimnt"}, r"Did you mean 'experiment'"),
+    ],
+)
+def test_a_wrong_trial_is_refused_before_the_first_starts(change: dict[str, Any], message: str):
+    with pytest.raises(T5MixError, match=message):
+        planned(**change)
+
+
+def test_a_scale_changes_what_it_names(tmp_path: Path):
+    file = tmp_path / "sweep.yaml"
+
+    file.write_text(
+        yaml.safe_dump({**SWEEP, "scales": {"tiny": {"settings": ["training.steps=2"], "seeds": [3]}}}),
+        encoding="utf-8",
+    )
+    assert load_sweep(file).seeds == (0, 1)
+    tiny = load_sweep(file, "tiny")
+    assert tiny.seeds == (3,)
+    assert tiny.settings == (*SWEEP["settings"], "training.steps=2")
+    with pytest.raises(T5MixError, match=r"Unknown scale 'tinny'\. Did you mean 'tiny'"):
+        load_sweep(file, "tinny")
+    with pytest.raises(T5MixError, match="There is no sweep file"):
+        load_sweep(tmp_path / "none.yaml")
+    file.write_text("- a\n", encoding="utf-8")
+    with pytest.raises(T5MixError, match="holds no sweep"):
+        load_sweep(file)
