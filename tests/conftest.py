@@ -14,6 +14,8 @@ import pytest
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# Tests compile more than they compute.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     # What one test compiles, no other process or engine of the same session compiles again.
     _cache = tempfile.mkdtemp(prefix="t5mix-tests-compiled-")

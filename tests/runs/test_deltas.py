@@ -2,7 +2,7 @@
 
 import dataclasses
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,17 +32,17 @@ def base(finished: Any) -> Path:
 
 
 @pytest.fixture(scope="module")
-def runs(finished: Any, experiment_of: Make, base: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A LoRA and a bank on the finished run's model, and a bank that goes on with one of its tasks."""
+def runs(finished: Any, experiment_of: Make, base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A LoRA and a bank on the finished run's model."""
     from t5mix.runs import train as module
 
     folder = tmp_path_factory.mktemp("deltas")
     start = f"start_from={finished.path}"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "prepare_in_child", finished.data.prepare)
+        patch.setattr(module, "prepare_in_child", type(finished.data)(finished.data.lock).prepare)
         assert train_experiment(experiment_of(folder / "lora", *LORA, start)).finished
         assert train_experiment(experiment_of(folder / "bank", *BANK, start)).finished
-        yield folder
+    return folder
 
 
 def test_a_checkpoint_holds_what_was_trained_and_names_its_base(runs: Path, base: Path):
@@ -114,13 +114,9 @@ def test_a_base_may_move(runs: Path, base: Path, tmp_path: Path):
         np.testing.assert_array_equal(np.asarray(found.params[path]), np.asarray(leaf))
 
 
-def test_a_base_that_is_gone_is_named(
-    runs: Path, finished: Any, experiment_of: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+@pytest.mark.usefixtures("data")
+def test_a_base_that_is_gone_is_named(finished: Any, experiment_of: Make, tmp_path: Path):
     shutil.copytree(finished.path, tmp_path / "base")
-    from t5mix.runs import train as module
-
-    monkeypatch.setattr(module, "prepare_in_child", finished.data.prepare)
     settings = (*LORA, f"start_from={tmp_path / 'base'}")
     train_experiment(experiment_of(tmp_path / "run", *settings))
     shutil.rmtree(tmp_path / "base")
@@ -137,6 +133,7 @@ def test_a_merged_model_computes_the_same(runs: Path, tmp_path: Path, finished: 
     assert answers(one) == answers(runs / "bank", "copy")
 
 
+@pytest.mark.usefixtures("data")
 def test_a_merged_model_is_a_start_for_others(runs: Path, experiment_of: Make, tmp_path: Path):
     merge_delta(runs / "lora", tmp_path / "merged")
     experiment = experiment_of(tmp_path / "run", f"start_from={tmp_path / 'merged'}", "training.steps=1")
@@ -171,6 +168,7 @@ def test_a_task_is_added_without_touching_the_others(
     assert {path.split("/tasks/")[1].split("/")[0] for path in saved_shapes(added)} == {"copy", "first"}
 
 
+@pytest.mark.usefixtures("data")
 def test_what_cannot_be_done_is_said(runs: Path, base: Path, tmp_path: Path, experiment_of: Make, finished: Any):
     (tmp_path / "there").mkdir()
     with pytest.raises(T5MixError, match="exists already"):

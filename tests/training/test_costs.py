@@ -45,12 +45,14 @@ def test_what_is_not_needed_is_not_computed(tiny: ModuleType):
 
 
 def test_each_phase_costs_more_than_the_one_before(tiny: ModuleType):
-    phases = costs_of(engine_of(tiny, GradualUnfreezing(embedding="output")), CONFIG.batch_shape(16, 8)).phases
+    tied: Any = {"tie_embeddings": True, "scale_logits": True}
+    policy = GradualUnfreezing(embedding="output")
+    phases = costs_of(engine_of(tiny, policy, **tied), CONFIG.batch_shape(16, 8)).phases
     assert [phase.start for phase in phases] == [0, 25, 50, 75]
     for name in ("trained", "optimizer_bytes", "flops"):
         values = [getattr(phase, name) for phase in phases]
         assert values == sorted(set(values)), name
-    (full,) = costs_of(engine_of(tiny, Full()), CONFIG.batch_shape(16, 8)).phases
+    (full,) = costs_of(engine_of(tiny, Full(), **tied), CONFIG.batch_shape(16, 8)).phases
     assert phases[-1].trained == full.trained
 
 
