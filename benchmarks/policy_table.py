@@ -150,7 +150,8 @@ trains the base with `t5mix train --config quickstart_pretrain {" ".join(BASE)}`
 `{" ".join(SETTINGS[:-2])} {SETTINGS[-1]}` and `start_from=` the base, scores them with `t5mix eval` on the validation
 splits, and writes this page. Loss is in nats a token, and score the mean of the tasks' first metrics; both are means
 over the tasks. Memory is the whole process's, the Python and JAX of it included. The base's time and memory are those
-of its own training.
+of its own training. The times of gradual unfreezing include the next phase's compilation, which runs beside the steps:
+with 50 steps a phase it hardly ever stops.
 
 {chr(10).join(lines)}
 
