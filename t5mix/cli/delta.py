@@ -32,9 +32,12 @@ def run(options: argparse.Namespace) -> int:
 
 def _show(contents: Sequence["Contents"], *, as_json: bool) -> None:
     if as_json:
-        print(json.dumps([dataclasses.asdict(each) for each in contents], indent=1, default=str))
+        plain = [{**dataclasses.asdict(each), "base": each.base and each.base.to_json()} for each in contents]
+        print(json.dumps(plain, indent=1, default=str))
         return
-    table = Table("checkpoint", "policy", "holds", "of", "base")
+    table = Table()
+    for name in ("checkpoint", "policy", "holds", "of", "base"):
+        table.add_column(name, overflow="fold", justify="right" if name in ("holds", "of") else "left")
     for each in contents:
         base = f"{each.base.identity[:12]}  {each.base.path}" if each.base else f"none; it is {str(each.identity)[:12]}"
         table.add_row(str(each.path), each.policy["kind"], f"{each.own:,}", f"{each.total:,}", base)

@@ -113,7 +113,7 @@ def _alone(
             raise T5MixError(f"The model holds no bank, and nothing of {task!r} alone.")
         return policy, params
     if task is None:
-        raise T5MixError(f"The model holds a bank. Name a task of it: {', '.join(bank.tasks)}.")
+        raise T5MixError(f"The model holds a bank. Name a task of it (--task): {', '.join(bank.tasks)}.")
     return bank.alone(params, task)
 
 

@@ -6,7 +6,6 @@ totals of the open log window, what the model is). `crc32.json` joins them once 
 module that knows Orbax.
 """
 
-import logging
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,8 +18,6 @@ from t5mix.training.disk import check_room, disk_errors
 from t5mix.training.hosts import first
 from t5mix.training.saved import CHECKSUMS, DamagedCheckpointError, checksums, verify
 from t5mix.training.state import Params, TrainState
-
-logging.getLogger("absl").setLevel(logging.CRITICAL)  # Orbax logs each stage, and each error that it raises
 
 
 class Checkpoints:

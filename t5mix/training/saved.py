@@ -6,6 +6,7 @@ checkpoint that the rest is read from, with the hash of its content. Only this m
 
 import hashlib
 import json
+import logging
 import zlib
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -21,6 +22,8 @@ from t5mix.training.hosts import first
 from t5mix.training.state import Params
 
 CHECKSUMS = "crc32.json"
+
+logging.getLogger("absl").setLevel(logging.CRITICAL)  # Orbax logs each stage, and each error that it raises
 
 
 class DamagedCheckpointError(T5MixError):

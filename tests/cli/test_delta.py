@@ -61,4 +61,4 @@ def test_contents_are_shown(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     assert out.count("abababababab") == 2
     assert main(["delta", "show", "lora", "base", "--json"]) == 0
     shown = json.loads(capsys.readouterr().out)
-    assert shown[0]["base"][1] == shown[1]["identity"] == "ab" * 32
+    assert shown[0]["base"]["identity"] == shown[1]["identity"] == "ab" * 32

@@ -173,7 +173,7 @@ def test_what_cannot_be_done_is_said(runs: Path, base: Path, tmp_path: Path, exp
     (tmp_path / "there").mkdir()
     with pytest.raises(T5MixError, match="exists already"):
         merge_delta(runs / "lora", tmp_path / "there")
-    with pytest.raises(T5MixError, match="Name a task of it: copy, first"):
+    with pytest.raises(T5MixError, match=r"Name a task of it \(--task\): copy, first"):
         merge_delta(runs / "bank", tmp_path / "m")
     with pytest.raises(T5MixError, match=r"no parts for the task 'cola'\. It has them for copy, first"):
         merge_delta(runs / "bank", tmp_path / "m", task="cola")
