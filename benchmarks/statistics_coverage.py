@@ -120,11 +120,10 @@ def held(
     estimate: Estimate, scores: np.ndarray, drawn: np.ndarray, true: float, generator: np.random.Generator
 ) -> dict[str, float]:
     """Says which intervals hold the truth: ours at all levels, and at 95 % those of other constructions."""
-    p_value, seeds = estimate.p_value(true), len(scores)
-    assert p_value is not None
+    p_value, seeds = estimate.p_value(true) or 0.0, len(scores)
     chosen = generator.integers(seeds, size=(seeds, drawn.shape[1]))
-    resampled = (scores[chosen] + np.take_along_axis(drawn, chosen, axis=0)).mean(axis=0)
-    low, high = np.quantile(resampled, [0.025, 0.975])
+    of_both = (scores[chosen] + np.take_along_axis(drawn, chosen, axis=0)).mean(axis=0)
+    low, high = np.quantile(of_both, [0.025, 0.975])
     variances = np.square([estimate.seed_error, estimate.example_error])
     of_each = 1 / np.array([seeds - 1, estimate.examples - 1])
     shares, distance = variances / variances.sum(), abs(true - estimate.value)
@@ -135,12 +134,8 @@ def held(
         for name, freedom in one_t.items()
         for note, level in (("", 0.975), (" 99.5%", 0.9975))
     }
-    return {
-        **{f"{level:.1%}": float(p_value >= 1 - level) for level in LEVELS},
-        "percentile": float(low <= true <= high),
-        "t over seeds": float(distance <= of_seeds),
-        **held_by_t,
-    }
+    others = {"percentile": float(low <= true <= high), "t over seeds": float(distance <= of_seeds), **held_by_t}
+    return {f"{level:.1%}": float(p_value >= 1 - level) for level in LEVELS} | others
 
 
 def ranges(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

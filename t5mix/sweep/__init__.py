@@ -1,1 +1,1 @@
-"""Comparing methods: what a study's scores say, and how sure one can be. numpy and scipy only, so far."""
+"""Comparing methods: what is run, what its scores say, and how sure one can be."""

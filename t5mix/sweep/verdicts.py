@@ -54,8 +54,8 @@ def judge(
     """Judges a family of hypotheses together.
 
     A hypothesis claims that a difference lies above its margin. Each is tested two-sided at its margin, and Holm's
-    procedure keeps the probability that any verdict is false at `alpha` or below, whichever hypotheses are true. All
-    that were declared count, also those that cannot be tested because trials are missing.
+    procedure keeps the probability that any verdict is false at `alpha` or below, however many hypotheses are true.
+    All that were declared count, also those that cannot be tested because trials are missing.
 
     Args:
         resampled: the study and its draws.

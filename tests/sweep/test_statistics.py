@@ -1,6 +1,5 @@
 """Intervals and tests over seeds and examples; whether they keep their level is in test_coverage.py."""
 
-from collections.abc import Callable
 from typing import TypeVar
 
 import numpy as np
@@ -14,10 +13,9 @@ from t5mix.sweep.statistics import Estimate, resample
 T = TypeVar("T")
 
 
-def of(values: np.ndarray, name: str = "task") -> Study:
+def of(values: np.ndarray) -> Study:
     """A study of one task; values of a mean over examples: [methods, seeds, examples]."""
-    values = np.asarray(values)
-    return Study(tuple("abcdef"[: len(values)]), tuple(range(values.shape[1])), {name: TaskScores.of_means(values)})
+    return Study(tuple("abcdef"[: len(values)]), tuple(range(values.shape[1])), {"task": TaskScores.of_means(values)})
 
 
 def noise(*shape: int, seed: int = 0) -> np.ndarray:
@@ -194,8 +192,7 @@ def test_a_missing_trial_leaves_its_seed_out_of_what_it_is_part_of():
 
 
 def test_a_seed_counts_for_an_average_only_with_all_of_its_tasks():
-    values = noise(1, 4, 25)
-    partly = values.copy()
+    values, partly = noise(2, 1, 4, 25)
     partly[0, 0] = np.nan
     tasks = {"x": TaskScores.of_means(values), "y": TaskScores.of_means(partly)}
     assert resample(Study(("a",), (0, 1, 2, 3), tasks), 50).mean("a").seeds == 3
@@ -235,8 +232,8 @@ def test_draws_that_leave_a_metric_undefined_are_counted(positive: int, enough: 
     hits = np.array([noise(1, 3, positive) > 0, np.ones((1, 3, positive))])
     rows = np.zeros((1, 3, 50, 2))
     rows[:, :, :positive] = np.moveaxis(hits, 0, -1)
-    recall: Callable[[np.ndarray], np.ndarray] = lambda sums: sums[..., 0] / sums[..., 1]  # noqa: E731
-    estimate = resample(Study(("a",), (0, 1, 2), {"task": TaskScores(recall, rows)}), 5000).mean("a")
+    recall = TaskScores(lambda sums: sums[..., 0] / sums[..., 1], rows)
+    estimate = resample(Study(("a",), (0, 1, 2), {"task": recall}), 5000).mean("a")
     assert estimate.undefined == pytest.approx((1 - positive / 50) ** 50, abs=0.02)
     assert (estimate.reason == "") == enough
     assert enough or estimate.reason.startswith("the metric is undefined in 3")
