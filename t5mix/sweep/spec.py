@@ -77,6 +77,7 @@ class Hypothesis:
         worse: the method that should lose.
         margin: by how much, in points of the metric; below zero for "at most that much worse".
         tasks: on the mean of which tasks; by default all.
+        than_on: tasks on which it wins by less: what is judged is the difference on `tasks` minus that on these.
     """
 
     claim: str
@@ -84,6 +85,38 @@ class Hypothesis:
     worse: str
     margin: float = 0.0
     tasks: tuple[str, ...] = ()
+    than_on: tuple[str, ...] = ()
+
+
+@config
+class Column:
+    """A column of the headline table: a task, or the plain average of several.
+
+    Attributes:
+        tasks: of which it is the average.
+        paper: the column of the paper's tables that is shown beside it, if any.
+    """
+
+    tasks: tuple[str, ...]
+    paper: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.tasks:
+            raise ValueError("tasks is empty: a column is the average of at least one")
+
+
+@config
+class Budget:
+    """What all methods get equally much of in the runs that are reported.
+
+    Attributes:
+        equal: "steps", as configured; "tokens" (inputs and targets), "flops" or "seconds": then each method's steps
+            follow from what one of its steps takes, which is found out before the first trial.
+        of: the method whose configured steps say how much that is; None for the first.
+    """
+
+    equal: Literal["steps", "tokens", "flops", "seconds"] = "steps"
+    of: str | None = None
 
 
 @config
@@ -99,12 +132,20 @@ class Sweep:
         methods: what is compared, by name.
         grid: settings and the values to try of each; every method is run with every combination.
         seeds: of the methods' own runs; the same seed means the same data order for all methods.
-        seeded_before: whether `before` is run anew for each seed, or once, with the first one.
+        seeded_before: whether the runs that the reported ones start from are made anew for each seed, or once, with the
+            first one: intervals then speak of fine-tuning, from this one checkpoint.
         tuning: how learning rates are chosen; None to take them as configured.
         split: the split that is reported.
+        checkpoint: the one that is reported: "latest", or "best", for each task the one with the lowest loss on the
+            validation split among those that the run evaluated and kept.
         metrics: the metric reported for a task, where it is not the task's first.
         tasks: the tasks reported; by default all of a method's last run that have metrics.
-        budget: what is equal for all methods: "steps" as configured, or the operations of a step times steps ("flops").
+        columns: of the headline table, by name; by default each task has its own.
+        budget: what is equal for all methods.
+        reference: the method that the others are compared with; None for the first.
+        alone: the method, one with `each_task`, that trains each task alone: the report shows what each task gains or
+            loses against it under the others.
+        paper: the number of the paper's table whose layout and figures are shown beside ours: 10, 11 or 12.
         hypotheses: judged in the report, by name.
     """
 
@@ -119,9 +160,14 @@ class Sweep:
     seeded_before: bool = False
     tuning: Tuning | None = None
     split: str = "validation"
+    checkpoint: Literal["latest", "best"] = "latest"
     metrics: Mapping[str, str] = dataclasses.field(default_factory=dict)
     tasks: tuple[str, ...] = ()
-    budget: Literal["steps", "flops"] = "steps"
+    columns: Mapping[str, Column] = dataclasses.field(default_factory=dict)
+    budget: Budget = dataclasses.field(default_factory=Budget)
+    reference: str | None = None
+    alone: str | None = None
+    paper: Literal[10, 11, 12] | None = None
     hypotheses: Mapping[str, Hypothesis] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -135,10 +181,12 @@ class Sweep:
             raise ValueError("grid has a setting without values")
         if any(method.each_task for method in self.methods.values()) and not self.tasks:
             raise ValueError("tasks is empty: methods with each_task need to know the tasks")
+        named = {"reference": self.reference, "alone": self.alone, "budget.of": self.budget.of}
         for name, hypothesis in self.hypotheses.items():
-            for method in (hypothesis.better, hypothesis.worse):
-                if method not in self.methods and not self.grid:
-                    raise ValueError(f"hypotheses.{name} names {method!r}; the methods are {', '.join(self.methods)}")
+            named |= {f"hypotheses.{name}.better": hypothesis.better, f"hypotheses.{name}.worse": hypothesis.worse}
+        for place, method in named.items():
+            if method is not None and method not in self.methods and not self.grid:
+                raise ValueError(f"{place} is {method!r}; the methods are {', '.join(self.methods)}")
 
 
 def load_sweep(path: Path, scale: str | None = None) -> Sweep:
@@ -185,7 +233,7 @@ def read_sweep(raw: Mapping[str, Any], place: str = "the sweep") -> Sweep:
 def _explain(problem: Mapping[str, Any]) -> str:
     where = ".".join(map(str, problem["loc"]))
     if problem["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-        owners = (Sweep, Method, Tuning, Hypothesis)
+        owners = (Sweep, Method, Tuning, Hypothesis, Column, Budget)
         known = [field.name for owner in owners for field in dataclasses.fields(owner)]  # type: ignore[arg-type]
         near = difflib.get_close_matches(str(problem["loc"][-1]), known, n=2)
         offer = f" Did you mean {' or '.join(near)}?" if near else ""

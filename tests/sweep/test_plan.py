@@ -112,7 +112,7 @@ def test_identity_is_of_what_is_computed():
         ({"seeds": [0, 0]}, r"seeds is \[0, 0\]"),
         ({"tuning": {"learning_rates": [0.1, -1.0]}}, r"has -1\.0: rates are above 0"),
         ({"methods": {"a": {"each_task": True}}}, r"methods with each_task need to know the tasks"),
-        ({"hypotheses": {"H": {"claim": "c", "better": "full", "worse": "adapter"}}}, r"hypotheses\.H names 'adapter'"),
+        ({"hypotheses": {"H": {"claim": "c", "better": "full", "worse": "adapter"}}}, r"hypotheses\.H\.worse is 'adapter'"),
         ({"name": "a b"}, r"letters, digits"),
         ({"config": None}, r"config is None"),
     ],
