@@ -42,7 +42,10 @@ def main() -> None:
     settings = [f"variables.data={options.data}", f"vocabulary={vocabulary}", f"run_dir={run}"]
     _, memory = run_watched([*command, *settings, f"store_dir={options.work / 'stores'}", *options.overrides])
     trained = time.perf_counter() - started
-    scores = {split: evaluate_run(run, split=split, tasks=tasks) for split, tasks in SPLITS.items()}
+    scores = {
+        split: {name: found.metrics for name, found in evaluate_run(run, split=split, tasks=tasks).items()}
+        for split, tasks in SPLITS.items()
+    }
     result = RunDirectory(run).result()
     figures = {
         "minutes": {"training": trained / 60, "with_evaluation": (time.perf_counter() - started) / 60},

@@ -38,7 +38,7 @@ def main() -> None:
     above, samples = 0, []
     for task, reference in REFERENCE.items():
         predictions = read_predictions(predictions_path(folder, task, _SPLIT))
-        score = scores[task][reference.headline_metric]
+        score = scores[task].metrics[reference.headline_metric]
         margin = 2 * standard_error(task, reference.headline_metric, predictions)
         better = score - margin > reference.majority
         above += better

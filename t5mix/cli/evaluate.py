@@ -13,13 +13,14 @@ def run(options: argparse.Namespace) -> int:
     from t5mix.runs.evaluate import evaluate_run
     from t5mix.runs.model import base_path
 
-    scores = evaluate_run(
+    evaluations = evaluate_run(
         Path(options.run),
         which=options.checkpoint,
         split=options.split,
         tasks=options.tasks,
         base=base_path(options.base),
     )
+    scores = {task: evaluation.metrics for task, evaluation in evaluations.items()}
     if options.json:
         print(json.dumps(scores, indent=1))
         return 0

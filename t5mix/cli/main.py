@@ -20,6 +20,8 @@ examples:
   t5mix mixtures show demo --mixing equal --mixing temperature:temperature=2 --plot demo.png
   t5mix policy show lora model=base finetuning.rank=16    what a policy trains, and what it costs
   t5mix curves runs/demo                                  losses and mixing over the steps, also while it runs
+  t5mix sweep table10 scale=tiny                          compare fine-tuning methods, with tuned rates and seeds
+  t5mix report sweeps/table10-tiny                        the comparison as a page, with intervals and verdicts
 """
 
 
@@ -70,6 +72,8 @@ def _parser() -> argparse.ArgumentParser:
     _curves(commands)
     _policy(commands)
     _delta(commands)
+    _sweep(commands)
+    _report(commands)
     _vocabulary(commands)
     return parser
 
@@ -197,6 +201,49 @@ def _delta(commands: argparse._SubParsersAction) -> None:
         verb.add_argument("out", help="a folder that does not exist yet")
         verb.add_argument("--task", required=verb is extract, help="whose part, of a bank")
         _base(verb)
+
+
+def _sweep(commands: argparse._SubParsersAction) -> None:
+    command = _add(commands, "sweep", "sweep", "run a comparison of methods, or continue it where it was stopped")
+    command.add_argument("sweep", metavar="NAME|FILE.yaml", help="one of the package (table10, table11, table12) or a file")
+    command.add_argument(
+        "changes",
+        nargs="*",
+        metavar="KEY=VALUE",
+        help="scale=NAME, one of the file's scales; a field of the file, such as seeds=[0,1]; or a setting of all runs, "
+        "such as training.steps=50",
+    )
+    command.add_argument("--out", metavar="DIR", help="the results' folder; default: sweeps/NAME-SCALE")
+    command.add_argument("--dry-run", action="store_true", help="show what would run, and stop")
+    command.add_argument(
+        "--executor",
+        choices=("local", "ray", "slurm", "submitit-local"),
+        default="local",
+        help="where the runs' processes run; default: %(default)s",
+    )
+    command.add_argument("--jobs", type=_positive, metavar="N", help="the most runs at once; default: as many as fit")
+    command.add_argument(
+        "--cores", type=_positive, metavar="N", help="cores of each run on a CPU; default: a quarter of those there are"
+    )
+    command.add_argument("--gpus", type=int, default=0, metavar="N", help="GPUs of each run on a cluster")
+    command.add_argument("--retries", type=int, default=2, metavar="N", help="of a run that failed; default: %(default)s")
+    command.add_argument("--address", help="of a Ray cluster, such as auto; default: one is started here")
+    command.add_argument(
+        "--option", action="append", default=[], metavar="KEY=VALUE", help="of submitit, such as slurm_partition=long"
+    )
+
+
+def _report(commands: argparse._SubParsersAction) -> None:
+    command = _add(commands, "report", "report", "write a sweep's results as a page, with plots and tables")
+    command.add_argument("directory", metavar="DIR", help="the results' folder")
+    command.add_argument("--out", metavar="DIR", help="the report's folder; default: DIR/report")
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{value} is not 1 or more")
+    return value
 
 
 def _base(command: argparse.ArgumentParser) -> None:

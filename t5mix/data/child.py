@@ -21,6 +21,10 @@ _GRACE_SECONDS = 10.0  # for a child that was told to end, to remove what it has
 _TAIL = 2000  # characters of a failed child's messages that the error repeats
 
 
+class ProcessDiedError(T5MixError):
+    """A child was ended by a signal, as the system does when memory is short: another try may fare better."""
+
+
 class Child:
     """One `python -m module`, without accelerators, importing from where this process does.
 
@@ -50,6 +54,7 @@ class Child:
 
         Raises:
             T5MixError: the child failed, with the error it wrote, or else the end of what it printed.
+            ProcessDiedError: a signal ended it.
         """
         try:
             code = self._process.wait()
@@ -64,7 +69,8 @@ class Child:
             return self._out
         if self._out.exists():
             raise T5MixError(json.loads(self._out.read_text(encoding="utf-8"))["error"])
-        raise T5MixError(f"The process {self._module} ended {_manner(code)}. {output}".rstrip())
+        kind = ProcessDiedError if code < 0 else T5MixError
+        raise kind(f"The process {self._module} ended {_manner(code)}. {output}".rstrip())
 
     def end(self) -> None:
         """Ends the child, if need be by force."""
@@ -164,13 +170,18 @@ def _end_of(messages: IO[bytes]) -> str:
     return messages.read().decode("utf-8", errors="replace")[-_TAIL:].strip()
 
 
-def _environment() -> dict[str, str]:
+def import_path() -> str:
+    """Returns the PYTHONPATH with which another process imports what this one does."""
     ours = [path for path in sys.path if path and not path.startswith((sys.prefix, sys.base_prefix))]
     inherited = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
     here = str(Path(__file__).resolve().parents[2])
+    return os.pathsep.join(dict.fromkeys([*ours, *inherited, here]))
+
+
+def _environment() -> dict[str, str]:
     return {
         **os.environ,
-        "PYTHONPATH": os.pathsep.join(dict.fromkeys([*ours, *inherited, here])),
+        "PYTHONPATH": import_path(),
         "CUDA_VISIBLE_DEVICES": "",
         "JAX_PLATFORMS": "cpu",
         "TF_CPP_MIN_LOG_LEVEL": "3",

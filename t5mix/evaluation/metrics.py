@@ -3,20 +3,23 @@
 A prediction that is no label counts as wrong, inside F1 and Matthews' correlation too. A case that a formula
 leaves undefined (constant predictions, no examples) gives 0.0, without a warning. The order of the examples
 does not matter, and nothing is drawn at random.
+
+Each is defined by what every example adds to it (`example_scores`), so that a bootstrap over examples takes sums
+instead of evaluating it again.
 """
 
 import re
 import string
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from itertools import zip_longest
 from typing import Any
 
 import numpy as np
 
 from t5mix.errors import T5MixError, UnknownNameError
+from t5mix.evaluation.example_scores import ExampleMetric, ExampleScores, Metric
 
-Metric = Callable[[Sequence[Any], Sequence[Any]], dict[str, float]]
+Scores = dict[str, ExampleScores]
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _DELETE_PUNCTUATION = str.maketrans("", "", string.punctuation)
@@ -27,37 +30,33 @@ _SPACE_PUNCTUATION = str.maketrans(dict.fromkeys(string.punctuation + "\u2018\u2
 # Classification ---------------------------------------------------------------------------------------
 
 
-def accuracy(targets: Sequence[Any], predictions: Sequence[Any]) -> dict[str, float]:
+@ExampleMetric
+def accuracy(targets: Sequence[Any], predictions: Sequence[Any]) -> Scores:
     """Returns the percentage of predictions that equal their target."""
-    return {"accuracy": _percent_equal(targets, predictions)}
+    hits = [bool(target == guess) for target, guess in _pairs(targets, predictions)]
+    return {"accuracy": ExampleScores.of_means(hits)}
 
 
-def exact_match(targets: Sequence[Any], predictions: Sequence[Any]) -> dict[str, float]:
+@ExampleMetric
+def exact_match(targets: Sequence[Any], predictions: Sequence[Any]) -> Scores:
     """Returns the percentage of predictions that equal their target, or one of them where it is a list."""
     hits = [_matches(target, guess) for target, guess in _pairs(targets, predictions)]
-    return {"exact_match": _percent(hits)}
+    return {"exact_match": ExampleScores.of_means(hits)}
 
 
-def matthews(targets: Sequence[Any], predictions: Sequence[Any]) -> dict[str, float]:
+@ExampleMetric
+def matthews(targets: Sequence[Any], predictions: Sequence[Any]) -> Scores:
     """Returns Matthews' correlation of labels (CoLA), for several classes in Gorodkin's form.
 
     Where the targets hold two labels, a prediction that is neither counts as the opposite of its target;
     where they hold more, such predictions form one more class, which is never right.
     """
-    labels = sorted(set(targets), key=str)
-    index = {label: i for i, label in enumerate(labels)}
-    confusion = np.zeros((len(labels) + 1, len(labels) + 1))
-    for target, guess in _pairs(targets, predictions):
-        row = index[target]
-        wrong = 1 - row if len(labels) == 2 else len(labels)
-        confusion[row, index.get(guess, wrong)] += 1
-    total = confusion.sum()
-    of_targets, of_predictions = confusion.sum(axis=1), confusion.sum(axis=0)
-    spread = (total**2 - of_targets @ of_targets) * (total**2 - of_predictions @ of_predictions)
-    if spread <= 0:
-        return {"matthews": 0.0}
-    covariance = np.trace(confusion) * total - of_targets @ of_predictions
-    return {"matthews": 100 * float(covariance / np.sqrt(spread))}
+    labels = list(dict.fromkeys(targets))
+    pairs = _pairs(targets, predictions)
+    if len(labels) == 2:
+        opposite = dict(zip(labels, reversed(labels), strict=True))
+        pairs = [(target, guess if guess in opposite else opposite[target]) for target, guess in pairs]
+    return {"matthews": ExampleScores("matthews", _label_rows(labels, pairs))}
 
 
 def f1(positive: Any) -> Metric:
@@ -67,78 +66,87 @@ def f1(positive: Any) -> Metric:
     `positive`, a false alarm elsewhere. The labels are `positive` and those among the targets.
     """
 
-    def f1(targets: Sequence[Any], predictions: Sequence[Any]) -> dict[str, float]:
+    @ExampleMetric
+    def f1(targets: Sequence[Any], predictions: Sequence[Any]) -> Scores:
         labels = {positive, *targets}
-        hits = misses = alarms = 0
-        for target, guess in _pairs(targets, predictions):
+
+        def row(target: Any, guess: Any) -> tuple[bool, bool, bool]:
             if target == positive:
-                hits += guess == positive
-                misses += guess != positive
-            else:
-                alarms += guess == positive or guess not in labels
-        return {"f1": 100 * _f_score(hits, misses, alarms)}
+                return guess == positive, guess != positive, False
+            return False, False, guess == positive or guess not in labels
+
+        return {"f1": ExampleScores.of("f1", [row(*pair) for pair in _pairs(targets, predictions)])}
 
     f1.__doc__ = f"Returns the F1 score of the label {positive!r}."
     return f1
 
 
-def macro_f1(targets: Sequence[Any], predictions: Sequence[Any]) -> dict[str, float]:
+@ExampleMetric
+def macro_f1(targets: Sequence[Any], predictions: Sequence[Any]) -> Scores:
     """Returns the mean of the F1 scores of all labels that occur among the targets (CB).
 
     A prediction that is no label is a miss of its target's label.
     """
-    truth, guessed = Counter(targets), Counter(predictions)
-    hits = Counter(target for target, guess in _pairs(targets, predictions) if target == guess)
-    scores = [_f_score(hits[la], truth[la] - hits[la], guessed[la] - hits[la]) for la in truth]
-    return {"macro_f1": _percent(scores)}
+    rows = _label_rows(list(dict.fromkeys(targets)), _pairs(targets, predictions))
+    return {"macro_f1": ExampleScores("macro_f1", rows)}
 
 
-def group_exact_match(targets: Sequence[Any], predictions: Sequence[Any]) -> dict[str, float]:
+@ExampleMetric
+def group_exact_match(targets: Sequence[Any], predictions: Sequence[Any]) -> Scores:
     """Returns the percentage of groups whose predictions are all right (MultiRC's EM over questions).
 
-    Targets are mappings {"group", "label"}, as `postprocess.grouped_label` makes them.
+    Targets are mappings {"group", "label"}, as `postprocess.grouped_label` makes them. The units of its example scores
+    are the groups.
     """
     groups: dict[Any, bool] = defaultdict(lambda: True)
     for target, guess in _pairs(targets, predictions):
-        groups[target["group"]] &= target["label"] == guess
-    return {"group_exact_match": _percent(list(groups.values()))}
+        groups[target["group"]] &= bool(target["label"] == guess)
+    return {"group_exact_match": ExampleScores.of_means(list(groups.values()))}
 
 
 def on_labels(metric: Metric) -> Metric:
     """Returns `metric` for targets {"group", "label"}: it sees the labels alone (MultiRC's F1a)."""
+    own = isinstance(metric, ExampleMetric)
+    function: Callable[..., Any] = metric.example_scores if own else metric
 
-    def of_labels(targets: Sequence[Any], predictions: Sequence[Any]) -> dict[str, float]:
-        return metric([target["label"] for target in targets], predictions)
+    def of_labels(targets: Sequence[Any], predictions: Sequence[Any]) -> Any:
+        return function([target["label"] for target in targets], predictions)
 
     of_labels.__name__ = of_labels.__qualname__ = metric.__name__
     of_labels.__doc__ = metric.__doc__
-    return of_labels
+    return ExampleMetric(of_labels) if own else of_labels
 
 
 # Regression -------------------------------------------------------------------------------------------
 
 
-def pearson(targets: Sequence[float], predictions: Sequence[float | None]) -> dict[str, float]:
+@ExampleMetric
+def pearson(targets: Sequence[float], predictions: Sequence[float | None]) -> Scores:
     """Returns Pearson's correlation.
 
     A prediction that is no finite number (None, NaN) counts as the end of the targets' range that is farther
     from its target: as wrong as an answer in range can be.
     """
-    return {"pearson": 100 * _correlation(*_numbers(targets, predictions))}
+    return {"pearson": _correlation(*_numbers(targets, predictions))}
 
 
-def spearman(targets: Sequence[float], predictions: Sequence[float | None]) -> dict[str, float]:
-    """Returns Spearman's rank correlation; ties share their mean rank, no number counts as in `pearson`."""
+@ExampleMetric
+def spearman(targets: Sequence[float], predictions: Sequence[float | None]) -> Scores:
+    """Returns Spearman's rank correlation; ties share their mean rank, no number counts as in `pearson`.
+
+    Its example scores hold the ranks among all examples: a bootstrap does not rank its draws anew.
+    """
     from scipy.stats import rankdata
 
     wanted, given = _numbers(targets, predictions)
-    return {"spearman": 100 * _correlation(rankdata(wanted), rankdata(given))}
+    return {"spearman": _correlation(rankdata(wanted), rankdata(given))}
 
 
 # Question answering -----------------------------------------------------------------------------------
 
 
-def squad(targets: Sequence[Any], predictions: Sequence[str]) -> dict[str, float]:
+@ExampleMetric
+def squad(targets: Sequence[Any], predictions: Sequence[str]) -> Scores:
     """Returns SQuAD v1.1's exact match and token F1, the best over the answers of each question.
 
     Texts are compared in lower case, without punctuation and the articles a, an, the. No answer at all is
@@ -147,7 +155,8 @@ def squad(targets: Sequence[Any], predictions: Sequence[str]) -> dict[str, float
     return _question_answering(targets, predictions, _DELETE_PUNCTUATION)
 
 
-def trivia_qa(targets: Sequence[Any], predictions: Sequence[str]) -> dict[str, float]:
+@ExampleMetric
+def trivia_qa(targets: Sequence[Any], predictions: Sequence[str]) -> Scores:
     """Returns exact match and F1 as `squad` does, punctuation becoming a space (TriviaQA, closed-book)."""
     return _question_answering(targets, predictions, _SPACE_PUNCTUATION)
 
@@ -160,22 +169,25 @@ def normalize_answer(text: str, punctuation: Mapping[int, Any] = _DELETE_PUNCTUA
 # Generated text ---------------------------------------------------------------------------------------
 
 
-def bleu(targets: Sequence[Any], predictions: Sequence[str]) -> dict[str, float]:
+@ExampleMetric
+def bleu(targets: Sequence[Any], predictions: Sequence[str]) -> Scores:
     """Returns the corpus's sacreBLEU: exponential smoothing, international tokenisation, case kept.
 
     A target is a reference or a list of them.
     """
-    if not _pairs(targets, predictions):
-        return {"bleu": 0.0}
     import sacrebleu
 
-    references = [_as_answers(target) for target in targets]
-    streams: list[Any] = [list(stream) for stream in zip_longest(*references)]
-    score = sacrebleu.corpus_bleu(list(predictions), streams, smooth_method="exp", tokenize="intl", force=True)
-    return {"bleu": float(score.score)}
+    # Only its counts are used, which are the corpus's; the effective order keeps it from warning of single sentences.
+    counter = sacrebleu.BLEU(tokenize="intl", effective_order=True)
+    rows = []
+    for target, guess in _pairs(targets, predictions):
+        counted = counter.sentence_score(guess, _as_answers(target))
+        rows.append([counted.sys_len, counted.ref_len, *counted.counts, *counted.totals])
+    return {"bleu": ExampleScores.of("bleu", rows)}
 
 
-def rouge(targets: Sequence[str], predictions: Sequence[str]) -> dict[str, float]:
+@ExampleMetric
+def rouge(targets: Sequence[str], predictions: Sequence[str]) -> Scores:
     """Returns the mean ROUGE F scores, with ROUGE-2, T5's measure of CNN/DM, as the headline.
 
     No stemming, no bootstrap. For rougeLsum a sentence that ends in " . " ends its line.
@@ -188,7 +200,7 @@ def rouge(targets: Sequence[str], predictions: Sequence[str]) -> dict[str, float
         scorer.score(target.replace(" . ", " .\n"), guess.replace(" . ", " .\n"))
         for target, guess in _pairs(targets, predictions)
     ]
-    return {kind: _percent([score[kind].fmeasure for score in scores]) for kind in kinds}
+    return {kind: ExampleScores.of_means([score[kind].fmeasure for score in scores]) for kind in kinds}
 
 
 # Names ------------------------------------------------------------------------------------------------
@@ -236,14 +248,6 @@ def _pairs(targets: Sequence[Any], predictions: Sequence[Any]) -> list[tuple[Any
     return list(zip(targets, predictions, strict=True))
 
 
-def _percent(values: Sequence[float]) -> float:
-    return 100 * float(np.mean(values)) if len(values) else 0.0
-
-
-def _percent_equal(targets: Sequence[Any], predictions: Sequence[Any]) -> float:
-    return _percent([bool(target == guess) for target, guess in _pairs(targets, predictions)])
-
-
 def _matches(target: Any, guess: Any) -> bool:
     return guess in target if isinstance(target, list | tuple) else bool(target == guess)
 
@@ -264,14 +268,29 @@ def _numbers(targets: Sequence[float], predictions: Sequence[float | None]) -> t
     return wanted, given
 
 
-def _correlation(first: np.ndarray, second: np.ndarray) -> float:
-    if len(first) == 0 or first.min() == first.max() or second.min() == second.max():
-        return 0.0
-    # Scaling keeps the squares of absurdly large predictions finite.
-    first, second = (values / np.abs(values).max() for values in (first, second))
-    first, second = first - first.mean(), second - second.mean()
-    norm = np.linalg.norm(first) * np.linalg.norm(second)
-    return float(np.clip(first @ second / norm, -1, 1)) if norm > 0 else 0.0
+def _label_rows(labels: Sequence[Any], pairs: Sequence[tuple[Any, Any]]) -> np.ndarray:
+    """Returns hits, targets and predictions of each class, [examples, 3 * classes]; the last class is no label."""
+    index = {label: i for i, label in enumerate(labels)}
+    places = np.array([[index.get(label, len(labels)) for label in pair] for pair in pairs], int).reshape(-1, 2)
+    wanted, given = np.eye(len(labels) + 1)[places.T]
+    return np.hstack([wanted * given, wanted, given])
+
+
+def _correlation(first: np.ndarray, second: np.ndarray) -> ExampleScores:
+    x, y = _centred(first), _centred(second)
+    return ExampleScores("pearson", np.column_stack([np.ones(len(x)), x, y, x * x, y * y, x * y]))
+
+
+def _centred(values: np.ndarray) -> np.ndarray:
+    """Returns the values up to an affine map that makes their squares fit to be summed.
+
+    Scaling keeps the squares of absurdly large predictions finite. Around the median, which is at most one standard
+    deviation from the mean, the mean square is at most twice the variance: little is lost where one becomes the other.
+    """
+    if len(values) == 0:
+        return values
+    scaled = values / (np.abs(values).max() or 1.0)
+    return scaled - np.sort(scaled)[len(scaled) // 2]
 
 
 def _as_answers(target: Any) -> list[str]:
@@ -280,16 +299,14 @@ def _as_answers(target: Any) -> list[str]:
     return list(target) or [""]
 
 
-def _question_answering(
-    targets: Sequence[Any], predictions: Sequence[str], punctuation: Mapping[int, Any]
-) -> dict[str, float]:
+def _question_answering(targets: Sequence[Any], predictions: Sequence[str], punctuation: Mapping[int, Any]) -> Scores:
     matches, overlaps = [], []
     for target, guess in _pairs(targets, predictions):
         given = normalize_answer(guess, punctuation)
         answers = [normalize_answer(answer, punctuation) for answer in _as_answers(target)]
         matches.append(given in answers)
         overlaps.append(max(_token_f1(answer, given) for answer in answers))
-    return {"em": _percent(matches), "f1": _percent(overlaps)}
+    return {"em": ExampleScores.of_means(matches), "f1": ExampleScores.of_means(overlaps)}
 
 
 def _token_f1(answer: str, guess: str) -> float:

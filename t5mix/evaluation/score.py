@@ -14,13 +14,12 @@ from t5mix.data.lock import DataRequest, write_json
 from t5mix.data.materialize import FIXED_SEED, Recipe, raw_examples
 from t5mix.data.prepare import load_tasks
 from t5mix.errors import T5MixError
+from t5mix.evaluation.example_scores import TaskEvaluation
 from t5mix.evaluation.predictions import predictions_path, read_predictions
 from t5mix.evaluation.task_metrics import task_metrics
 
 
-def score(
-    request: DataRequest, predictions: Path, split: str, names: Iterable[str] = ()
-) -> dict[str, dict[str, float]]:
+def score(request: DataRequest, predictions: Path, split: str, names: Iterable[str] = ()) -> dict[str, TaskEvaluation]:
     """Scores the predictions for one split.
 
     Args:
@@ -30,7 +29,7 @@ def score(
         names: the tasks; by default all of the request's that have predictions.
 
     Returns:
-        The metrics of each task, in the order its metric functions give them.
+        The metrics of each task, in the order its metric functions give them, and what its examples add to them.
 
     Raises:
         T5MixError: there are no predictions, or they are not those of the task's examples.
@@ -51,17 +50,18 @@ def score(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs as a child process: writes the metrics, or {"error": text}, to the file that --out names."""
+    """Runs as a child process: writes what `score` gives, or {"error": text}, to the file that --out names."""
     parser = argparse.ArgumentParser(prog="python -m t5mix.evaluation.score", description=__doc__)
     parser.add_argument("--request", type=Path, required=True, help="the data request, JSON")
     parser.add_argument("--predictions", type=Path, required=True, help="folder of the predictions")
     parser.add_argument("--split", required=True)
     parser.add_argument("--task", action="append", default=[], help="only this task; may be repeated")
-    parser.add_argument("--out", type=Path, required=True, help="where the metrics or the error go, JSON")
+    parser.add_argument("--out", type=Path, required=True, help="where the evaluations or the error go, JSON")
     options = parser.parse_args(arguments)
     try:
         request = DataRequest.from_json(options.request.read_text(encoding="utf-8"))
-        write_json(options.out, score(request, options.predictions, options.split, options.task))
+        evaluations = score(request, options.predictions, options.split, options.task)
+        write_json(options.out, {name: evaluation.to_json() for name, evaluation in evaluations.items()})
     except T5MixError as error:
         write_json(options.out, {"error": str(error)})
         return 2

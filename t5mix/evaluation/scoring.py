@@ -7,11 +7,12 @@ from pathlib import Path
 
 from t5mix.data.child import Child
 from t5mix.data.lock import DataRequest
+from t5mix.evaluation.example_scores import TaskEvaluation
 
 
 def score_in_child(
     request: DataRequest, predictions: str | Path, split: str, tasks: Iterable[str] = ()
-) -> dict[str, dict[str, float]]:
+) -> dict[str, TaskEvaluation]:
     """Computes the metrics of predictions on disk.
 
     Args:
@@ -21,15 +22,15 @@ def score_in_child(
         tasks: the tasks; by default all of the request's that have predictions.
 
     Returns:
-        For each task its metrics, on 0 to 100 if they are ours, each metric function's headline first.
+        For each task its metrics, each metric function's headline first, and what each example adds to them.
 
     Raises:
         T5MixError: the child failed; the text is what it said.
     """
     with tempfile.TemporaryDirectory(prefix="t5mix-score-") as folder:
-        asked, out = Path(folder, "request.json"), Path(folder, "metrics.json")
+        asked, out = Path(folder, "request.json"), Path(folder, "evaluations.json")
         asked.write_text(request.to_json(), encoding="utf-8")
         arguments = ["--request", str(asked), "--predictions", str(predictions), "--split", split]
         arguments += [part for task in tasks for part in ("--task", task)]
-        scores = Child("t5mix.evaluation.score", arguments, out).result()
-        return json.loads(scores.read_text(encoding="utf-8"))
+        written = Child("t5mix.evaluation.score", arguments, out).result().read_text(encoding="utf-8")
+        return {name: TaskEvaluation.from_json(each) for name, each in json.loads(written).items()}

@@ -3,14 +3,16 @@
 Loads TensorFlow.
 """
 
+import functools
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from t5mix.data.tensorflow_setup import seqio
 from t5mix.errors import T5MixError
+from t5mix.evaluation.example_scores import ExampleMetric, ExampleScores, Metric, TaskEvaluation, evaluate_metric
 from t5mix.evaluation.predictions import Prediction
 
 Example = Mapping[str, Any]
@@ -18,8 +20,10 @@ Example = Mapping[str, Any]
 _log = logging.getLogger(__name__)
 
 
-def task_metrics(task: seqio.Task, examples: Sequence[Example], predictions: Sequence[Prediction]) -> dict[str, float]:
-    """Returns the values of all metrics of one task.
+def task_metrics(task: seqio.Task, examples: Sequence[Example], predictions: Sequence[Prediction]) -> TaskEvaluation:
+    """Returns the values of all metrics of one task, and what each example adds to those of which that is known.
+
+    It is known of ours, and of means over examples (see `evaluate_metric`).
 
     Args:
         task: the task; its metric functions may take (targets, predictions) or (targets, scores), and metric
@@ -39,16 +43,17 @@ def task_metrics(task: seqio.Task, examples: Sequence[Example], predictions: Seq
         task.postprocess_fn(prediction.prediction, example=example, is_target=False)
         for example, prediction in zip(examples, predictions, strict=True)
     ]
-    values = [metric(targets, outputs) for metric in task.predict_metric_fns]
+    found = [evaluate_metric(_plain(metric), targets, outputs) for metric in task.predict_metric_fns]
     if task.score_metric_fns:
         scores = _target_scores(task.name, predictions)
-        values += [metric(targets, scores) for metric in task.score_metric_fns]
+        found += [evaluate_metric(_plain(metric), targets, scores) for metric in task.score_metric_fns]
     if task.predict_with_aux_metric_fns:
         _log.warning("%s: metrics that need auxiliary values are left out.", task.name)
     # seqio appends the metric functions, wrapped, to the metric objects that the task was given.
     given = task.metric_objs[: len(task.metric_objs) - len(task.metric_fns)]
-    values += [_object_value(metric, task, examples, predictions) for metric in given]
-    return _merged(task.name, values)
+    objects = [functools.partial(_object_value, metric, task) for metric in given]
+    found += [evaluate_metric(_plain(metric), examples, predictions) for metric in objects]
+    return _merged(task.name, found)
 
 
 def _check_alignment(name: str, examples: int, predictions: Sequence[Prediction]) -> None:
@@ -98,15 +103,29 @@ def _object_value(
     return computed.compute()
 
 
-def _merged(name: str, values: Iterable[Mapping[str, Any]]) -> dict[str, float]:
-    """Returns all values together; those that are no numbers (texts, images) are for loggers, and go."""
-    merged: dict[str, float] = {}
-    for key, value in (pair for one in values for pair in one.items()):
-        if isinstance(value, seqio.metrics.MetricValue):
-            if not isinstance(value, seqio.metrics.Scalar):
-                continue
-            value = value.value
-        if key in merged:
-            raise T5MixError(f"Two metrics of the task {name!r} give a value called {key!r}.")
-        merged[key] = float(value)
-    return merged
+def _plain(metric: Any) -> Metric:
+    """Returns a metric whose values are numbers; others (texts, images) are for loggers, and go."""
+    if isinstance(metric, ExampleMetric):
+        return metric
+
+    def numbers(targets: Sequence[Any], outputs: Sequence[Any]) -> dict[str, float]:
+        kept = {}
+        for name, value in metric(targets, outputs).items():
+            if isinstance(value, seqio.metrics.Scalar):
+                kept[name] = float(value.value)
+            elif not isinstance(value, seqio.metrics.MetricValue):
+                kept[name] = float(value)
+        return kept
+
+    return numbers
+
+
+def _merged(name: str, found: Sequence[tuple[Mapping[str, float], Mapping[str, ExampleScores]]]) -> TaskEvaluation:
+    """Returns the values of all metrics together."""
+    metrics: dict[str, float] = {}
+    for values, _ in found:
+        for key, value in values.items():
+            if key in metrics:
+                raise T5MixError(f"Two metrics of the task {name!r} give a value called {key!r}.")
+            metrics[key] = value
+    return TaskEvaluation(metrics, {key: scores for _, one in found for key, scores in one.items()})

@@ -10,6 +10,7 @@ from t5mix.data.lock import DataLock, TaskEntry
 from t5mix.data.preparation import prepare_in_child
 from t5mix.data.store import TokenStore, open_store
 from t5mix.errors import T5MixError
+from t5mix.evaluation.example_scores import TaskEvaluation
 from t5mix.evaluation.generate import generate, score_targets
 from t5mix.evaluation.losses import evaluate_losses
 from t5mix.evaluation.predictions import Prediction, decoded, predictions_path, write_predictions
@@ -27,7 +28,7 @@ def evaluate_run(
     split: str = "validation",
     tasks: Sequence[str] = (),
     base: Path | None = None,
-) -> dict[str, dict[str, float]]:
+) -> dict[str, TaskEvaluation]:
     """Evaluates a run's model on a split of its tasks: teacher-forced loss, and generated text by the tasks' metrics.
 
     The predictions go to the run's folder, under `predictions/STEP/SPLIT/TASK.jsonl`, the scores beside them.
@@ -40,7 +41,8 @@ def evaluate_run(
         base: where the checkpoint's base lies now; None for where it lay.
 
     Returns:
-        For each task `loss` (nats a token), `token_accuracy` (teacher-forced, 0 to 100) and its metrics.
+        For each task `loss` (nats a token), `token_accuracy` (teacher-forced, 0 to 100) and its metrics; with what
+        each example adds to the latter.
 
     Raises:
         T5MixError: the run, the checkpoint, the split or a task does not exist.
@@ -68,8 +70,8 @@ def evaluate_run(
     sums = jax.jit(lambda params, batch: batch_sums(model.graphdef, params, batch, len(lock.tasks)))
     totals = evaluate_losses(lambda batch: sums(model.params, batch), stores, shape, len(lock.tasks))
     losses, accuracies = totals.loss(), totals.accuracy()
-    scores = {
-        task.name: {"loss": float(losses[i]), "token_accuracy": 100 * float(accuracies[i])}
+    evaluations = {
+        task.name: TaskEvaluation({"loss": float(losses[i]), "token_accuracy": 100 * float(accuracies[i])})
         for i, task in chosen.items()
     }
     folder = directory.predictions / model.path.name
@@ -79,9 +81,9 @@ def evaluate_run(
             rows = _predict(model, stores[i], i, experiment, task)
             write_predictions(predictions_path(folder, task.name, split), rows)
     if scored:
-        for name, metrics in score_in_child(lock.request, folder, split, scored).items():
-            scores[name] |= metrics
-    return scores
+        for name, own in score_in_child(lock.request, folder, split, scored).items():
+            evaluations[name] = TaskEvaluation({**evaluations[name].metrics, **own.metrics}, own.examples)
+    return evaluations
 
 
 def _predict(

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from t5mix.data.lock import DataLock
 from t5mix.experiment import Experiment
 from t5mix.finetuning import Full
 from t5mix.finetuning.base import FineTuningPolicy, for_tasks
@@ -48,6 +49,27 @@ def report_policy(experiment: Experiment, *, compiled: bool = False) -> PolicyRe
     engine = _engine(with_policy)
     costs = costs_of(engine, with_policy.batch_shape, compiled=compiled)
     return PolicyReport(policy, modules(engine), costs, costs_of(_engine(full), full.batch_shape, compiled=compiled))
+
+
+def phase_starts(experiment: Experiment) -> tuple[int, ...]:
+    """Returns the step at which each phase of a run begins."""
+    bank = bank_of(experiment.finetuning)
+    policy = for_tasks(experiment.finetuning, bank.tasks if bank and bank.tasks else experiment.mixture)
+    return _engine(dataclasses.replace(experiment, finetuning=policy)).phases.starts
+
+
+def operations_of(experiment: Experiment, lock: DataLock) -> float:
+    """Returns the floating-point operations of a whole run, as the compiler counts them; allocates nothing.
+
+    Args:
+        experiment: the run.
+        lock: its data.
+    """
+    policy = for_tasks(experiment.finetuning, [task.name for task in lock.tasks])
+    engine = _engine(dataclasses.replace(experiment, finetuning=policy, model=experiment.model_for(lock.vocabulary)))
+    phases = costs_of(engine, experiment.batch_shape).phases
+    ends = [*(phase.start for phase in phases[1:]), experiment.training.steps]
+    return float(sum(phase.flops * (end - phase.start) for phase, end in zip(phases, ends, strict=True)))
 
 
 def _engine(experiment: Experiment) -> Engine:

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import resource
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,18 @@ from t5mix.training.shared_pieces import shared
 from t5mix.types import RunShape
 
 
-def train_experiment(experiment: Experiment) -> Outcome:
+def train_experiment(
+    experiment: Experiment,
+    *,
+    splits: tuple[str, ...] = ("train", "validation"),
+    prepare: Callable[[DataRequest], DataLock] | None = None,
+) -> Outcome:
     """Trains an experiment, or continues it where its folder says it stopped; with the other processes, if it has more.
+
+    Args:
+        experiment: the experiment.
+        splits: the splits to prepare; training itself needs these two.
+        prepare: prepares the data, in place of a child process.
 
     Raises:
         T5MixError: anything that is wrong with the experiment, before any work; a damaged file; a full disk.
@@ -40,17 +51,17 @@ def train_experiment(experiment: Experiment) -> Outcome:
     _check_same(plain)
     first(lambda: directory.check(plain))
     experiment.mesh.build(experiment.training.rows // experiment.training.accumulation)
-    _check_policy(experiment)
+    check_policy(experiment)
     start_from = None
     if experiment.start_from and not has_checkpoint(directory.path):  # a run that is continued has its own
         start_from = find_checkpoint(Path(experiment.start_from).expanduser())
-    request = dataclasses.replace(experiment.data_request(), named_tasks=named_tasks(experiment.mixing))
+    request = dataclasses.replace(experiment.data_request(splits), named_tasks=named_tasks(experiment.mixing))
     if start_from is not None:
         _check_start(start_from, experiment)
         vocabulary = VocabularyEntry(**read_host(start_from)["vocabulary"])
         request = dataclasses.replace(request, start_vocabulary=vocabulary.identity)
     reference = reference_model(experiment.mixing)
-    lock = first(lambda: _lock(request, directory))
+    lock = first(lambda: _lock(request, directory, prepare or prepare_in_child))
     _check_shared(lock)
     if reference is not None:
         reference.check_vocabulary(lock.vocabulary)
@@ -96,8 +107,12 @@ def train_experiment(experiment: Experiment) -> Outcome:
     return outcome
 
 
-def _check_policy(experiment: Experiment) -> None:
-    """Refuses a policy that does not fit the model or the run, before any data is prepared."""
+def check_policy(experiment: Experiment) -> None:
+    """Refuses a policy that does not fit the model or the run, before any data is prepared.
+
+    Raises:
+        T5MixError: it does not.
+    """
     model = dataclasses.replace(experiment.model, vocab_size=experiment.model.vocab_size or 1)  # no path depends on it
     policy = for_tasks(experiment.finetuning, _tasks(experiment))
     divide(abstract_model(model, policy.adapt)[1], policy, RunShape(experiment.training.steps, model))
@@ -161,12 +176,12 @@ def _conclude(directory: RunDirectory, job: Job) -> None:
         save_weights(directory, job.strategy)
 
 
-def _lock(request: DataRequest, directory: RunDirectory) -> DataLock:
+def _lock(request: DataRequest, directory: RunDirectory, prepare: Callable[[DataRequest], DataLock]) -> DataLock:
     """Returns the run's data: as locked, if it was locked and is still there, else prepared."""
     locked = directory.lock()
     if locked is not None and locked.stores_exist():
         return locked
-    lock = prepare_in_child(request)
+    lock = prepare(request)
     if locked is not None:
         before = {(t.name, split): entry.fingerprint for t in locked.tasks for split, entry in t.splits.items()}
         now = {(t.name, split): entry.fingerprint for t in lock.tasks for split, entry in t.splits.items()}

@@ -11,7 +11,8 @@ from typing import Any
 
 from t5mix.composition import compose_experiment
 from t5mix.errors import T5MixError
-from t5mix.experiment import read_experiment
+from t5mix.experiment import Experiment, read_experiment
+from t5mix.runs.train import check_policy
 from t5mix.sweep.spec import Method, Overrides, Sweep
 
 _OWN_PLACE = "RUN"  # stands for what differs from folder to folder and changes no result
@@ -27,7 +28,8 @@ class PlannedRun:
         config: the configuration that it varies.
         overrides: its settings, without folders.
         parent: the id of the run that it starts from; None for fresh parameters.
-        steps: its length.
+        shared: whether all methods begin with it.
+        experiment: what it is, but for folders.
     """
 
     id: str
@@ -35,7 +37,13 @@ class PlannedRun:
     config: str
     overrides: Overrides
     parent: str | None
-    steps: int
+    shared: bool
+    experiment: Experiment = dataclasses.field(repr=False, compare=False)
+
+    @property
+    def steps(self) -> int:
+        """Its length."""
+        return self.experiment.training.steps
 
     @property
     def folder(self) -> str:
@@ -67,11 +75,14 @@ class Planner:
 
     Args:
         sweep: the sweep.
+        steps: of the reported runs of methods, where the budget decides them; by method.
     """
 
-    def __init__(self, sweep: Sweep) -> None:
+    def __init__(self, sweep: Sweep, steps: Mapping[str, int] | None = None) -> None:
         self.sweep = sweep
         self.runs: dict[str, PlannedRun] = {}
+        self._planned: dict[tuple[Any, ...], str] = {}
+        self._steps = steps or {}
 
     def methods(self) -> dict[str, tuple[Method, Overrides]]:
         """Returns each method at each point of the grid, by name, with the settings of the point."""
@@ -105,43 +116,56 @@ class Planner:
     def _chain(self, name: str, seed: int, learning_rate: float | None, task: str | None) -> str:
         """Plans the runs of a trial and returns the id of the last one."""
         method, point = self.methods()[name]
+        before = seed if self.sweep.seeded_before else self.sweep.seeds[0]
         parent: str | None = None
-        if not method.fresh:
-            before_seed = seed if self.sweep.seeded_before else self.sweep.seeds[0]
-            for number, settings in enumerate(self.sweep.before):
-                parent = self._run("before" if number == 0 else f"before-{number}", settings, before_seed, parent)
-        for number, settings in enumerate(method.runs):
-            last = number == len(method.runs) - 1
-            label = name if last else f"{name}-{number}"
-            own = [*point, *(self._filled(setting, task) for setting in settings)]
-            if last and learning_rate is not None:
-                assert self.sweep.tuning is not None
-                own.append(f"{self.sweep.tuning.key}={learning_rate}")
-            parent = self._run(label if task is None else f"{label}-{task}", own, seed, parent)
-        assert parent is not None
-        return parent
+        for number, settings in enumerate(() if method.fresh else self.sweep.before):
+            label = "before" if number == 0 else f"before-{number}"
+            parent = self._run(label, settings, before, parent, shared=True)
+        *earlier, reported = method.runs
+        common = [*self.sweep.method_settings, *point]
+        for number, settings in enumerate(earlier):
+            label = _label(f"{name}-{number}", task, settings)
+            parent = self._run(label, [*common, *self._filled(settings, task)], before, parent)
+        own = [*common, *self._filled(reported, task)]
+        if name in self._steps:
+            own.append(f"training.steps={self._steps[name]}")
+        if learning_rate is not None:
+            assert self.sweep.tuning is not None
+            own.append(f"{self.sweep.tuning.key}={learning_rate}")
+        return self._run(_label(name, task, ["{task}"]), own, seed, parent)
 
-    def _filled(self, setting: str, task: str | None) -> str:
+    def _filled(self, settings: Overrides, task: str | None) -> list[str]:
+        """Returns settings with the task, and the others, in the places left for them."""
         if task is None:
-            return setting
+            return list(settings)
         others = ",".join(other for other in self.sweep.tasks if other != task)
-        return setting.replace("{task}", task).replace("{others}", others)
+        return [setting.replace("{task}", task).replace("{others}", others) for setting in settings]
 
-    def _run(self, name: str, settings: Sequence[str], seed: int, parent: str | None) -> str:
+    def _run(self, name: str, settings: Sequence[str], seed: int, parent: str | None, *, shared: bool = False) -> str:
         overrides = (*self.sweep.settings, *settings, f"seed={seed}")
+        if (key := (name, overrides, parent)) in self._planned:
+            return self._planned[key]
         start = [] if parent is None else [f"start_from={parent}"]
         try:
-            raw = compose_experiment(self.sweep.config, [*overrides, f"run_dir={_OWN_PLACE}", *start])
-            plain = read_experiment(raw).to_json()
+            experiment = read_experiment(
+                compose_experiment(self.sweep.config, [*overrides, f"run_dir={_OWN_PLACE}", *start])
+            )
+            check_policy(experiment)
         except T5MixError as error:
             raise T5MixError(f"{name}: {error}") from error
-        for key in _PLACES:
-            plain.pop(key)
+        plain = {key: value for key, value in experiment.to_json().items() if key not in _PLACES}
         identity = hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
         slug = re.sub(r"[^\w.=-]+", "_", name)
-        steps = plain["training"]["steps"]
-        self.runs.setdefault(identity, PlannedRun(identity, slug, self.sweep.config, overrides, parent, steps))
+        run = PlannedRun(identity, slug, self.sweep.config, overrides, parent, shared, experiment)
+        self.runs.setdefault(identity, run)
+        self._planned[key] = identity
         return identity
+
+
+def _label(name: str, task: str | None, settings: Sequence[str]) -> str:
+    """Returns the name of a run: with the task, if it depends on it."""
+    depends = any("{task}" in setting or "{others}" in setting for setting in settings)
+    return f"{name}-{task}" if task is not None and depends else name
 
 
 _PLACES = ("run_dir", "store_dir", "mesh", "distributed")
@@ -196,17 +220,20 @@ def order(runs: Mapping[str, PlannedRun], wanted: Sequence[str]) -> list[Planned
     return list(placed.values())
 
 
-def command_settings(run: PlannedRun, folder: Path, runs: Mapping[str, PlannedRun], stores: str) -> list[str]:
-    """Returns a run's settings for `t5mix train`, folders included.
+def placed(run: PlannedRun, folder: Path, runs: Mapping[str, PlannedRun]) -> Experiment:
+    """Returns a run's experiment with its folders filled in.
 
     Args:
         run: the run.
         folder: that holds the folders of all runs.
         runs: all of them, by id.
-        stores: the folder of the token stores.
     """
-    start = [] if run.parent is None else [f"start_from={folder / runs[run.parent].folder}"]
-    return [*run.overrides, *start, f"run_dir={folder / run.folder}", f"store_dir={stores}"]
+    return dataclasses.replace(
+        run.experiment,
+        run_dir=str(folder / run.folder),
+        start_from=None if run.parent is None else str(folder / runs[run.parent].folder),
+        store_dir=str(Path(run.experiment.store_dir).expanduser().absolute()),
+    )
 
 
 def _written(value: Any) -> str:

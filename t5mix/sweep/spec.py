@@ -40,6 +40,8 @@ class Method:
     def __post_init__(self) -> None:
         if not self.runs:
             raise ValueError("runs is empty: a method has at least one run")
+        if self.each_task and not any("{task}" in setting for setting in self.runs[-1]):
+            raise ValueError("each_task is set, and the last run does not depend on {task}")
 
 
 @config
@@ -128,6 +130,7 @@ class Sweep:
         title: one line for the report.
         config: the experiment that all runs are variations of: a configuration of the package, or a file's path.
         settings: of every run.
+        method_settings: of every run of a method, as opposed to those of `before`.
         before: runs that all methods begin with, each starting from the one before it.
         methods: what is compared, by name.
         grid: settings and the values to try of each; every method is run with every combination.
@@ -154,6 +157,7 @@ class Sweep:
     methods: Mapping[str, Method]
     title: str = ""
     settings: Overrides = ()
+    method_settings: Overrides = ()
     before: tuple[Overrides, ...] = ()
     grid: Mapping[str, tuple[Any, ...]] = dataclasses.field(default_factory=dict)
     seeds: tuple[int, ...] = (0, 1, 2)
@@ -189,13 +193,15 @@ class Sweep:
                 raise ValueError(f"{place} is {method!r}; the methods are {', '.join(self.methods)}")
 
 
-def load_sweep(path: Path, scale: str | None = None) -> Sweep:
+def load_sweep(path: Path, scale: str | None = None, changes: Mapping[str, Any] | None = None) -> Sweep:
     """Reads a sweep file.
 
     Args:
         path: of a YAML file with the fields of `Sweep`, and optionally `scales`: by name, the fields that are others
-            at that scale. There `settings` is appended to the file's own; all else replaces it.
+            at that scale. There `settings` and `method_settings` are appended to the file's own, and `methods` and
+            `hypotheses` may be lists of names, of those that remain; all else replaces it.
         scale: one of them; None for the file as it is.
+        changes: fields that are others still, as in a scale.
 
     Raises:
         T5MixError: the file is missing or no YAML, the scale is unknown, or a field is; a value is not allowed.
@@ -212,10 +218,24 @@ def load_sweep(path: Path, scale: str | None = None) -> Sweep:
     if scale is not None:
         if scale not in scales:
             raise UnknownNameError("scale", scale, list(scales))
-        change = dict(scales[scale] or {})
-        change["settings"] = [*(raw.get("settings") or ()), *change.get("settings", ())]
-        raw = {**raw, **change}
+        raw = _changed(raw, scales[scale] or {})
+    raw = _changed(raw, changes or {})
     return read_sweep(raw, str(path))
+
+
+def _changed(raw: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a sweep's fields, changed: settings are appended, a list of methods' or hypotheses' names picks them."""
+    changed = {**raw, **changes}
+    for key in ("settings", "method_settings"):
+        changed[key] = [*(raw.get(key) or ()), *(changes.get(key) or ())]
+    for key in ("methods", "hypotheses"):
+        if isinstance(changes.get(key), list):
+            there = raw.get(key) or {}
+            for name in changes[key]:
+                if name not in there:
+                    raise UnknownNameError(key, str(name), there)
+            changed[key] = {name: there[name] for name in changes[key]}
+    return changed
 
 
 def read_sweep(raw: Mapping[str, Any], place: str = "the sweep") -> Sweep:

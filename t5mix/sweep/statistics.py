@@ -138,19 +138,28 @@ class Resampled:
         """
         return self._estimate({method: 1.0}, over)
 
-    def difference(self, first: str, second: str, over: Over = None) -> Estimate:
+    def difference(self, first: str, second: str, over: Over = None, minus: Over = None) -> Estimate:
         """Returns by how much the first method's metric exceeds the second's, over the seeds that both have.
+
+        Args:
+            first: the one method.
+            second: the other.
+            over: the task or the average on which they are compared.
+            minus: another, whose difference is taken off: by how much more the first method exceeds the second here
+                than there. None to take nothing off.
 
         Raises:
             UnknownNameError: there is no such method or task.
-            T5MixError: both are the same method.
+            T5MixError: both are the same method, or both are the same average.
         """
         if first == second:
             raise T5MixError(f"The method {first!r} is compared with itself.")
-        return self._estimate({first: 1.0, second: -1.0}, over)
+        return self._estimate({first: 1.0, second: -1.0}, over, minus)
 
-    def _estimate(self, signs: Mapping[str, float], over: Over) -> Estimate:
+    def _estimate(self, signs: Mapping[str, float], over: Over, minus: Over = None) -> Estimate:
         study, weights = self.study, self.study.weights(over)
+        if minus is not None:
+            weights = _less(weights, study.weights(minus))
         parts = [
             (sign * weight, task, study.index(method))
             for method, sign in signs.items()
@@ -195,6 +204,15 @@ def check_share(noun: str, value: float) -> None:
     """Raises T5MixError if a level, a power or the like is not between 0 and 1."""
     if not 0 < value < 1:
         raise T5MixError(f"{noun} is {value}; it must lie between 0 and 1.")
+
+
+def _less(weights: Mapping[str, float], minus: Mapping[str, float]) -> dict[str, float]:
+    """Returns the weights of tasks in the difference of two averages, without those that cancel."""
+    both = {task: weights.get(task, 0.0) - minus.get(task, 0.0) for task in {**weights, **minus}}
+    left = {task: weight for task, weight in both.items() if abs(weight) > 1e-12}
+    if not left:
+        raise T5MixError(f"An average over {', '.join(weights)} is compared with itself.")
+    return left
 
 
 def _with_errors(known: Estimate, scores: np.ndarray, drawn: np.ndarray) -> Estimate:

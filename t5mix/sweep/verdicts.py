@@ -27,7 +27,8 @@ class Judgement:
         hypothesis: what was claimed.
         verdict: won, lost or inconclusive.
         reason: why, in words.
-        estimate: the paired difference, the better method's metric minus the worse one's.
+        estimate: the paired difference, the better method's metric minus the worse one's; minus the same on the
+            tasks of `than_on`, where the hypothesis has some.
         level: of the corrected interval: 1 - alpha / (the hypotheses that Holm's procedure still held open).
         interval: the corrected interval of the difference; None where there is none. It leaves the margin out if and
             only if the verdict is won or lost.
@@ -69,7 +70,10 @@ def judge(
     """
     check_share("alpha", alpha)
     check_share("power", power)
-    estimates = [resampled.difference(each.better, each.worse, each.tasks or None) for each in hypotheses.values()]
+    estimates = [
+        resampled.difference(each.better, each.worse, each.tasks or None, minus=each.than_on or None)
+        for each in hypotheses.values()
+    ]
     tests = [each.p_value(one.margin) for each, one in zip(estimates, hypotheses.values(), strict=True)]
     p_values = [1.0 if p is None else p for p in tests]
     corrected = holm(p_values)

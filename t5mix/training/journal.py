@@ -120,6 +120,15 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
             return
 
 
+def read_last(path: Path, kind: str) -> dict[str, Any] | None:
+    """Returns the last line of a kind in a metrics file; None if there is none."""
+    last = None
+    for line in read_lines(path):
+        if line["kind"] == kind:
+            last = line
+    return last
+
+
 class TensorBoard:
     """Scalars for TensorBoard. Steps taken again after a kill are in a file of their own, which TensorBoard prefers.
 

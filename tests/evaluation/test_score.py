@@ -65,19 +65,31 @@ def predict(lock, folder, task, texts):
     write_predictions(predictions_path(folder, task, "validation"), decoded(store, outputs, codec))
 
 
+def metrics_of(evaluations):
+    return {task: evaluation.metrics for task, evaluation in evaluations.items()}
+
+
 def test_predictions_are_scored_in_the_stores_order(request_, lock, tmp_path):
     predict(lock, tmp_path, "score_sst", ["positive", "positive", "neither", "negative"])
     # Targets are cut to 10 tokens in the store; metrics compare whole ones. Answers come from the file.
     predict(lock, tmp_path, "score_qa", ["tom", "the mat", "later"])
-    assert score(request_, tmp_path, "validation") == {
+    found = score(request_, tmp_path, "validation")
+    assert metrics_of(found) == {
         "score_sst": {"f1": pytest.approx(50.0), "accuracy": pytest.approx(50.0)},
         "score_qa": {"em": pytest.approx(100 / 3), "f1": pytest.approx(100 * (1 + 2 / 3) / 3)},
     }
+    examples = {task: evaluation.to_json()["examples"] for task, evaluation in found.items()}
+    assert examples["score_sst"] == {
+        "f1": {"kind": "f1", "rows": [[1, 0, 0], [0, 0, 1], [0, 1, 0], [0, 0, 0]]},
+        "accuracy": {"kind": "mean", "rows": [[1, 1], [0, 1], [0, 1], [1, 1]]},
+    }
+    assert examples["score_qa"]["em"] == {"kind": "mean", "rows": [[1, 1], [0, 1], [0, 1]]}
 
 
 def test_some_of_the_tasks(request_, lock, tmp_path):
     predict(lock, tmp_path, "score_sst", ["positive", "negative", "positive", "negative"])
-    assert score(request_, tmp_path, "validation", ["score_sst"]) == {"score_sst": {"f1": 100.0, "accuracy": 100.0}}
+    found = score(request_, tmp_path, "validation", ["score_sst"])
+    assert metrics_of(found) == {"score_sst": {"f1": 100.0, "accuracy": 100.0}}
     assert list(score(request_, tmp_path, "validation")) == ["score_sst"]
     with pytest.raises(T5MixError, match="no predictions at"):
         score(request_, tmp_path, "validation", ["score_qa"])
@@ -87,7 +99,7 @@ def test_some_of_the_tasks(request_, lock, tmp_path):
         score(request_, tmp_path, "test")
 
 
-def test_the_child_writes_metrics_or_the_error(request_, lock, tmp_path):
+def test_the_child_writes_evaluations_or_the_error(request_, lock, tmp_path):
     (tmp_path / "request.json").write_text(request_.to_json())
     out = tmp_path / "out.json"
     arguments = ["--request", str(tmp_path / "request.json"), "--predictions", str(tmp_path / "made")]
@@ -96,12 +108,21 @@ def test_the_child_writes_metrics_or_the_error(request_, lock, tmp_path):
     assert "no predictions" in json.loads(out.read_text())["error"]
     predict(lock, tmp_path / "made", "score_qa", ["Tom", "on the mat", "now"])
     assert main([*arguments, "--task", "score_qa"]) == 0
-    assert json.loads(out.read_text()) == {"score_qa": {"em": 100.0, "f1": 100.0}}
+    right = {"kind": "mean", "rows": [[1, 1], [1, 1], [1, 1]]}
+    assert json.loads(out.read_text()) == {
+        "score_qa": {
+            "metrics": {"em": 100.0, "f1": 100.0},
+            "headline": "em",
+            "examples": {"em": right, "f1": right},
+        }
+    }
 
 
 @pytest.mark.slow
 def test_a_process_of_its_own(request_, lock, tmp_path):
     predict(lock, tmp_path, "score_qa", ["Tom", "on the mat", "now"])
-    assert score_in_child(request_, tmp_path, "validation") == {"score_qa": {"em": 100.0, "f1": 100.0}}
+    found = score_in_child(request_, tmp_path, "validation")
+    assert metrics_of(found) == {"score_qa": {"em": 100.0, "f1": 100.0}}
+    assert found["score_qa"].examples["f1"].rows.tolist() == [[1, 1]] * 3
     with pytest.raises(T5MixError, match=r"no predictions at .*score_sst"):
         score_in_child(request_, tmp_path, "validation", ["score_sst"])

@@ -82,7 +82,8 @@ def test_metrics_are_those_of_seqios_evaluator(copy_pretokenized):
     finally:
         seqio.TaskRegistry.remove("toy")
     values = expected.result()["toy"]
-    got = task_metrics(task, examples_of(task), predictions_of(texts, log_probs))
+    evaluation = task_metrics(task, examples_of(task), predictions_of(texts, log_probs))
+    got = evaluation.metrics
     assert got == {
         "f1": pytest.approx(values["f1"]),
         "accuracy": pytest.approx(values["accuracy"]),
@@ -91,6 +92,15 @@ def test_metrics_are_those_of_seqios_evaluator(copy_pretokenized):
     }
     assert next(iter(got)) == "f1"
     assert got["accuracy"] == pytest.approx(100 / 3)
+    # Of ours they are known, and of means: here of a function of scores and of a metric object.
+    assert {name: scores.kind for name, scores in evaluation.examples.items()} == {
+        "f1": "f1",
+        "accuracy": "mean",
+        "mean_score": "mean",
+        "exact_match": "mean",
+    }
+    for name, scores in evaluation.examples.items():
+        assert scores.value() == pytest.approx(got[name])
 
 
 def seqio_tokens(texts):
@@ -103,7 +113,30 @@ def seqio_tokens(texts):
 
 def test_answers_come_from_the_example():
     task = make_task(postprocess.answers("answers"), [metrics.squad])
-    assert task_metrics(task, examples_of(task), predictions_of(["y", "no", "no"]))["em"] == pytest.approx(200 / 3)
+    found = task_metrics(task, examples_of(task), predictions_of(["y", "no", "no"]))
+    assert found.metrics["em"] == pytest.approx(200 / 3)
+    assert found.examples["em"].rows.tolist() == [[1, 1], [1, 1], [0, 1]]
+
+
+def test_what_examples_add_is_left_out_where_it_is_unknown():
+    def yes_f1(targets, predictions):
+        return {"yes_f1": metrics.f1("yes")(targets, predictions)["f1"]}
+
+    def best_score(targets, scores):
+        return {"best_score": max(scores)}
+
+    choose = postprocess.label_choice(["yes", "no"])
+    given = seqio.metrics.PassthroughLegacyMetric.from_metric_fn(metrics.matthews, choose)
+    task = make_task(choose, [yes_f1, metrics.accuracy, best_score], [given.empty()])
+    found = task_metrics(task, examples_of(task), predictions_of(["yes", "yes", "no"], [-1.0, -2.0, -4.0]))
+    assert found.metrics == {
+        "yes_f1": pytest.approx(50.0),
+        "accuracy": pytest.approx(100 / 3),
+        "best_score": -1.0,
+        "matthews": pytest.approx(-50.0),
+    }
+    assert list(found.examples) == ["accuracy"]
+    assert found.headline == "yes_f1"
 
 
 def test_a_score_metric_needs_log_likelihoods():
@@ -114,7 +147,7 @@ def test_a_score_metric_needs_log_likelihoods():
 
 def test_metrics_of_auxiliary_values_are_left_out(caplog):
     task = make_task(metric_fns=[metrics.accuracy, needs_aux])
-    assert task_metrics(task, examples_of(task), predictions_of(ROWS["targets"])) == {"accuracy": 100.0}
+    assert task_metrics(task, examples_of(task), predictions_of(ROWS["targets"])).metrics == {"accuracy": 100.0}
     assert "auxiliary" in caplog.text
 
 

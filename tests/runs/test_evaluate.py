@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from t5mix.errors import T5MixError
+from t5mix.evaluation.example_scores import ExampleScores, TaskEvaluation
 from t5mix.evaluation.predictions import predictions_path, read_predictions
 from t5mix.runs import evaluate
 from t5mix.runs.evaluate import evaluate_run
@@ -17,9 +18,10 @@ def test_the_losses_are_those_of_the_run(finished: Any, data: Any, tiny: Any):
     scores = evaluate_run(finished.path)
     last = [line for line in tiny.logged(finished.path) if line["kind"] == "evaluation"][-1]
     assert scores.keys() == last["tasks"].keys()
+    assert all(evaluation.headline is None for evaluation in scores.values())
     for task, values in last["tasks"].items():
-        assert scores[task]["loss"] == pytest.approx(values["loss"], abs=1e-5)
-        assert scores[task]["token_accuracy"] == pytest.approx(100 * values["token_accuracy"], abs=1e-4)
+        assert scores[task].metrics["loss"] == pytest.approx(values["loss"], abs=1e-5)
+        assert scores[task].metrics["token_accuracy"] == pytest.approx(100 * values["token_accuracy"], abs=1e-4)
     assert data.requests == []
 
 
@@ -43,13 +45,16 @@ def test_likelihoods_go_to_the_metrics_that_ask_for_them(
     lock = json.loads((run / "data.lock.json").read_text("utf-8"))
     lock["tasks"][0] |= {"metrics": ["likelihood"], "likelihoods": True}
     (run / "data.lock.json").write_text(json.dumps(lock), "utf-8")
-    monkeypatch.setattr(evaluate, "score_in_child", lambda *_: {"copy": {"likelihood": 50.0}})
-    scores = evaluate_run(run)
-    assert scores["copy"]["likelihood"] == 50.0
+    own = TaskEvaluation({"likelihood": 50.0}, {"likelihood": ExampleScores.of_means([0, 1])})
+    monkeypatch.setattr(evaluate, "score_in_child", lambda *_: {"copy": own})
+    found = evaluate_run(run)["copy"]
+    assert list(found.metrics) == ["loss", "token_accuracy", "likelihood"]
+    assert found.metrics["likelihood"] == 50.0
+    assert (found.headline, found.examples) == ("likelihood", own.examples)
     predictions = read_predictions(predictions_path(run / "predictions" / "6", "copy", "validation"))
     likelihoods = [prediction.target_log_prob for prediction in predictions]
     tokens = lock["tasks"][0]["splits"]["validation"]["counts"]["target_tokens"]
-    assert -sum(value for value in likelihoods if value) / tokens == pytest.approx(scores["copy"]["loss"], rel=1e-4)
+    assert -sum(value for value in likelihoods if value) / tokens == pytest.approx(found.metrics["loss"], rel=1e-4)
 
 
 def test_the_training_split_of_a_streamed_task_is_refused(finished: Any, data: Any):

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from t5mix.errors import T5MixError
-from t5mix.sweep.plan import Planner, check_all, command_settings, order
+from t5mix.sweep.plan import Planner, check_all, order, placed
 from t5mix.sweep.spec import load_sweep, read_sweep
 
 SWEEP: dict[str, Any] = {
@@ -87,13 +87,10 @@ def test_runs_come_after_those_they_start_from():
 def test_folders_are_filled_in_at_last():
     planner, trials = planned()
     run = planner.runs[trials[0].run]
-    settings = command_settings(run, Path("out/runs"), planner.runs, "stores")
-    parent = planner.runs[run.parent or ""]
-    assert settings[-3:] == [
-        f"start_from=out/runs/{parent.folder}",
-        f"run_dir=out/runs/{run.folder}",
-        "store_dir=stores",
-    ]
+    experiment = placed(run, Path("out/runs"), planner.runs)
+    assert experiment.run_dir == f"out/runs/{run.folder}"
+    assert experiment.start_from == f"out/runs/{planner.runs[run.parent or ''].folder}"
+    assert "~" not in experiment.store_dir
 
 
 def test_identity_is_of_what_is_computed():
@@ -111,7 +108,8 @@ def test_identity_is_of_what_is_computed():
         ({"methods": {"a": {"run": []}}}, r"unknown key 'methods\.a\.run'"),
         ({"seeds": [0, 0]}, r"seeds is \[0, 0\]"),
         ({"tuning": {"learning_rates": [0.1, -1.0]}}, r"has -1\.0: rates are above 0"),
-        ({"methods": {"a": {"each_task": True}}}, r"methods with each_task need to know the tasks"),
+        ({"methods": {"a": {"each_task": True, "runs": [["mixture=[{task}]"]]}}}, r"methods with each_task need to know"),
+        ({"methods": {"a": {"each_task": True}}}, r"the last run does not depend on \{task\}"),
         ({"hypotheses": {"H": {"claim": "c", "better": "full", "worse": "adapter"}}}, r"hypotheses\.H\.worse is 'adapter'"),
         ({"name": "a b"}, r"letters, digits"),
         ({"config": None}, r"config is None"),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from t5mix.errors import T5MixError
+from t5mix.errors import T5MixError, UnknownNameError
 from t5mix.sweep.scores import Study, TaskScores
 from t5mix.sweep.statistics import Estimate, resample
 
@@ -177,6 +177,44 @@ def test_averages_take_weights_and_names():
     assert resampled.mean("a", {"x": 1.0, "y": 3.0}).value == pytest.approx((x + 3 * y) / 4)
 
 
+# By how much more on one set of tasks than on another -------------------------------------------------
+
+
+def test_a_difference_of_differences_by_hand():
+    x, y, z = (TaskScores.of_means(noise(2, 4, 40, seed=seed)) for seed in range(3))
+    study = Study(("a", "b"), (0, 1, 2, 3), {"x": x, "y": y, "z": z})
+    more = resample(study, 200).difference("a", "b", ["x", "y"], minus="z")
+    gains = {name: scores.values[0] - scores.values[1] for name, scores in study.tasks.items()}
+    by_seed = (gains["x"] + gains["y"]) / 2 - gains["z"]
+    assert more.value == pytest.approx(by_seed.mean())
+    assert more.seed_error == pytest.approx(by_seed.std(ddof=1) / np.sqrt(4))
+
+
+def test_the_errors_of_a_difference_of_differences_are_those_of_the_gains():
+    """With z = x - y in every example, by how much more on x than on y is the difference on z."""
+    x, y = noise(2, 4, 3000), noise(2, 4, 3000, seed=1)
+    tasks = {name: TaskScores.of_means(values) for name, values in (("x", x), ("y", y), ("z", x - y))}
+    resampled = resample(Study(("a", "b"), (0, 1, 2, 3), tasks), 20_000)
+    more, same = resampled.difference("a", "b", "x", minus="y"), resampled.difference("a", "b", "z")
+    assert more.value == pytest.approx(same.value)
+    assert more.seed_error == pytest.approx(same.seed_error)
+    # Examples of two tasks are drawn apart, and here what varies between them is not shared: the same variance.
+    assert more.standard_error == pytest.approx(same.standard_error, rel=0.05)
+
+
+def test_tasks_on_both_sides_count_with_what_is_left_of_them():
+    values = noise(2, 3, 20)
+    values[0, 0] = np.nan
+    x, y = TaskScores.of_means(noise(2, 3, 30, seed=1)), TaskScores.of_means(noise(2, 3, 40, seed=2))
+    study = Study(("a", "b"), (0, 1, 2), {"x": x, "y": y, "shared": TaskScores.of_means(values)})
+    resampled = resample(study, 100)
+    cancelled = resampled.difference("a", "b", ["x", "shared"], minus=["y", "shared"])
+    assert cancelled.seeds == 3  # the missing trial is of a task that cancels
+    assert cancelled.examples == 30
+    half = resampled.difference("a", "b", "x", minus="y")
+    assert cancelled.value == pytest.approx(half.value / 2)
+
+
 # What has no interval ---------------------------------------------------------------------------------
 
 
@@ -248,3 +286,7 @@ def test_bad_requests_are_refused():
         resample(resampled.study, 1)
     with pytest.raises(T5MixError, match="compared with itself"):
         resampled.difference("a", "a")
+    with pytest.raises(T5MixError, match="An average over task is compared with itself"):
+        resampled.difference("a", "b", minus="task")
+    with pytest.raises(UnknownNameError, match=r"task 'tusk'.* 'task'"):
+        resampled.difference("a", "b", minus="tusk")

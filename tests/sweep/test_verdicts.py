@@ -13,8 +13,11 @@ from t5mix.sweep.statistics import Resampled, resample
 from t5mix.sweep.verdicts import Verdict, holm, judge
 
 
-def claim(better: str, worse: str, margin: float = 0.0, tasks: tuple[str, ...] = ()) -> Hypothesis:
-    return Hypothesis(claim=f"{better} beats {worse}", better=better, worse=worse, margin=margin, tasks=tasks)
+def claim(
+    better: str, worse: str, margin: float = 0.0, tasks: tuple[str, ...] = (), than_on: tuple[str, ...] = ()
+) -> Hypothesis:
+    text = f"{better} beats {worse}"
+    return Hypothesis(claim=text, better=better, worse=worse, margin=margin, tasks=tasks, than_on=than_on)
 
 
 def resampled_at(*levels: float, seeds: int = 5, seed: int = 0) -> Resampled:
@@ -141,12 +144,36 @@ def test_a_hypothesis_may_be_about_some_tasks():
     assert estimates == pytest.approx([3.0, 0.0, 1.0], abs=0.3)
 
 
+def test_a_hypothesis_may_be_about_more_on_some_tasks_than_on_others():
+    generator = np.random.default_rng(0)
+    tasks = {
+        task: TaskScores.of_means(np.array([gain, 0.0])[:, None, None] + generator.standard_normal((2, 5, 40)))
+        for task, gain in {"x": 6.0, "y": 2.0, "z": 2.2}.items()
+    }
+    resampled = resample(Study(("a", "b"), (0, 1, 2, 3, 4), tasks), 200)
+    judged = judge(
+        resampled,
+        {
+            "more": claim("a", "b", tasks=("x",), than_on=("y", "z")),
+            "by less than 5": claim("a", "b", margin=5.0, tasks=("x",), than_on=("y", "z")),
+            "less": claim("a", "b", tasks=("y",), than_on=("x",)),
+            "alike": claim("a", "b", tasks=("y",), than_on=("z",)),
+        },
+    )
+    verdicts = {name: each.verdict.value for name, each in judged.items()}
+    assert verdicts == {"more": "won", "by less than 5": "lost", "less": "lost", "alike": "inconclusive"}
+    assert judged["more"].estimate == resampled.difference("a", "b", "x", minus=["y", "z"])
+    assert judged["more"].estimate.value == pytest.approx(3.9, abs=0.4)
+
+
 def test_bad_requests_are_refused():
     resampled = resampled_at(1.0, 0.0)
     with pytest.raises(UnknownNameError, match="method 'lora'"):
         judge(resampled, {"one": claim("a", "lora")})
     with pytest.raises(UnknownNameError, match="task 'rte'"):
         judge(resampled, {"one": claim("a", "b", tasks=("rte",))})
+    with pytest.raises(UnknownNameError, match="task 'cola'"):
+        judge(resampled, {"one": claim("a", "b", than_on=("cola",))})
     with pytest.raises(T5MixError, match="alpha is 5"):
         judge(resampled, {"one": claim("a", "b")}, alpha=5)
     assert judge(resampled, {}) == {}

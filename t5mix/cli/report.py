@@ -1,0 +1,43 @@
+"""`t5mix report`."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from t5mix.cli.tables import new_table, print_table
+from t5mix.errors import T5MixError
+
+if TYPE_CHECKING:
+    from t5mix.report.findings import Findings
+
+
+def run(options: argparse.Namespace) -> int:
+    """Writes a sweep's report, and shows its headline and verdicts."""
+    from t5mix.report.write import write_report
+
+    directory = Path(options.directory)
+    out = Path(options.out) if options.out else directory / "report"
+    if out.exists() and not out.is_dir():
+        raise T5MixError(f"--out {out} is a file; the report is a folder.")
+    findings = write_report(directory, out)
+    _show(findings)
+    print(f"Written: {out / 'index.html'}", file=sys.stderr)
+    return 0
+
+
+def _show(findings: "Findings") -> None:
+    from t5mix.report import words
+    from t5mix.report.comparisons import LEVEL
+    from t5mix.report.score_sections import mark
+
+    table = new_table("method", *findings.headline.columns)
+    for method, entries in findings.headline.entries.items():
+        cells = [words.score(e.mean.value) + words.plus_minus(e.mean, LEVEL) + mark(e) for e in entries.values()]
+        table.add_row(method, *cells)
+    title = findings.results.sweep.title or findings.results.sweep.name
+    print_table(f"{title}: scores, and what differs from {findings.headline.reference}", table)
+    for name, judged in findings.verdicts.items():
+        print(f"{judged.verdict.value}: {name}: {judged.hypothesis.claim} ({judged.reason})")
+    for note in findings.notes:
+        print(f"Note: {note}", file=sys.stderr)

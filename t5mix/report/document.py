@@ -1,0 +1,146 @@
+"""What a report consists of, before it becomes a page or Markdown."""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Style = Mapping[str, Any]
+"""A line's looks: color, linestyle, marker and the like, as matplotlib takes them."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """A cell of a table.
+
+    Attributes:
+        text: what it says.
+        notes: smaller lines below.
+        strong: whether the text is emphasised.
+        heat: a colour behind it: from -1, much lost, to 1, much gained; None for none.
+        style: of the line that stands for what it names, in figures.
+    """
+
+    text: str
+    notes: tuple[str, ...] = ()
+    strong: bool = False
+    heat: float | None = None
+    style: Style | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """A table whose first column names the rows.
+
+    Attributes:
+        caption: what is seen, and how to read it.
+        header: one for each column.
+        rows: cells, as many as the header has.
+        words: whether the other columns are text too, and not figures.
+    """
+
+    caption: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    words: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Panel:
+    """One of a figure's pictures.
+
+    Attributes:
+        title: above it.
+        draw: draws it.
+        height: in inches; all are equally wide.
+        says: what it shows, for those who cannot see it.
+    """
+
+    title: str
+    draw: Callable[["Axes"], None]
+    height: float = 2.5
+    says: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Picture:
+    """A figure of several panels that share a legend.
+
+    Attributes:
+        name: of its files.
+        caption: what is seen, and how to read it.
+        panels: in reading order.
+        legend: what the lines stand for.
+    """
+
+    name: str
+    caption: str
+    panels: Sequence[Panel]
+    legend: Mapping[str, Style] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class VerdictCard:
+    """A hypothesis and what became of it; `verdict` is one word, `lines` say the rest."""
+
+    name: str
+    claim: str
+    verdict: str
+    lines: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Paragraph:
+    """Text; what stands between backticks is code."""
+
+    text: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Notes:
+    """What a reader must know before believing a figure."""
+
+    lines: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Listing:
+    """Text as it is, such as a file's."""
+
+    text: str
+
+
+Block = Table | Picture | VerdictCard | Paragraph | Notes | Listing
+
+
+@dataclasses.dataclass(frozen=True)
+class Section:
+    """A part of the report.
+
+    Attributes:
+        anchor: its name in links.
+        title: its heading.
+        blocks: its content.
+        brief: whether the Markdown has it too.
+    """
+
+    anchor: str
+    title: str
+    blocks: Sequence[Block]
+    brief: bool = True
+
+
+@dataclasses.dataclass(frozen=True)
+class Document:
+    """A report."""
+
+    title: str
+    lead: Sequence[Block]
+    sections: Sequence[Section]
+
+    @property
+    def pictures(self) -> list[Picture]:
+        """All figures, in reading order."""
+        return [block for section in self.sections for block in section.blocks if isinstance(block, Picture)]

@@ -1,0 +1,202 @@
+"""All that a report tells, computed once."""
+
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+
+from t5mix.errors import UnknownNameError
+from t5mix.report import words
+from t5mix.report.comparisons import Comparison, compare, headline_columns, task_columns
+from t5mix.report.costs import Cost, method_costs
+from t5mix.report.document import Style
+from t5mix.report.looks import method_styles
+from t5mix.report.paper import TABLES, PaperTable
+from t5mix.report.results import Results
+from t5mix.report.trial import TrialResult
+from t5mix.report.study import read_study
+from t5mix.report.training import Drawn, Progress, method_progress, realised_mixtures
+from t5mix.sweep.scores import Study
+from t5mix.sweep.statistics import Estimate, resample
+from t5mix.sweep.verdicts import Judgement, judge
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Findings:
+    """What came of a sweep.
+
+    Attributes:
+        results: the sweep and its trials.
+        study: the scores of the reported trials.
+        metrics: the metric that each task is judged by.
+        verdicts: on the hypotheses, by name.
+        headline: methods by the declared columns, against the reference.
+        by_task: methods by tasks, against the reference; the headline where its columns are the tasks.
+        transfer: methods by tasks, against the method that trains each task alone; None where there is none.
+        overall: each method's mean over all tasks.
+        costs: of the methods of which a seed is finished.
+        progress: curves, of the methods of which a trial is finished.
+        mixtures: what was drawn of each task, by methods.
+        paper: the paper's table beside ours, if any.
+        styles: the looks of methods.
+        notes: what a reader must know before believing a figure.
+    """
+
+    results: Results
+    study: Study
+    metrics: Mapping[str, str]
+    verdicts: Mapping[str, Judgement]
+    headline: Comparison
+    by_task: Comparison
+    transfer: Comparison | None
+    overall: Mapping[str, Estimate]
+    costs: Mapping[str, Cost]
+    progress: Mapping[str, Progress]
+    mixtures: Mapping[tuple[str, ...], Mapping[str, Drawn]]
+    paper: PaperTable | None
+    styles: Mapping[str, Style]
+    notes: tuple[str, ...]
+
+    def paper_value(self, method: str, column: str) -> float | None:
+        """Returns the paper's figure that corresponds to a cell of the headline table."""
+        declared = self.results.sweep.columns.get(column)
+        if self.paper is None or declared is None:
+            return None
+        return self.paper.value(self.results.methods[method].paper, declared.paper)
+
+
+def find(results: Results) -> Findings:
+    """Computes everything that a report tells.
+
+    Raises:
+        T5MixError: nothing that could be reported is finished, or sweep.json names what there is not.
+    """
+    sweep = results.sweep
+    headlines = read_study(results)
+    study, methods = headlines.study, results.methods
+    _check_names(results, study)
+    resampled = resample(study)
+    reference = sweep.reference or next(iter(methods))
+    headline = compare(resampled, reference, headline_columns(sweep, study.tasks))
+    by_task = compare(resampled, reference, task_columns(study.tasks)) if sweep.columns else headline
+    return Findings(
+        results=results,
+        study=study,
+        metrics=headlines.metrics,
+        verdicts=judge(resampled, sweep.hypotheses),
+        headline=headline,
+        by_task=by_task,
+        transfer=None if sweep.alone is None else compare(resampled, sweep.alone, task_columns(study.tasks)),
+        overall={method: resampled.mean(method) for method in methods},
+        costs=method_costs(results),
+        progress=method_progress(results),
+        mixtures=realised_mixtures(results),
+        paper=None if sweep.paper is None else TABLES[sweep.paper],
+        styles=method_styles(methods),
+        notes=(*_notes(results, headline), *headlines.notes),
+    )
+
+
+def _check_names(results: Results, study: Study) -> None:
+    """Refuses names in the sweep that stand for nothing; at a grid, only names of its points do."""
+    sweep = results.sweep
+    named = {"reference": sweep.reference, "alone": sweep.alone}
+    tasks: dict[str, tuple[str, ...]] = {}
+    for name, hypothesis in sweep.hypotheses.items():
+        named |= {f"hypotheses.{name}.better": hypothesis.better, f"hypotheses.{name}.worse": hypothesis.worse}
+        tasks |= {f"hypotheses.{name}.tasks": hypothesis.tasks, f"hypotheses.{name}.than_on": hypothesis.than_on}
+    for place, method in named.items():
+        if method is not None and method not in results.methods:
+            raise UnknownNameError("method", method, results.methods, _where(results, place))
+    for place, those in tasks.items():
+        for task in those:
+            if task not in study.tasks:
+                raise UnknownNameError("task", task, study.tasks, _where(results, place))
+
+
+def _where(results: Results, place: str) -> str:
+    return f"It is named in {place} of {results.directory / 'sweep.json'}."
+
+
+def _notes(results: Results, headline: Comparison) -> list[str]:
+    """Returns what limits the figures: missing trials, few seeds, undecided learning rates, undefined metrics."""
+    notes = []
+    missing = [key for key in results.wanted if key not in results.reported]
+    if missing:
+        failed = sum(results.failure(key) is not None for key in missing)
+        notes.append(
+            f"{len(missing)} of {words.times(len(results.wanted), 'trial')} to be reported "
+            f"{'is' if len(missing) == 1 else 'are'} missing, {failed} of them failed: see the list of trials. Means "
+            "are over the seeds that there are, differences over those that both methods have."
+        )
+    undecided = [name for name in results.methods if name not in results.chosen_rates]
+    if undecided:
+        notes.append(f"The learning rate of {words.listed(undecided)} is not chosen yet: not reported.")
+    if len(results.sweep.seeds) < 2:
+        notes.append("There is one seed: nothing can be said of how much a result owes to luck, and no interval given.")
+    edges = [name for name, choice in results.choices.items() if choice.at_edge]
+    if edges:
+        notes.append(
+            f"The best learning rate of {words.listed(edges)} lies on the edge of the grid, extended or not: a rate "
+            "beyond it might be better."
+        )
+    entries = [entry for row in headline.entries.values() for entry in row.values()]
+    undefined = max((each.undefined for entry in entries for each in (entry.mean, entry.difference) if each), default=0)
+    if undefined > 0.01:
+        notes.append(
+            f"A metric was undefined in up to {undefined:.0%} of the draws of the examples; those were left out."
+        )
+    other = _other_data(results)
+    if other:
+        notes.append(f"Trials were scored on other data of {words.listed(other)}: their differences mean little.")
+    kinds = {(str(trial.hardware.get("platform")), str(trial.hardware.get("device"))) for trial in _trials(results)}
+    if len(kinds) > 1:
+        notes.append("Trials ran on different hardware: their times and peak memory cannot be compared.")
+    return notes
+
+
+def _trials(results: Results) -> list[TrialResult]:
+    return list(results.reported.values())
+
+
+def fingerprints(trial: TrialResult) -> dict[tuple[str, str], str]:
+    """Returns the fingerprints of a trial's data by task and split, as its lock has them."""
+    tasks = trial.data.get("tasks") or []
+    return {
+        (str(task["name"]), str(split)): str(entry.get("fingerprint", ""))
+        for task in (tasks if isinstance(tasks, list) else [])
+        for split, entry in task.get("splits", {}).items()
+    }
+
+
+def _other_data(results: Results) -> list[str]:
+    """Returns the tasks whose reported split was not the same for all trials."""
+    seen: dict[str, set[str]] = {}
+    for trial in _trials(results):
+        for (task, split), fingerprint in fingerprints(trial).items():
+            if split == results.sweep.split and trial.reports(task):
+                seen.setdefault(task, set()).add(fingerprint)
+    return [task for task, found in seen.items() if len(found) > 1]
+
+
+def seed_scores(findings: Findings) -> dict[tuple[str, int], dict[str, float]]:
+    """Returns the score of each method and seed on each task; NaN where it is missing."""
+    study = findings.study
+    return {
+        (method, seed): {task: float(scores.values[row, column]) for task, scores in study.tasks.items()}
+        for row, method in enumerate(study.methods)
+        for column, seed in enumerate(study.seeds)
+    }
+
+
+def metric_means(findings: Findings) -> dict[tuple[str, str], dict[str, np.ndarray]]:
+    """Returns every metric of the reported split: by task and metric, each method's values over seeds."""
+    found: dict[tuple[str, str], dict[str, list[float]]] = {}
+    for key, trial in findings.results.reported.items():
+        for task, score in trial.scores.get(findings.results.sweep.split, {}).items():
+            if not trial.reports(task):
+                continue
+            for metric, value in score.metrics.items():
+                if value is not None:
+                    found.setdefault((task, metric), {}).setdefault(key.method, []).append(value)
+    return {place: {method: np.asarray(v) for method, v in of.items()} for place, of in found.items()}

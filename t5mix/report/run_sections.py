@@ -1,0 +1,240 @@
+"""The parts of a report that are about runs: learning rates, costs, curves, mixtures, failures, provenance."""
+
+import shlex
+from collections.abc import Iterable
+from typing import Any
+
+import yaml
+
+from t5mix.report import words
+from t5mix.report.document import Block, Cell, Listing, Notes, Paragraph, Section, Table
+from t5mix.report.figures import costs_picture, rates_picture, training_picture, weights_picture
+from t5mix.report.findings import Findings, fingerprints
+from t5mix.report.results import Results
+from t5mix.report.trial import Failure
+from t5mix.sweep.spec import Method, Overrides
+
+
+def rates_section(findings: Findings) -> Section | None:
+    """How learning rates were chosen; None where none was."""
+    results = findings.results
+    tuning = results.sweep.tuning
+    tuned = {name: choice for name in results.methods if (choice := results.choices.get(name)) and choice.scores}
+    if tuning is None or not tuned:
+        return None
+    edges = [name for name, choice in tuned.items() if choice.at_edge]
+    blocks: list[Block] = []
+    if edges:
+        blocks.append(Notes((f"Still best at the edge of the grid: {words.listed(edges)}.",)))
+    blocks.append(rates_picture(tuned, findings.styles, tuning.split))
+    return Section("rates", "Learning rates", blocks)
+
+
+def costs_section(findings: Findings) -> Section:
+    """What methods cost, and what they give for it."""
+    rows = []
+    for method, cost in findings.costs.items():
+        share = words.percent(cost.trained / cost.total) if cost.total else words.UNKNOWN
+        cells = (
+            words.score(findings.overall[method].value),
+            words.rate(cost.learning_rate),
+            words.count(cost.steps),
+            words.count(cost.trained),
+            share,
+            words.operations(cost.operations),
+            words.memory(cost.memory),
+            words.duration(cost.training),
+            words.duration(cost.evaluation),
+        )
+        rows.append([Cell(method, style=findings.styles[method]), *map(Cell, cells)])
+    header = ["method", "mean score", "learning rate", "steps", "trained", "of all"]
+    header += ["operations", "peak memory", "training", "evaluation"]
+    caption = (
+        "What the reported runs took, mean over seeds; memory is the largest peak. Of a method with a run for each "
+        "task, all of its runs together: several models are trained and kept, so that it may train more than all of "
+        "one model's parameters. The runs that they start from are not counted."
+    )
+    picture = costs_picture(findings.costs, findings.overall, findings.styles)
+    blocks: list[Block] = [] if picture is None else [picture]
+    return Section("costs", "Quality and cost", [*blocks, Table(caption, header, rows)])
+
+
+def training_section(findings: Findings) -> Section | None:
+    """Loss curves; None where none was logged."""
+    picture = training_picture(findings.progress, findings.styles)
+    return None if picture is None else Section("training", "Training", [picture])
+
+
+def weights_section(findings: Findings) -> Section | None:
+    """Weights over the steps; None where no strategy changes them."""
+    picture = weights_picture(findings.progress)
+    return None if picture is None else Section("weights", "Adaptive mixing", [picture])
+
+
+def mixture_section(findings: Findings) -> Section | None:
+    """What was drawn of each task; None where that was not recorded."""
+    mixtures = findings.mixtures
+    if not mixtures:
+        return None
+    tasks = dict.fromkeys(task for drawn in mixtures.values() for task in drawn)
+    most = max(each.share for drawn in mixtures.values() for each in drawn.values()) or 1.0
+    rows = []
+    for task in tasks:
+        row = [Cell(task)]
+        for drawn in mixtures.values():
+            one = drawn.get(task)
+            if one is None:
+                row.append(Cell(words.UNKNOWN))
+            else:
+                row.append(Cell(words.percent(one.share), (f"{one.epochs:.2f} epochs",), heat=one.share / most))
+        rows.append(row)
+    mixed = [name for name, method in findings.results.methods.items() if not method.each_task]
+    several = len(mixtures) > 1
+    header = [
+        "task",
+        *(", ".join(names) if several or len(names) < len(mixed) else "all methods" for names in mixtures),
+    ]
+    caption = (
+        "What was drawn: each task's share of the examples of a run, darker for more, and how often its data was seen; "
+        "mean over seeds. Methods that drew alike share a column; methods with a run for each task are left out."
+    )
+    return Section("mixture", "Realised mixture", [Table(caption, header, rows)], brief=several)
+
+
+def missing_section(findings: Findings) -> Section | None:
+    """Trials that failed or are missing; None where all are there."""
+    results = findings.results
+    rows = []
+    told: list[Failure] = []
+    for wanted in results.wanted:
+        if wanted in results.reported:
+            continue
+        failure = results.failure(wanted)
+        undecided = wanted.method not in results.chosen_rates
+        state = "its learning rate is not chosen yet" if undecided else "not finished yet"
+        if failure is not None:
+            told.append(failure)
+            state = _why(failure)
+        rate = results.chosen_rates.get(wanted.method)
+        rows.append(_missing(findings, wanted.method, wanted.seed, rate, wanted.task, "reported", state, failure))
+    for failure in results.failures:
+        if failure not in told:
+            one = (failure.method, failure.seed, failure.learning_rate, failure.task)
+            use = "other trials" if failure.method is None else "tuning"
+            rows.append(_missing(findings, *one, use, _why(failure), failure))
+    if not rows:
+        return None
+    header = ["method", "seed", "learning rate", "task", "wanted for", "state", "log", "command"]
+    caption = "Trials that are not in the figures above, and why. Running the sweep again tries what failed once more."
+    return Section("missing", "Failed and missing trials", [Table(caption, header, rows, words=True)])
+
+
+def _why(failure: Failure) -> str:
+    status = f" (exit status {failure.status})" if failure.status is not None else ""
+    return f"failed{status}: {failure.why.strip() or 'no reason given'}"
+
+
+def _missing(
+    findings: Findings,
+    method: str | None,
+    seed: int | None,
+    rate: float | None,
+    task: str | None,
+    use: str,
+    state: str,
+    failure: Failure | None,
+) -> list[Cell]:
+    command = failure.command if failure else ""
+    command = shlex.join(map(str, command)) if isinstance(command, list) else str(command)
+    log = failure.log if failure else ""
+    if method is None or seed is None:  # a run that trials start from
+        texts = (words.UNKNOWN, words.UNKNOWN, words.UNKNOWN, use, state, log, command)
+        return [Cell(failure.run.folder if failure else ""), *map(Cell, texts)]
+    texts = (str(seed), words.rate(rate), task or "all", use, state, log, command)
+    return [Cell(method, style=findings.styles.get(method)), *map(Cell, texts)]
+
+
+def provenance_section(findings: Findings) -> Section:
+    """Software, hardware, time, settings and data."""
+    results = findings.results
+    trials = results.trials
+    training, evaluation = (sum(getattr(t.seconds, of) for t in trials) for of in ("training", "evaluation"))
+    operations = [trial.operations for trial in trials if trial.operations is not None]
+    facts = {
+        "finished trials": f"{len(trials)}, of which {len(results.reported)} are reported",
+        "time of all trials": f"{words.duration(training)} training, {words.duration(evaluation)} evaluation; "
+        "the runs that several trials start from are not in it",
+        "operations of all trials": words.operations(sum(operations)) if operations else words.UNKNOWN,
+        **{f"hardware: {key}": value for key, value in _gathered(trial.hardware for trial in trials).items()},
+        **_gathered(trial.versions for trial in trials),
+    }
+    machine = Table(
+        "Software and hardware, as the trials recorded them; several values where trials differ.",
+        ["what", "value"],
+        [[Cell(key), Cell(value)] for key, value in facts.items()],
+        words=True,
+    )
+    blocks: list[Block] = [machine, _settings(findings)]
+    if data := _data(results):
+        blocks.append(data)
+    return Section("provenance", "Provenance", blocks, brief=False)
+
+
+def _gathered(records: Iterable[dict[str, Any]]) -> dict[str, str]:
+    """Returns what records say, by key; different values side by side."""
+    found: dict[str, dict[str, None]] = {}
+    for record in records:
+        for key, value in record.items():
+            found.setdefault(key, {})[str(value)] = None
+    return {key: ", ".join(values) for key, values in found.items()}
+
+
+def _settings(findings: Findings) -> Table:
+    sweep = findings.results.sweep
+    rows = [[Cell("all runs"), Cell(_written([("config=" + sweep.config, *sweep.settings)]))]]
+    if sweep.before:
+        rows.append([Cell("what all begin with"), Cell(_written(sweep.before))])
+    if sweep.method_settings:
+        rows.append([Cell("all methods"), Cell(_written([sweep.method_settings]))])
+    for name, method in findings.results.methods.items():
+        rows.append([Cell(name, style=findings.styles[name]), Cell(_method(name, method, findings))])
+    return Table("Settings, as on the command line of `t5mix train`.", ["what", "settings"], rows, words=True)
+
+
+def _method(name: str, method: Method, findings: Findings) -> str:
+    results = findings.results
+    own = _written(method.runs) or "as configured"
+    point = name.removeprefix(next(key for key, each in results.sweep.methods.items() if each is method)).strip(", ")
+    rate = results.chosen_rates.get(name)
+    tuned = f"{results.sweep.tuning.key}={rate:g}, chosen" if results.sweep.tuning and rate is not None else ""
+    fresh = "from fresh parameters" if method.fresh else ""
+    return "; ".join(part for part in (own, point, tuned, fresh) if part)
+
+
+def _written(runs: Iterable[Overrides]) -> str:
+    return ", then ".join(" ".join(settings) for settings in runs)
+
+
+def _data(results: Results) -> Table | None:
+    found: dict[tuple[str, str], dict[str, None]] = {}
+    for trial in results.reported.values():
+        for place, fingerprint in fingerprints(trial).items():
+            found.setdefault(place, {})[fingerprint[:16]] = None
+    if not found:
+        return None
+    rows = [[Cell(f"{task}, {split}"), Cell(words.listed(list(prints), 3))] for (task, split), prints in found.items()]
+    caption = "Fingerprints of the data. Training data that is drawn at random differs from seed to seed."
+    return Table(caption, ["task and split", "fingerprint"], rows, words=True)
+
+
+def reproduction_section(findings: Findings) -> Section:
+    """How to run it all again."""
+    results = findings.results
+    name = results.sweep.name
+    text = (
+        f"Save this as `{name}.yaml` and run `t5mix sweep {name}.yaml --out DIR`, then `t5mix report DIR`. Each trial's "
+        "own settings are in `DIR/trials/`, and every score of every trial, tuning included, is in `scores.csv` beside "
+        "this page."
+    )
+    listing = yaml.safe_dump(dict(results.plain), sort_keys=False, allow_unicode=True, width=100)
+    return Section("reproduction", "How to reproduce", [Paragraph(text), Listing(listing)], brief=False)

@@ -1,0 +1,210 @@
+"""The parts of a report that are about scores: verdicts, the headline, tasks, transfer, wins, seeds."""
+
+from t5mix.report import words
+from t5mix.report.comparisons import LEVEL, Comparison, Entry
+from t5mix.report.document import Block, Cell, Paragraph, Section, Table, VerdictCard
+from t5mix.report.figures import differences_picture, verdicts_picture
+from t5mix.report.findings import Findings, metric_means, seed_scores
+from t5mix.report.paper import COLUMNS, SIGMA
+
+BETTER, WORSE = "▲", "▼"
+
+
+def verdicts_section(findings: Findings) -> Section:
+    """The hypotheses and what became of them."""
+    cards: list[Block] = []
+    for name, judged in findings.verdicts.items():
+        judgement = f"{words.VERDICTS[judged.verdict]}: {judged.reason}."
+        lines = (
+            f"Judged: {words.what_is_judged(judged)}.",
+            words.outcome(judged),
+            judgement,
+            words.sensitivity(judged),
+        )
+        cards.append(VerdictCard(name, judged.hypothesis.claim, judged.verdict.value, lines))
+    intro = Paragraph(
+        "These claims were written down before anything ran. Each is tested two-sided at its margin, over seeds and "
+        "examples; Holm's correction keeps the chance of any false verdict at 5 %. A claim that is neither shown nor "
+        "refuted is inconclusive: that is no evidence against it."
+    )
+    return Section("verdicts", "Verdicts", [intro, *cards, verdicts_picture(findings.verdicts, findings.styles)])
+
+
+def headline_section(findings: Findings) -> Section:
+    """Methods by columns, against the reference, and the paper's figures beside them."""
+    table = findings.headline
+    blocks: list[Block] = [_comparison_table(findings, table, _headline_caption(findings), paper=True)]
+    blocks += _reasons(table)
+    if findings.paper is not None:
+        blocks += _about_paper(findings)
+    return Section("headline", "Headline", blocks)
+
+
+def _headline_caption(findings: Findings) -> str:
+    metrics = dict.fromkeys(findings.metrics.values())
+    return (
+        f"Scores on the {findings.results.sweep.split} split ({words.listed(list(metrics))}; higher is better): mean "
+        f"over seeds ± half the {words.level(LEVEL)} interval, over seeds and examples. Below each, the difference to "
+        f"{findings.headline.reference} with its interval, paired by seeds and examples. Bold and {BETTER}: shown to "
+        f"be better, {WORSE}: shown to be worse, after Holm's correction over all differences of the table. All else "
+        "is within what luck can do."
+    )
+
+
+def _comparison_table(findings: Findings, table: Comparison, caption: str, paper: bool = False) -> Table:
+    rows = []
+    for method, entries in table.entries.items():
+        tag = ("reference",) if method == table.reference else ()
+        row = [Cell(method, tag, style=findings.styles[method])]
+        for column, entry in entries.items():
+            notes = [] if entry.difference is None else [_difference(entry)]
+            if paper and (text := _paper(findings, method, column)):
+                notes.append(text)
+            text = words.score(entry.mean.value) + words.plus_minus(entry.mean, LEVEL)
+            row.append(Cell(text, tuple(notes), strong=entry.better))
+        rows.append(row)
+    return Table(caption, ["method", *table.columns], rows)
+
+
+def _difference(entry: Entry) -> str:
+    assert entry.difference is not None
+    bounds = entry.difference.interval(LEVEL)
+    told = words.signed(entry.difference.value) + (f" {words.interval(bounds)}" if bounds else "")
+    return told + mark(entry)
+
+
+def mark(entry: Entry) -> str:
+    """Returns the sign of a difference that is shown, after a space."""
+    return f" {BETTER}" if entry.better else f" {WORSE}" if entry.worse else ""
+
+
+def _paper(findings: Findings, method: str, column: str) -> str:
+    value = findings.paper_value(method, column)
+    if value is None:
+        return ""
+    base = findings.paper_value(findings.headline.reference, column)
+    against = "" if base is None or method == findings.headline.reference else f" ({words.signed(value - base)})"
+    return f"paper {words.score(value)}{against}"
+
+
+def _reasons(table: Comparison) -> list[Block]:
+    if not table.reasons:
+        return []
+    return [Paragraph(f"Where there is no interval: {'; '.join(table.reasons)}.")]
+
+
+def _about_paper(findings: Findings) -> list[Block]:
+    assert findings.paper is not None
+    methods, columns = findings.results.methods, findings.results.sweep.columns
+    named = [method.paper for method in methods.values() if method.paper is not None]
+    unknown = [row for row in dict.fromkeys(named) if findings.paper.row(row) is None]
+    places = [column.paper for column in columns.values() if column.paper is not None]
+    text = (
+        f"“paper”: Table {findings.paper.number} ({findings.paper.title}) of Raffel et al. 2020, arXiv:1910.10683, "
+        "with its difference to the same reference in brackets. Models, data and budgets are others than ours: "
+        "compare differences, not scores."
+    )
+    shown = [f"{name} {sigma:g}" for name, sigma in zip(COLUMNS, SIGMA, strict=True) if name in places]
+    if shown:
+        text += f" Standard deviation of ten runs of the paper's baseline: {words.listed(shown)}."
+    if unknown:
+        text += (
+            f" The table has no row called {words.listed(unknown)}; it has {words.listed(list(findings.paper.rows))}."
+        )
+    return [Paragraph(text)]
+
+
+def tasks_section(findings: Findings) -> Section:
+    """Methods by tasks, where the headline's columns are not the tasks."""
+    caption = (
+        f"As above, task by task: {words.listed([f'{task} ({m})' for task, m in findings.metrics.items()], 60)}. "
+        "Holm's correction is over all differences of this table."
+    )
+    blocks: list[Block] = [_comparison_table(findings, findings.by_task, caption), *_reasons(findings.by_task)]
+    return Section("tasks", "Scores by task", blocks)
+
+
+def differences_section(findings: Findings) -> Section:
+    """The differences to the reference as a figure."""
+    picture = differences_picture(findings.headline, findings.styles)
+    return Section("differences", f"Differences to {findings.headline.reference}", [picture])
+
+
+def transfer_section(findings: Findings) -> Section:
+    """What each task gains or loses by being trained with others."""
+    table = findings.transfer
+    assert table is not None
+    most = max((abs(e.difference.value) for r in table.entries.values() for e in r.values() if e.difference), default=0)
+    rows = []
+    for method in table.others:
+        row = [Cell(method, style=findings.styles[method])]
+        for entry in table.entries[method].values():
+            assert entry.difference is not None
+            value, bounds = entry.difference.value, entry.difference.interval(LEVEL)
+            notes = (words.interval(bounds),) if bounds else ()
+            heat = value / most if most and value == value else None
+            row.append(Cell(words.signed(value) + mark(entry), notes, strong=entry.better, heat=heat))
+        rows.append(row)
+    caption = (
+        f"Points that each task gains (+) or loses ({words.MINUS}) against being trained alone ({table.reference}), with "
+        f"the {words.level(LEVEL)} interval, paired by seeds and examples. {BETTER} and {WORSE}: shown after Holm's "
+        "correction over the table. The colour is the size of the difference, blue for gains."
+    )
+    shown = Table(caption, ["method", *table.columns], rows)
+    return Section("transfer", "Gain or loss against training alone", [shown, *_reasons(table)])
+
+
+def metrics_section(findings: Findings) -> Section:
+    """Every metric of every task."""
+    methods = [method for method in findings.results.methods if findings.results.of(method)]
+    rows = []
+    for (task, metric), values in metric_means(findings).items():
+        row = [Cell(f"{task}: {metric}", ("headline",) if findings.metrics.get(task) == metric else ())]
+        for method in methods:
+            found = values.get(method)
+            if found is None:
+                row.append(Cell(words.UNKNOWN))
+                continue
+            digits = 3 if metric == "loss" else 2
+            spread = f"± {found.std(ddof=1):.{digits}f}" if len(found) > 1 else ""
+            row.append(Cell(words.score(found.mean(), digits), (spread,) if spread else ()))
+        rows.append(row)
+    caption = (
+        "Mean over seeds, and below it the standard deviation between seeds. Loss (nats a token, lower is better) and "
+        "token accuracy are teacher-forced; the other metrics judge generated text."
+    )
+    return Section("metrics", "Every metric", [Table(caption, ["task and metric", *methods], rows)], brief=False)
+
+
+def wins_section(findings: Findings) -> Section:
+    """How often each method beat each other one."""
+    wins = findings.study.wins()
+    rows = []
+    for place, method in enumerate(wins.methods):
+        row = [Cell(method, style=findings.styles[method])]
+        for other, share in enumerate(wins.shares[place]):
+            if other == place or share != share:
+                row.append(Cell("·" if other == place else words.UNKNOWN))
+            else:
+                row.append(Cell(f"{100 * share:.0f} %", heat=2 * float(share) - 1))
+        rows.append(row)
+    cells = int(wins.cells.max())
+    caption = (
+        f"The share of tasks and seeds (up to {cells} pairs) in which the method of the row scores higher than that of "
+        "the column; ties count half. A description, not a test: small differences count as much as large ones."
+    )
+    return Section("wins", "Who beats whom", [Table(caption, ["", *wins.methods], rows)], brief=False)
+
+
+def seeds_section(findings: Findings) -> Section:
+    """The scores behind the means."""
+    tasks = list(findings.study.tasks)
+    rows = []
+    for (method, seed), scores in seed_scores(findings).items():
+        values = [scores[task] for task in tasks]
+        average = [sum(values) / len(values)] if len(tasks) > 1 else []
+        cells = [Cell(words.score(value)) for value in [*average, *values]]
+        rows.append([Cell(f"{method}, seed {seed}", style=findings.styles[method]), *cells])
+    header = ["trial", *(["average"] if len(tasks) > 1 else []), *tasks]
+    caption = "Every reported trial. What is missing has not finished or has failed; see the list of trials."
+    return Section("seeds", "Seed by seed", [Table(caption, header, rows)], brief=False)

@@ -1,0 +1,55 @@
+"""Writes a report: the page, its figures as files, tables for papers, documents and programs."""
+
+import os
+from pathlib import Path
+
+from t5mix.report.findings import Findings, find
+from t5mix.report.flat import headline_csv, scores_csv
+from t5mix.report.latex import headline_latex
+from t5mix.report.markdown import render_markdown
+from t5mix.report.page import render_page
+from t5mix.report.results import read_results
+from t5mix.report.summary import build_document
+from t5mix.report.svg import save_picture
+
+
+def write_report(directory: Path, out: Path) -> Findings:
+    """Reports what has come of a sweep so far.
+
+    Args:
+        directory: the sweep's folder.
+        out: of the report; made if it is missing. Files of an earlier report are replaced.
+
+    Returns:
+        What the report tells.
+
+    Raises:
+        T5MixError: the folder is no sweep's, nothing that could be reported is finished, a file is broken, or
+            sweep.json names what there is not.
+    """
+    findings = find(read_results(directory))
+    document = build_document(findings)
+    figures = out / "figures"
+    figures.mkdir(parents=True, exist_ok=True)
+    for picture in document.pictures:
+        save_picture(picture, figures)
+    texts = {
+        "index.html": render_page(document),
+        "report.md": render_markdown(document),
+        "headline.tex": headline_latex(findings),
+        "headline.csv": headline_csv(findings),
+        "scores.csv": scores_csv(findings.results),
+    }
+    for name, text in texts.items():
+        _write(out / name, text)
+    return findings
+
+
+def _write(path: Path, text: str) -> None:
+    """Writes a file; it appears under its name once it is whole."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)

@@ -1,0 +1,88 @@
+"""What a step of a run takes, so that methods can get equally much of it. Runs in a process of its own.
+
+    python -m t5mix.sweep.measure FILE UNIT OUT
+
+FILE is a job (`t5mix.sweep.job`) that is not carried out, UNIT is tokens, flops or seconds.
+"""
+
+import dataclasses
+import itertools
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from t5mix.data.lock import write_json
+from t5mix.errors import T5MixError
+from t5mix.sweep.job import LASTING, Job, configure, prepared
+
+if TYPE_CHECKING:
+    from t5mix.experiment import Experiment
+
+_WINDOWS, _LOG_EVERY = 6, 4  # of each phase, when it is timed; the first ones hold compilation
+
+
+def main() -> int:
+    """Measures what the command line names."""
+    job, unit, out = Job.load(Path(sys.argv[1])), sys.argv[2], Path(sys.argv[3])
+    configure(job)
+    try:
+        write_json(out, {"unit": unit, "per_step": per_step(job, unit)})
+    except T5MixError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - the log of the job
+        return LASTING
+    return 0
+
+
+def per_step(job: Job, unit: str) -> float:
+    """Returns the mean over the run of what a step takes.
+
+    Args:
+        job: the run; whatever it starts from is left out of account.
+        unit: "tokens", of inputs and targets, expected; "flops", as the compiler counts them; "seconds", measured.
+
+    Raises:
+        T5MixError: the run's settings or its data are wrong.
+    """
+    from t5mix.experiment import read_experiment
+    from t5mix.forecast import forecast
+    from t5mix.runs.policy import operations_of
+
+    experiment = read_experiment(job.experiment)
+    experiment = dataclasses.replace(experiment, start_from=None)
+    steps, shape = experiment.training.steps, experiment.batch_shape
+    if unit == "tokens":
+        filled = forecast(experiment, steps)
+        return shape.rows * (filled.inputs_filled * shape.inputs + filled.targets_filled * shape.targets)
+    if unit == "flops":
+        return operations_of(experiment, prepared(experiment.data_request(), Path(job.data))) / steps
+    with tempfile.TemporaryDirectory(prefix="t5mix-measure-") as folder:
+        return _seconds(dataclasses.replace(experiment, run_dir=f"{folder}/run"))
+
+
+def _seconds(experiment: "Experiment") -> float:
+    """Returns the mean over phases of a step's seconds, each phase being trained for a few windows."""
+    from t5mix.runs.policy import phase_starts
+    from t5mix.runs.train import train_experiment
+    from t5mix.training.journal import read_lines
+    from t5mix.training.run_directory import RunDirectory
+
+    steps = experiment.training.steps
+    shares = [end - start for start, end in itertools.pairwise([*phase_starts(experiment), steps])]
+    short = _WINDOWS * _LOG_EVERY * len(shares)
+    training = dataclasses.replace(
+        experiment.training, steps=short, log_every=_LOG_EVERY, evaluate_every=short, checkpoint_every=short
+    )
+    train_experiment(dataclasses.replace(experiment, training=training))
+    logged = [line for line in read_lines(RunDirectory(Path(experiment.run_dir)).metrics) if line["kind"] == "train"]
+    seconds = [line["seconds"] / _LOG_EVERY for line in logged]
+    of_phases = [
+        statistics.median(seconds[_WINDOWS * phase + _WINDOWS // 3 : _WINDOWS * (phase + 1)])
+        for phase in range(len(shares))
+    ]
+    return sum(share * each for share, each in zip(shares, of_phases, strict=True)) / steps
+
+
+if __name__ == "__main__":
+    sys.exit(main())

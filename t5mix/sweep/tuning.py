@@ -1,0 +1,63 @@
+"""Choosing a learning rate from scores, and where to look next when the best one lies at an edge of the grid."""
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """A chosen learning rate.
+
+    Attributes:
+        learning_rate: the one with the best score, the smaller of equals; None if all failed.
+        scores: by learning rate; minus infinity for those that failed.
+        extended: those that were not in the grid.
+        at_edge: whether it still lies at an edge of all that were tried, so that a better one may lie beyond.
+    """
+
+    learning_rate: float | None
+    scores: Mapping[float, float]
+    extended: tuple[float, ...]
+    at_edge: bool
+
+
+def search(
+    grid: Sequence[float], score: Callable[[float], float | None], extensions: int
+) -> tuple[list[float], Choice | None]:
+    """Says which learning rates are to be tried, and which is chosen once their scores are known.
+
+    A best one at an edge gets a new neighbour beyond, as far from it as its neighbour on the other side, as a ratio.
+
+    Args:
+        grid: two or more to begin with.
+        score: of a learning rate; None while it is not known, minus infinity if it failed.
+        extensions: how often the grid may be extended.
+
+    Returns:
+        All rates in rising order, and the choice, or None while some have no score.
+    """
+    rates = sorted(grid)
+    extended: list[float] = []
+    while True:
+        scores = {rate: value for rate in rates if (value := score(rate)) is not None}
+        if len(scores) < len(rates):
+            return rates, None
+        best = max(rates, key=lambda rate: (scores[rate], -rate))
+        failed = scores[best] == -math.inf
+        beyond = _beyond(rates, best)
+        if failed or beyond is None or len(extended) == extensions:
+            return rates, Choice(None if failed else best, scores, tuple(extended), beyond is not None and not failed)
+        extended.append(beyond)
+        rates = sorted([*rates, beyond])
+
+
+def _beyond(rates: Sequence[float], best: float) -> float | None:
+    """Returns the next rate beyond the edge that the best one is at; None if it is at none."""
+    if best == rates[-1]:
+        inner = rates[-2]
+    elif best == rates[0]:
+        inner = rates[1]
+    else:
+        return None
+    return float(f"{best * best / inner:.3g}")

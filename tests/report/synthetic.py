@@ -1,0 +1,233 @@
+"""A sweep's folder made by hand: what `t5mix sweep` would leave, without training anything.
+
+Also a program, to look at a page: `python tests/report/synthetic.py FOLDER [large]`, then `t5mix report FOLDER`.
+"""
+
+import dataclasses
+import json
+import sys
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+EXAMPLES = 120
+GRID = (0.001, 0.002, 0.004)
+
+
+@dataclasses.dataclass
+class Spec:
+    """What is made up.
+
+    Attributes:
+        levels: how good each method is, in standard deviations of the examples' difficulty.
+        metrics: of each task: "accuracy", or "f1", which has accuracy too.
+        seeds: of the sweep.
+        alone: the method with a run for each task, if any.
+        adaptive: a method whose weights change, if any.
+        edge: a method whose best learning rate lies at an edge, beyond the declared grid, if any.
+        fields: of the sweep, that are others.
+    """
+
+    levels: Mapping[str, float] = dataclasses.field(
+        default_factory=lambda: {"full": 1.0, "lora, r=8": 0.15, "adapter": 0.95, "odm": 1.6, "alone": 0.7}
+    )
+    metrics: Mapping[str, str] = dataclasses.field(
+        default_factory=lambda: {"demo_sentiment": "accuracy", "demo_entailment": "accuracy", "demo_paraphrase": "f1"}
+    )
+    seeds: tuple[int, ...] = (0, 1, 2)
+    alone: str | None = "alone"
+    adaptive: str | None = "odm"
+    edge: str | None = "lora, r=8"
+    fields: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    def sweep(self) -> dict[str, Any]:
+        """Returns the sweep as plain data."""
+        tasks = list(self.metrics)
+        first, second, *_ = self.levels
+        methods: dict[str, Any] = {}
+        for name in self.levels:
+            runs = [["mixture=[{task}]"]] if name == self.alone else [[f"finetuning={name.partition(',')[0]}"]]
+            methods[name] = {"runs": runs, "each_task": name == self.alone}
+        methods[first]["paper"] = "all parameters"
+        return {
+            "name": "made-up",
+            "title": "Made-up methods",
+            "config": "quickstart_pretrain",
+            "methods": methods,
+            "settings": ["training.rows=16"],
+            "method_settings": ["mixture=[demo]", "training.steps=100"],
+            "before": [["training.steps=800"]],
+            "seeds": list(self.seeds),
+            "tuning": {"learning_rates": list(GRID), "seeds": [self.seeds[0]], "split": "validation"},
+            "split": "test",
+            "tasks": tasks,
+            "columns": {
+                "Sentences": {"tasks": tasks[:-1], "paper": "GLUE"},
+                "Pairs": {"tasks": tasks[-1:], "paper": "SQuAD"},
+            },
+            "alone": self.alone,
+            "paper": 10,
+            "hypotheses": {
+                "H1": {"claim": "Training everything beats a low rank", "better": first, "worse": second},
+                "H2": {"claim": "The reverse, by half a point", "better": second, "worse": first, "margin": 0.5},
+                "H3": {
+                    "claim": "More so on pairs than on sentences",
+                    "better": first,
+                    "worse": second,
+                    "tasks": tasks[-1:],
+                    "than_on": tasks[:-1],
+                },
+            },
+            **self.fields,
+        }
+
+
+def make_sweep(folder: Path, spec: Spec | None = None, failed: tuple[str, int] | None = None) -> Path:
+    """Writes a sweep's folder.
+
+    Args:
+        folder: to be made.
+        spec: what to make up.
+        failed: the method and seed whose reported trial failed.
+    """
+    spec = spec or Spec()
+    sweep = spec.sweep()
+    for name in ("trials", "failed"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    _write(folder / "sweep.json", {"sweep": sweep, "versions": {"python": "3.11"}, "cores": {"trial": 1, "before": 2}})
+    choices = {}
+    for name in spec.levels:
+        tasks = list(spec.metrics) if name == spec.alone else [None]
+        rates = (*GRID, 0.008) if name == spec.edge else GRID
+        best = rates[-1] if name == spec.edge else GRID[1]
+        if sweep["tuning"] is not None:
+            scores = {str(rate): 60 - abs(np.log(rate / best)) for rate in rates}
+            choices[name] = {
+                "learning_rate": best,
+                "scores": scores,
+                "extended": list(rates[len(GRID) :]),
+                "at_edge": name == spec.edge,
+            }
+        for seed in spec.seeds:
+            for rate in rates if seed == spec.seeds[0] and sweep["tuning"] else [best]:
+                for task in tasks:
+                    splits = ["validation", "test"] if rate == best else ["validation"]
+                    key = {"method": name, "seed": seed, "task": task}
+                    key["learning_rate"] = rate if sweep["tuning"] else None
+                    file = f"{name}-{seed}-{rate}-{task}".replace(", ", "_") + ".json"
+                    if rate == best and failed == (name, seed):
+                        _write(folder / "failed" / file, {**key, **_failure(file)})
+                    else:
+                        _write(folder / "trials" / file, trial(spec, key, splits))
+    _write(folder / "choices.json", choices)
+    return folder
+
+
+def trial(spec: Spec, key: Mapping[str, Any], splits: list[str]) -> dict[str, Any]:
+    """Returns a trial's document."""
+    name, seed = str(key["method"]), int(key["seed"])
+    rank = list(spec.levels).index(name)
+    tasks = [key["task"]] if key["task"] else list(spec.metrics)
+    steps = list(range(10, 101, 10))
+    shares = np.linspace(1, 2, len(tasks)) / np.linspace(1, 2, len(tasks)).sum()
+    weights = {task: [float(share)] * len(steps) for task, share in zip(tasks, shares, strict=True)}
+    if name == spec.adaptive:
+        drift = np.linspace(0, 0.1, len(steps))
+        weights[tasks[0]] = (shares[0] + drift).tolist()
+        weights[tasks[1]] = (shares[1] - drift).tolist()
+    losses = {task: [round(2 / (1 + 0.02 * step) + 0.02 * rank + 0.01 * seed, 4) for step in steps] for task in tasks}
+    return {
+        "format": 1,
+        "sweep": "made-up",
+        **key,
+        "run": {"id": "0" * 64, "folder": f"runs/{name}", "parents": ["runs/before"]},
+        "settings": [f"finetuning={name}", f"seed={seed}"],
+        "experiment": {},
+        "versions": {"python": "3.11.2", "jax": "0.10.1"},
+        "hardware": {"platform": "cpu", "device": "cpu", "devices": 1, "cores": 2},
+        "data": {
+            "tasks": [{"name": task, "splits": {"test": {"fingerprint": f"{zlib.crc32(task.encode()):x}" * 8}}} for task in tasks]
+        },
+        "steps": 100,
+        "parameters": {"total": 1_657_216, "trained": 1_657_216 // 3**rank},
+        "operations": 1.2e12 / (1 + 0.3 * rank) / (len(spec.metrics) if key["task"] else 1),
+        "peak_memory_bytes": 8e8 - 4e7 * rank,
+        "seconds": {"training": 30.0 - 2 * rank, "evaluation": 12.5},
+        "mixture": {
+            task: {"size": 1000, "proportion": float(share), "examples": 1600 * float(share), "epochs": 1.6 * float(share)}
+            for task, share in zip(tasks, shares, strict=True)
+        },
+        "curves": {
+            "steps": steps,
+            "loss": losses[tasks[0]],
+            "learning_rate": [key["learning_rate"]] * len(steps),
+            "tasks": {task: {"loss": [None, *losses[task][1:]], "weight": weights[task]} for task in tasks},
+            "evaluated": [50, 100],
+            "validation": {task: [losses[task][4], losses[task][9]] for task in tasks},
+        },
+        "scores": {split: {task: _scores(spec, key, split, task) for task in tasks} for split in splits},
+    }
+
+
+def _scores(spec: Spec, key: Mapping[str, Any], split: str, task: str) -> dict[str, Any]:
+    """Returns a method's scores: whether its level, its luck and the example's add up to a right answer."""
+    place = [zlib.crc32(f"{split} {task}".encode())]
+    difficulty = np.random.default_rng(place).standard_normal(EXAMPLES)
+    positive = np.random.default_rng([*place, 1]).random(EXAMPLES) < 0.6
+    own = np.random.default_rng([*place, zlib.crc32(str(key["method"]).encode()), int(key["seed"])])
+    level = spec.levels[str(key["method"])] + 0.05 * own.standard_normal()
+    right = level + 0.4 * own.standard_normal(EXAMPLES) > difficulty
+    hits, misses, alarms = right & positive, ~right & positive, ~right & ~positive
+    f1 = 100 * 2 * hits.sum() / max(1, 2 * hits.sum() + misses.sum() + alarms.sum())
+    metrics = {"loss": float(1.5 - level / 4), "token_accuracy": 70.0 + 5 * level}
+    accuracy = {"kind": "mean", "rows": [[float(one), 1.0] for one in right]}
+    of_f1 = {"kind": "f1", "rows": np.stack([hits, misses, alarms], axis=1).astype(float).tolist()}
+    if spec.metrics[task] == "f1":
+        metrics |= {"f1": float(f1), "accuracy": float(100 * right.mean())}
+        return {"metrics": metrics, "step": 100, "examples": {"f1": of_f1, "accuracy": accuracy}}
+    return {
+        "metrics": {**metrics, "accuracy": float(100 * right.mean())},
+        "step": 100,
+        "examples": {"accuracy": accuracy},
+    }
+
+
+def _failure(file: str) -> dict[str, Any]:
+    return {
+        "run": {"id": "0" * 64, "folder": "runs/x"},
+        "status": 1,
+        "why": "Traceback ...\nValueError: the loss is NaN at step 40",
+        "log": f"logs/{file}.log",
+        "command": "python -m t5mix.sweep.job jobs/x.json",
+    }
+
+
+def _write(path: Path, content: Any) -> None:
+    path.write_text(json.dumps(content), encoding="utf-8")
+
+
+def large() -> Spec:
+    """Returns a comparison of twelve methods on ten tasks, with five seeds."""
+    names = (
+        *("full", "adapter, d=8", "adapter, d=32", "adapter, d=128", "lora, r=8", "dora, r=8", "ia3", "prompt, P=20"),
+        *("norms", "gradual_unfreezing, output end", "odm", "alone"),
+    )
+    tasks = ("acceptability", "sentiment", "entailment", "paraphrase", "similarity", "qa", "closed_book", "pronoun")
+    tasks = tuple(f"demo_{task}" for task in (*tasks, "translation", "summary"))
+    levels = {name: 1.0 - 0.1 * ((7 * place) % 12) for place, name in enumerate(names)}
+    columns = {
+        "Classification": {"tasks": list(tasks[:4]), "paper": "GLUE"},
+        "Reading": {"tasks": [tasks[5]], "paper": "SQuAD"},
+        "Summary": {"tasks": [tasks[9]], "paper": "CNNDM"},
+        "Translation": {"tasks": [tasks[8]], "paper": "EnDe"},
+        "Others": {"tasks": [tasks[4], *tasks[6:8]]},
+    }
+    metrics = {task: "f1" if task == "demo_paraphrase" else "accuracy" for task in tasks}
+    return Spec(levels, metrics, (0, 1, 2, 3, 4), edge="ia3", fields={"columns": columns})
+
+
+if __name__ == "__main__":
+    make_sweep(Path(sys.argv[1]), large() if "large" in sys.argv else None, failed=("lora, r=8", 1))
