@@ -205,13 +205,15 @@ def _delta(commands: argparse._SubParsersAction) -> None:
 
 def _sweep(commands: argparse._SubParsersAction) -> None:
     command = _add(commands, "sweep", "sweep", "run a comparison of methods, or continue it where it was stopped")
-    command.add_argument("sweep", metavar="NAME|FILE.yaml", help="one of the package (table10, table11, table12) or a file")
+    command.add_argument(
+        "sweep", metavar="NAME|FILE.yaml", help="one of the package (table10, table11, table12) or a file"
+    )
     command.add_argument(
         "changes",
         nargs="*",
         metavar="KEY=VALUE",
-        help="scale=NAME, one of the file's scales; a field of the file, such as seeds=[0,1]; or a setting of all runs, "
-        "such as training.steps=50",
+        help="scale=NAME, one of the file's scales; a field of the file, such as seeds=[0,1]; or a setting of all "
+        "runs, such as training.steps=50",
     )
     command.add_argument("--out", metavar="DIR", help="the results' folder; default: sweeps/NAME-SCALE")
     command.add_argument("--dry-run", action="store_true", help="show what would run, and stop")
@@ -226,7 +228,9 @@ def _sweep(commands: argparse._SubParsersAction) -> None:
         "--cores", type=_positive, metavar="N", help="cores of each run on a CPU; default: a quarter of those there are"
     )
     command.add_argument("--gpus", type=int, default=0, metavar="N", help="GPUs of each run on a cluster")
-    command.add_argument("--retries", type=int, default=2, metavar="N", help="of a run that failed; default: %(default)s")
+    command.add_argument(
+        "--retries", type=int, default=2, metavar="N", help="of a run that failed; default: %(default)s"
+    )
     command.add_argument("--address", help="of a Ray cluster, such as auto; default: one is started here")
     command.add_argument(
         "--option", action="append", default=[], metavar="KEY=VALUE", help="of submitit, such as slurm_partition=long"

@@ -93,9 +93,10 @@ class VerdictCard:
 
 @dataclasses.dataclass(frozen=True)
 class Paragraph:
-    """Text; what stands between backticks is code."""
+    """Text; what stands between backticks is code. Small is for remarks."""
 
     text: str
+    small: bool = False
 
 
 @dataclasses.dataclass(frozen=True)

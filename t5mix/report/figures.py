@@ -39,7 +39,7 @@ def verdicts_picture(judged: Mapping[str, Judgement], styles: Styles) -> Picture
     return Picture(
         "verdicts",
         "What the hypotheses are about: the difference found, with the interval that is corrected for judging all of "
-        "them. The short upright line is the margin. An interval to the right of it wins, one to the left loses, one "
+        "them. The upright line is the margin. An interval to the right of it wins, one to the left loses, one "
         "that holds it decides nothing (hollow). Colours are those of the method that should be better.",
         [_forest("Hypotheses (points)", rows, margins)],
     )
@@ -58,7 +58,7 @@ def differences_picture(comparison: Comparison, styles: Styles) -> Picture:
         panels.append(_forest(column, rows, [0.0] * len(rows)))
     return Picture(
         "differences",
-        f"By how many points each method exceeds {comparison.reference}, with the same seeds on the same examples: "
+        f"By how many points each method exceeds “{comparison.reference}”, with the same seeds on the same examples: "
         f"mean and {words.level(LEVEL)} interval. Filled markers stay different from 0 after Holm's correction over "
         "all differences shown. Each panel has its own scale.",
         panels,
@@ -85,14 +85,14 @@ def _forest(title: str, rows: Sequence[_Row], nulls: Sequence[float]) -> Panel:
     """Returns a panel with one row for each difference: its name and figures above its interval."""
 
     def draw(axes: "Axes") -> None:
-        axes.axvline(0, color="0.5", linewidth=0.8)
+        blank = {"facecolor": "#ffffff", "edgecolor": "none", "pad": 1}
         for place, (row, null) in enumerate(zip(rows, nulls, strict=True)):
             colour = row.style["color"]
             over = axes.get_yaxis_transform()
-            axes.text(0.0, place - 0.28, _cut(row.name, _NAME), transform=over, fontsize=8, va="center")
-            axes.text(1.0, place - 0.28, row.text, transform=over, fontsize=8, va="center", ha="right", color="0.45")
-            if null:
-                axes.plot([null, null], [place - 0.05, place + 0.35], color="#000000", linewidth=1.4)
+            line = {"transform": over, "fontsize": 8, "va": "center", "bbox": blank}
+            axes.text(0.0, place - 0.28, _cut(row.name, _NAME), **line)
+            axes.text(1.0, place - 0.28, row.text, ha="right", color="0.45", **line)
+            axes.plot([null, null], [place - 0.05, place + 0.35], color="#000000", linewidth=1.2)
             if row.bounds is not None:
                 axes.plot(row.bounds, [place + 0.15] * 2, color=colour, linewidth=2, solid_capstyle="butt")
             face = colour if row.sure else "#ffffff"
@@ -121,7 +121,7 @@ def rates_picture(choices: Mapping[str, Choice], styles: Styles, split: str) -> 
         "learning_rates",
         f"How each method's learning rate was chosen: the mean score over tasks on the {split} split, by learning "
         "rate. The chosen one is circled; hollow points lie beyond the grid as it was declared, which was extended "
-        "because the best lay on its edge. Each panel has its own scale.",
+        "because the best lay at its edge. Each panel has its own scale.",
         panels,
     )
 
@@ -140,12 +140,11 @@ def _rates(method: str, choice: Choice, points: Sequence[tuple[float, float]], s
         axes.set_xticks(rates, [f"{rate:g}" for rate in rates])
         axes.minorticks_off()
         axes.margins(x=0.1, y=0.2)
-        if choice.at_edge:
-            axes.text(0.5, 0.03, "still best at the edge", transform=axes.transAxes, fontsize=8, ha="center")
 
     says = ", ".join(f"{score:.2f} at {rate:g}" for rate, score in points)
     chosen = f"; chosen: {words.rate(choice.learning_rate)}" + (", at the edge of the grid" if choice.at_edge else "")
-    return Panel(_cut(method, _TITLE), draw, 1.7, says + chosen)
+    edge = ": best at the edge" if choice.at_edge else ""
+    return Panel(_cut(method, _TITLE - len(edge)) + edge, draw, 1.7, says + chosen)
 
 
 # Costs ------------------------------------------------------------------------------------------------
@@ -174,8 +173,8 @@ def costs_picture(costs: Mapping[str, Cost], scores: Mapping[str, Estimate], sty
     return Picture(
         "costs",
         f"The mean score over tasks against what a method costs, with {words.level(LEVEL)} intervals; further left is "
-        "cheaper, further up is better. The dashed line joins the methods that no other beats at their price or less "
-        "(the Pareto front); those below it are dominated, as far as the means tell. Operations and times are those of "
+        "cheaper, further up is better. Circled and joined: the methods that no other beats at their price or less "
+        "(the Pareto front), as far as the means tell. Operations and times are those of "
         "the reported runs, without the runs that they start from; a method with a run for each task pays for all.",
         panels,
         {name: styles[name] for name in costs},
@@ -194,6 +193,8 @@ def _cost(
             half = words.half_width(scores[name], LEVEL)
             look = {key: styles[name][key] for key in ("color", "marker")}
             axes.errorbar(cost, score, half, linestyle="", markersize=6, elinewidth=1.2, **look)
+            if name in front:
+                axes.plot(cost, score, marker="o", markersize=12, color="#000000", markerfacecolor="none")
         costs = [cost for cost, _ in points.values()]
         if max(costs) > 1.2 * min(costs):
             log_axis(axes, "x")
@@ -300,8 +301,8 @@ def _thinned(line: Line, most: int = 150) -> tuple[np.ndarray, np.ndarray]:
     """Returns a line with at most so many points, each the mean of its stretch."""
     if line.steps.size <= most:
         return line.steps, line.values
-    steps = np.array_split(line.steps, most)
-    return np.array([part[-1] for part in steps]), np.array([part.mean() for part in np.array_split(line.values, most)])
+    steps, values = ([part.mean() for part in np.array_split(of, most)] for of in (line.steps, line.values))
+    return np.array(steps), np.array(values)
 
 
 def _cut(name: str, most: int) -> str:

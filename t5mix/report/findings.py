@@ -13,9 +13,9 @@ from t5mix.report.document import Style
 from t5mix.report.looks import method_styles
 from t5mix.report.paper import TABLES, PaperTable
 from t5mix.report.results import Results
-from t5mix.report.trial import TrialResult
 from t5mix.report.study import read_study
 from t5mix.report.training import Drawn, Progress, method_progress, realised_mixtures
+from t5mix.report.trial import TrialResult
 from t5mix.sweep.scores import Study
 from t5mix.sweep.statistics import Estimate, resample
 from t5mix.sweep.verdicts import Judgement, judge
@@ -129,16 +129,21 @@ def _notes(results: Results, headline: Comparison) -> list[str]:
             f"{'is' if len(missing) == 1 else 'are'} missing, {failed} of them failed: see the list of trials. Means "
             "are over the seeds that there are, differences over those that both methods have."
         )
-    undecided = [name for name in results.methods if name not in results.chosen_rates]
+    open_ = [name for name in results.methods if name not in results.chosen_rates]
+    hopeless = [name for name in open_ if name in results.choices]
+    if hopeless:
+        notes.append(f"All learning rates of {words.named(hopeless)} failed: not reported.")
+    undecided = [name for name in open_ if name not in hopeless]
     if undecided:
-        notes.append(f"The learning rate of {words.listed(undecided)} is not chosen yet: not reported.")
+        notes.append(f"The learning rate of {words.named(undecided)} is not chosen yet: not reported.")
     if len(results.sweep.seeds) < 2:
         notes.append("There is one seed: nothing can be said of how much a result owes to luck, and no interval given.")
     edges = [name for name, choice in results.choices.items() if choice.at_edge]
     if edges:
+        rates = "learning rate lies" if len(edges) == 1 else "learning rates lie"
         notes.append(
-            f"The best learning rate of {words.listed(edges)} lies on the edge of the grid, extended or not: a rate "
-            "beyond it might be better."
+            f"{words.named(edges)}: the best {rates} at the edge of the grid, extended or not; one beyond it might be "
+            "better."
         )
     entries = [entry for row in headline.entries.values() for entry in row.values()]
     undefined = max((each.undefined for entry in entries for each in (entry.mean, entry.difference) if each), default=0)

@@ -1,6 +1,7 @@
 """The report as Markdown, short, to be kept beside documentation; its figures are files."""
 
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Iterator, Sequence
 
 from t5mix.report.document import (
     Block,
@@ -14,6 +15,8 @@ from t5mix.report.document import (
     Table,
     VerdictCard,
 )
+
+_WIDTH = 120
 
 
 def render_markdown(document: Document) -> str:
@@ -33,14 +36,14 @@ def _section(section: Section) -> Iterator[str]:
 
 def _block(block: Block) -> Iterator[str]:
     if isinstance(block, Paragraph):
-        yield block.text
+        yield _wrapped(block.text)
     elif isinstance(block, Notes):
-        yield "\n".join(f"> - {line}" for line in block.lines)
+        yield "\n".join(_wrapped(line, "> - ", ">   ") for line in block.lines)
     elif isinstance(block, Listing):
         yield f"```\n{block.text.rstrip()}\n```"
     elif isinstance(block, VerdictCard):
-        lines = "\n".join(f"  - {line}" for line in block.lines)
-        yield f"- **{block.verdict}**: {block.name}: {block.claim}\n{lines}"
+        claim = _wrapped(f"**{block.verdict}**: {block.name}: {block.claim}", "- ", "  ")
+        yield "\n".join([claim, *(_wrapped(line, "  - ", "    ") for line in block.lines)])
     elif isinstance(block, Table):
         yield from _table(block)
     else:
@@ -52,22 +55,27 @@ def _table(table: Table) -> Iterator[str]:
     lines = [_row(table.header), _row(["---", *[align] * (len(table.header) - 1)])]
     lines += [_row([_cell(cell) for cell in row]) for row in table.rows]
     yield "\n".join(lines)
-    yield table.caption
+    yield _wrapped(table.caption)
 
 
 def _picture(picture: Picture) -> Iterator[str]:
     titles = ", ".join(panel.title for panel in picture.panels)
     yield f"![{_escaped(titles)}](figures/{picture.name}.svg)"
-    yield picture.caption
+    yield _wrapped(picture.caption)
 
 
-def _row(cells: "list[str] | tuple[str, ...] | object") -> str:
-    return f"| {' | '.join(cells)} |"  # type: ignore[arg-type]
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 def _cell(cell: Cell) -> str:
     text = _escaped(cell.text)
     return "<br>".join([f"**{text}**" if cell.strong else text, *map(_escaped, cell.notes)])
+
+
+def _wrapped(text: str, first: str = "", others: str = "") -> str:
+    wrapper = textwrap.TextWrapper(_WIDTH, first, others, break_long_words=False, break_on_hyphens=False)
+    return wrapper.fill(text)
 
 
 def _escaped(text: str) -> str:

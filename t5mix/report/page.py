@@ -19,6 +19,8 @@ from t5mix.report.document import (
 from t5mix.report.style import STYLESHEET
 from t5mix.report.svg import inline, swatch
 
+_LONG = 40  # characters of a text that wants a wide column
+
 
 def render_page(document: Document) -> str:
     """Returns the report as HTML."""
@@ -42,7 +44,8 @@ def _section(section: Section) -> str:
 
 def _block(block: Block) -> str:
     if isinstance(block, Paragraph):
-        return f"<p>{_text(block.text)}</p>"
+        kind = ' class="caption"' if block.small else ""
+        return f"<p{kind}>{_text(block.text)}</p>"
     if isinstance(block, Notes):
         lines = "".join(f"<li>{_text(line)}</li>" for line in block.lines)
         return f'<div class="notes" role="note"><strong>Before you read on</strong><ul>{lines}</ul></div>'
@@ -71,8 +74,8 @@ def _picture(picture: Picture) -> str:
 
 
 def _table(table: Table) -> str:
-    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in table.header)
-    body = "".join(f"<tr>{''.join(_cells(row))}</tr>\n" for row in table.rows)
+    head = "".join(f'<th scope="col">{_breakable(name)}</th>' for name in table.header)
+    body = "".join(f"<tr>{''.join(_cells(row, table.words))}</tr>\n" for row in table.rows)
     kind = "words" if table.words else "figures"
     label = escape(table.caption.partition(".")[0], quote=True)
     return (
@@ -82,18 +85,25 @@ def _table(table: Table) -> str:
     )
 
 
-def _cells(row: Sequence[Cell]) -> Iterator[str]:
+def _cells(row: Sequence[Cell], words: bool) -> Iterator[str]:
     for place, cell in enumerate(row):
-        text = f"<strong>{escape(cell.text)}</strong>" if cell.strong else escape(cell.text)
+        text = _breakable(cell.text) if words or place == 0 else escape(cell.text)
+        text = f"<strong>{text}</strong>" if cell.strong else text
         sample = swatch(cell.style) if cell.style is not None else ""
         inner = sample + text + "".join(f"<small>{escape(note)}</small>" for note in cell.notes)
         if place == 0:
             yield f'<th scope="row">{inner}</th>'
         elif cell.heat is None:
-            yield f"<td>{inner}</td>"
+            kind = ' class="long"' if len(row) > 3 and len(cell.text) > _LONG else ""
+            yield f"<td{kind}>{inner}</td>"
         else:
             kind = "heat" if cell.heat >= 0 else "cold"
             yield f'<td class="{kind}" style="--much:{abs(cell.heat):.2f}">{inner}</td>'
+
+
+def _breakable(text: str) -> str:
+    """Returns text that may be broken inside long names."""
+    return re.sub(r"([_=/]|\.(?=[a-z]))(?=\w)", r"\1<wbr>", escape(text))
 
 
 def _text(text: str) -> str:

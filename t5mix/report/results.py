@@ -146,7 +146,7 @@ class Results:
             if key in found:
                 raise T5MixError(f"{found[key].file} and {trial.file} hold the same trial. Remove one of them.")
             found[key] = trial
-        return found
+        return {key: found[key] for key in self.wanted if key in found}
 
     def _chosen(self, trial: TrialResult | Failure) -> bool:
         if trial.method is None or trial.method not in self.chosen_rates:

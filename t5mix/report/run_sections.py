@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from t5mix.report import words
-from t5mix.report.document import Block, Cell, Listing, Notes, Paragraph, Section, Table
+from t5mix.report.document import Block, Cell, Listing, Paragraph, Section, Table
 from t5mix.report.figures import costs_picture, rates_picture, training_picture, weights_picture
 from t5mix.report.findings import Findings, fingerprints
 from t5mix.report.results import Results
@@ -22,12 +22,7 @@ def rates_section(findings: Findings) -> Section | None:
     tuned = {name: choice for name in results.methods if (choice := results.choices.get(name)) and choice.scores}
     if tuning is None or not tuned:
         return None
-    edges = [name for name, choice in tuned.items() if choice.at_edge]
-    blocks: list[Block] = []
-    if edges:
-        blocks.append(Notes((f"Still best at the edge of the grid: {words.listed(edges)}.",)))
-    blocks.append(rates_picture(tuned, findings.styles, tuning.split))
-    return Section("rates", "Learning rates", blocks)
+    return Section("rates", "Learning rates", [rates_picture(tuned, findings.styles, tuning.split)])
 
 
 def costs_section(findings: Findings) -> Section:
@@ -110,8 +105,7 @@ def missing_section(findings: Findings) -> Section | None:
         if wanted in results.reported:
             continue
         failure = results.failure(wanted)
-        undecided = wanted.method not in results.chosen_rates
-        state = "its learning rate is not chosen yet" if undecided else "not finished yet"
+        state = "not finished yet" if wanted.method in results.chosen_rates else "no learning rate chosen"
         if failure is not None:
             told.append(failure)
             state = _why(failure)
@@ -131,7 +125,7 @@ def missing_section(findings: Findings) -> Section | None:
 
 def _why(failure: Failure) -> str:
     status = f" (exit status {failure.status})" if failure.status is not None else ""
-    return f"failed{status}: {failure.why.strip() or 'no reason given'}"
+    return f"failed{status}: {(failure.why.strip() or 'no reason given').splitlines()[-1]}"
 
 
 def _missing(
@@ -222,9 +216,11 @@ def _data(results: Results) -> Table | None:
             found.setdefault(place, {})[fingerprint[:16]] = None
     if not found:
         return None
-    rows = [[Cell(f"{task}, {split}"), Cell(words.listed(list(prints), 3))] for (task, split), prints in found.items()]
-    caption = "Fingerprints of the data. Training data that is drawn at random differs from seed to seed."
-    return Table(caption, ["task and split", "fingerprint"], rows, words=True)
+    splits = list(dict.fromkeys(split for _, split in found))
+    tasks = dict.fromkeys(task for task, _ in found)
+    rows = [[Cell(task), *(Cell(", ".join(found.get((task, split), ()))) for split in splits)] for task in tasks]
+    caption = "Fingerprints of the data, by split. Data that is drawn at random differs from seed to seed."
+    return Table(caption, ["task", *splits], rows, words=True)
 
 
 def reproduction_section(findings: Findings) -> Section:
@@ -232,9 +228,9 @@ def reproduction_section(findings: Findings) -> Section:
     results = findings.results
     name = results.sweep.name
     text = (
-        f"Save this as `{name}.yaml` and run `t5mix sweep {name}.yaml --out DIR`, then `t5mix report DIR`. Each trial's "
-        "own settings are in `DIR/trials/`, and every score of every trial, tuning included, is in `scores.csv` beside "
-        "this page."
+        f"Save this as `{name}.yaml` and run `t5mix sweep {name}.yaml --out DIR`, then `t5mix report DIR`. Each "
+        "trial's own settings are in `DIR/trials/`; every score of every trial, tuning included, is in `scores.csv` "
+        "beside this page."
     )
     listing = yaml.safe_dump(dict(results.plain), sort_keys=False, allow_unicode=True, width=100)
     return Section("reproduction", "How to reproduce", [Paragraph(text), Listing(listing)], brief=False)

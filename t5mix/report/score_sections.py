@@ -1,5 +1,7 @@
 """The parts of a report that are about scores: verdicts, the headline, tasks, transfer, wins, seeds."""
 
+import collections
+
 from t5mix.report import words
 from t5mix.report.comparisons import LEVEL, Comparison, Entry
 from t5mix.report.document import Block, Cell, Paragraph, Section, Table, VerdictCard
@@ -22,10 +24,12 @@ def verdicts_section(findings: Findings) -> Section:
             words.sensitivity(judged),
         )
         cards.append(VerdictCard(name, judged.hypothesis.claim, judged.verdict.value, lines))
+    counted = collections.Counter(judged.verdict.value for judged in findings.verdicts.values())
+    told = ", ".join(f"{count} {verdict}" for verdict, count in counted.most_common())
     intro = Paragraph(
-        "These claims were written down before anything ran. Each is tested two-sided at its margin, over seeds and "
-        "examples; Holm's correction keeps the chance of any false verdict at 5 %. A claim that is neither shown nor "
-        "refuted is inconclusive: that is no evidence against it."
+        f"{words.times(len(cards), 'claim')}: {told}. They were written down before anything ran. Each is tested "
+        "two-sided at its margin, over seeds and examples; Holm's correction keeps the chance of any false verdict at "
+        "5 %. A claim that is neither shown nor refuted is inconclusive: that is no evidence against it."
     )
     return Section("verdicts", "Verdicts", [intro, *cards, verdicts_picture(findings.verdicts, findings.styles)])
 
@@ -45,7 +49,7 @@ def _headline_caption(findings: Findings) -> str:
     return (
         f"Scores on the {findings.results.sweep.split} split ({words.listed(list(metrics))}; higher is better): mean "
         f"over seeds ± half the {words.level(LEVEL)} interval, over seeds and examples. Below each, the difference to "
-        f"{findings.headline.reference} with its interval, paired by seeds and examples. Bold and {BETTER}: shown to "
+        f"“{findings.headline.reference}” with its interval, paired by seeds and examples. Bold and {BETTER}: shown to "
         f"be better, {WORSE}: shown to be worse, after Holm's correction over all differences of the table. All else "
         "is within what luck can do."
     )
@@ -90,7 +94,7 @@ def _paper(findings: Findings, method: str, column: str) -> str:
 def _reasons(table: Comparison) -> list[Block]:
     if not table.reasons:
         return []
-    return [Paragraph(f"Where there is no interval: {'; '.join(table.reasons)}.")]
+    return [Paragraph(f"Where there is no interval: {'; '.join(table.reasons)}.", small=True)]
 
 
 def _about_paper(findings: Findings) -> list[Block]:
@@ -99,11 +103,14 @@ def _about_paper(findings: Findings) -> list[Block]:
     named = [method.paper for method in methods.values() if method.paper is not None]
     unknown = [row for row in dict.fromkeys(named) if findings.paper.row(row) is None]
     places = [column.paper for column in columns.values() if column.paper is not None]
+    stands = [f"{name} beside {column.paper}" for name, column in columns.items() if column.paper is not None]
     text = (
         f"“paper”: Table {findings.paper.number} ({findings.paper.title}) of Raffel et al. 2020, arXiv:1910.10683, "
         "with its difference to the same reference in brackets. Models, data and budgets are others than ours: "
         "compare differences, not scores."
     )
+    if stands:
+        text += f" Columns: {words.listed(stands)}."
     shown = [f"{name} {sigma:g}" for name, sigma in zip(COLUMNS, SIGMA, strict=True) if name in places]
     if shown:
         text += f" Standard deviation of ten runs of the paper's baseline: {words.listed(shown)}."
@@ -111,7 +118,7 @@ def _about_paper(findings: Findings) -> list[Block]:
         text += (
             f" The table has no row called {words.listed(unknown)}; it has {words.listed(list(findings.paper.rows))}."
         )
-    return [Paragraph(text)]
+    return [Paragraph(text, small=True)]
 
 
 def tasks_section(findings: Findings) -> Section:
@@ -146,9 +153,9 @@ def transfer_section(findings: Findings) -> Section:
             row.append(Cell(words.signed(value) + mark(entry), notes, strong=entry.better, heat=heat))
         rows.append(row)
     caption = (
-        f"Points that each task gains (+) or loses ({words.MINUS}) against being trained alone ({table.reference}), with "
-        f"the {words.level(LEVEL)} interval, paired by seeds and examples. {BETTER} and {WORSE}: shown after Holm's "
-        "correction over the table. The colour is the size of the difference, blue for gains."
+        f"Points that each task gains (+) or loses ({words.MINUS}) against being trained alone (“{table.reference}”), "
+        f"with the {words.level(LEVEL)} interval, paired by seeds and examples. {BETTER} and {WORSE}: shown after "
+        "Holm's correction over the table. The colour is the size of the difference, blue for gains."
     )
     shown = Table(caption, ["method", *table.columns], rows)
     return Section("transfer", "Gain or loss against training alone", [shown, *_reasons(table)])

@@ -34,7 +34,8 @@ p, figcaption, .caption { max-width: 46rem; overflow-wrap: anywhere; }
 p { margin: .5rem 0; }
 a { color: var(--link); }
 code, pre { font: .875em/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
-pre { background: var(--panel); border: 1px solid var(--line); border-radius: 6px; padding: .75rem; overflow-x: auto; }
+pre { background: var(--panel); border: 1px solid var(--line); border-radius: 6px; padding: .75rem; }
+pre { overflow: auto; max-height: 32rem; }
 nav ul { display: flex; flex-wrap: wrap; gap: .25rem 1rem; list-style: none; padding: 0; margin: 1rem 0 0; }
 nav li { font-size: .875rem; }
 .notes { background: var(--notice); border-radius: 6px; padding: .6rem 1rem; margin: 1rem 0; max-width: 50rem; }
@@ -43,13 +44,15 @@ nav li { font-size: .875rem; }
 .caption, figcaption { color: var(--soft); font-size: .875rem; line-height: 1.45; margin: .5rem 0; text-align: left; }
 figure { margin: 1rem 0; }
 .panels { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 19rem), 1fr)); gap: 1rem 1.5rem; }
+.panels.two { max-width: 52rem; }
 .panels svg { width: 100%; max-width: 26rem; height: auto; display: block; color: var(--ink); fill: currentColor; }
 .legend { display: flex; flex-wrap: wrap; gap: .2rem 1.1rem; list-style: none; padding: 0; margin: .5rem 0; }
 .legend li { font-size: .8125rem; }
 .swatch { width: 1.75rem; height: .75rem; vertical-align: -.05em; margin-right: .35rem; color: var(--ink); flex: none; }
-.scroll { overflow-x: auto; margin: .75rem 0; border: 1px solid var(--line); border-radius: 6px; }
+.scroll { overflow-x: auto; width: fit-content; max-width: 100%; }
+.scroll { margin: .75rem 0; border: 1px solid var(--line); border-radius: 6px; }
 .scroll:focus-visible { outline: 2px solid var(--link); }
-table { border-collapse: separate; border-spacing: 0; width: 100%; font-size: .875rem; }
+table { border-collapse: separate; border-spacing: 0; font-size: .875rem; }
 table.figures { font-variant-numeric: tabular-nums; }
 th, td { padding: .4rem .7rem; border-bottom: 1px solid var(--line); vertical-align: top; text-align: left; }
 tbody tr:last-child > * { border-bottom: 0; }
@@ -59,7 +62,8 @@ table.figures td { white-space: nowrap; }
 tbody th { font-weight: 500; position: sticky; left: 0; background: var(--page); min-width: 8rem; max-width: 16rem; }
 thead th:first-child { position: sticky; left: 0; z-index: 1; }
 tbody th, thead th:first-child { border-right: 1px solid var(--line); }
-table.words td { min-width: 5rem; max-width: 34rem; overflow-wrap: anywhere; }
+table.words td { min-width: 4rem; max-width: 34rem; overflow-wrap: break-word; }
+table.words td.long { min-width: 16rem; }
 td small, th small { display: block; color: var(--soft); font-size: .75rem; font-weight: 400; white-space: nowrap; }
 td strong { font-weight: 750; }
 td.heat { background: color-mix(in srgb, var(--gain) calc(var(--much) * 60%), transparent); }
@@ -78,7 +82,8 @@ footer { margin-top: 3rem; color: var(--soft); font-size: .8125rem; }
 @media (max-width: 40rem) {
   main { padding: 1rem .9rem 3rem; }
   h1 { font-size: 1.4rem; }
-  tbody th, thead th:first-child { min-width: 6.5rem; max-width: 9rem; overflow-wrap: anywhere; }
+  tbody th, thead th:first-child { min-width: 6.5rem; max-width: 9rem; overflow-wrap: break-word; }
+  .swatch { width: 1.2rem; margin-right: .2rem; }
   th, td { padding: .35rem .5rem; }
 }
 @media print {
@@ -88,11 +93,11 @@ footer { margin-top: 3rem; color: var(--soft); font-size: .8125rem; }
   h2 { break-after: avoid; }
   .panels { grid-template-columns: repeat(3, 1fr); }
   .panels svg, .verdict, tr { break-inside: avoid; }
-  .scroll { overflow: visible; border: 0; }
+  .scroll { overflow: visible; border: 0; width: auto; }
   table { font-size: 7.5pt; }
   th, td { padding: .2rem .35rem; position: static !important; }
   td small, th small { white-space: normal; }
   td { -webkit-print-color-adjust: exact; print-color-adjust: exact; }
-  pre { white-space: pre-wrap; }
+  pre { white-space: pre-wrap; max-height: none; }
 }
 """

@@ -65,7 +65,7 @@ def summary(findings: Findings) -> str:
     seeds = words.listed([str(seed) for seed in sweep.seeds])
     alone = [name for name, method in findings.results.methods.items() if method.each_task]
     sentences = [
-        f"{words.times(len(methods), 'method')} ({words.listed(methods, 20)}), {words.times(len(sweep.seeds), 'seed')} "
+        f"{words.times(len(methods), 'method')} ({words.named(methods)}), {words.times(len(sweep.seeds), 'seed')} "
         f"({seeds}), {words.times(len(findings.study.tasks), 'task')}, scored on the {sweep.split} split.",
         "With the same seed all methods see the same order of data, so that differences are paired.",
         _budget(findings),
@@ -76,12 +76,8 @@ def summary(findings: Findings) -> str:
         else "Reported is, for each task, the checkpoint with the lowest loss on its validation split.",
     ]
     if alone:
-        verb = "have" if len(alone) > 1 else "has"
-        sentences.append(
-            f"{words.listed(alone)} {verb} a run of its own for each task.".replace(
-                "have a run of its own", "have runs of their own"
-            )
-        )
+        runs = "has a run of its own" if len(alone) == 1 else "have runs of their own"
+        sentences.append(f"{words.named(alone)} {runs} for each task.")
     return " ".join(sentence for sentence in sentences if sentence)
 
 
@@ -93,7 +89,7 @@ def _budget(findings: Findings) -> str:
             return f"Each run takes {words.count(steps[0])} steps."
         return _EQUAL["steps"]
     of = budget.of or next(iter(findings.results.sweep.methods))
-    return f"{_EQUAL[budget.equal]}: as much as the configured steps of {of} take."
+    return f"{_EQUAL[budget.equal]}: as much as the configured steps of “{of}” take."
 
 
 def _start(findings: Findings) -> str:
@@ -103,14 +99,12 @@ def _start(findings: Findings) -> str:
     longer = [name for name, method in methods.items() if len(method.runs) > 1]
     sentences = []
     if sweep.before and starting:
-        who = "All methods" if not fresh else words.listed(starting)
+        who = "All methods" if not fresh else words.named(starting)
         sentences.append(f"{who} start from {_made(sweep)}.")
     if longer:
-        sentences.append(
-            f"The reported runs of {words.listed(longer)} start from {_made(sweep, 'a run of their own')}."
-        )
+        sentences.append(f"The reported runs of {words.named(longer)} start from {_made(sweep, 'a run of their own')}.")
     if fresh and sweep.before:
-        sentences.append(f"{words.listed(fresh)} {'begins' if len(fresh) == 1 else 'begin'} with fresh parameters.")
+        sentences.append(f"{words.named(fresh)} {'begins' if len(fresh) == 1 else 'begin'} with fresh parameters.")
     return " ".join(sentences)
 
 

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 PANEL = 3.9  # inches, the width of a panel
 _ABREAST = 3
-_INK, _LINE, _PAPER = "#000000", "#e5e5e5", "#ffffff"
+_INK, _PAPER = "#000000", "#ffffff"
+_INKS = {_INK: "currentColor", _PAPER: "var(--page)", "#e6e6e6": "var(--line)", "#737373": "var(--soft)"}
 
 
 def save_picture(picture: Picture, folder: Path) -> None:
@@ -31,7 +32,7 @@ def save_picture(picture: Picture, folder: Path) -> None:
 
 
 def _together(picture: Picture) -> "Figure":
-    abreast = min(_ABREAST, len(picture.panels))
+    abreast = 2 if len(picture.panels) == 4 else min(_ABREAST, len(picture.panels))
     rows = [picture.panels[start : start + abreast] for start in range(0, len(picture.panels), abreast)]
     heights = [max(panel.height for panel in row) for row in rows]
     width = abreast * PANEL
@@ -87,12 +88,13 @@ def _adapted(drawn: str, panel: Panel, name: str) -> str:
     body = re.sub(r'<g id="[^"]*"', "<g", body)
     body = re.sub(r' id="(\w+)"', rf' id="{name}-\1"', body)
     body = re.sub(r'(xlink:href="#|url\(#)(\w+)', rf"\1{name}-\2", body).replace("xlink:href", "href")
+    body = re.sub(r"font-family: [^;\"]*", "font-family: var(--font)", body)
     body = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font: \1 var(--font)", body)
     body = re.sub(r"\n\s*", "\n", body).replace("\n\n", "\n")
     for place, colour in enumerate(COLOURS):
         if colour != _INK:
             body = body.replace(colour.lower(), f"var(--c{place})")
-    for colour, variable in ((_INK, "currentColor"), (_LINE, "var(--line)"), (_PAPER, "var(--page)")):
+    for colour, variable in _INKS.items():
         body = body.replace(colour, variable)
     says = escape(": ".join(part for part in (panel.title, panel.says) if part))
     return f'<svg viewBox="{size[1]}" role="img" aria-label="{says}">{body}'

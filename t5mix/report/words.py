@@ -94,6 +94,11 @@ def listed(names: list[str] | tuple[str, ...], most: int = 12) -> str:
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
 
 
+def named(names: list[str] | tuple[str, ...], most: int = 20) -> str:
+    """Returns names of methods in a row, in quotation marks, for they may hold commas."""
+    return listed([f"“{name}”" for name in names], most)
+
+
 def times(number: int, noun: str) -> str:
     """Returns "1 seed", "3 seeds"."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
@@ -114,7 +119,11 @@ def what_is_judged(judged: Judgement) -> str:
     if claim.than_on:
         mean = "the mean of " if len(claim.than_on) > 1 else ""
         where += f", minus the same on {mean}{listed(claim.than_on)},"
-    return f"{claim.better} {MINUS} {claim.worse} {where} lies above {score(claim.margin)}"
+    return f"“{claim.better}” {MINUS} “{claim.worse}” {where} lies above {_plain(claim.margin)}"
+
+
+def _plain(value: float) -> str:
+    return f"{value:g}".replace("-", MINUS)
 
 
 def outcome(judged: Judgement) -> str:
@@ -134,6 +143,6 @@ def sensitivity(judged: Judgement) -> str:
     if judged.smallest_effect is None:
         return "What effect could have been seen is not known."
     return (
-        f"A difference at least {score(judged.smallest_effect)} points away from {score(judged.hypothesis.margin)} "
+        f"A difference at least {score(judged.smallest_effect)} points away from {_plain(judged.hypothesis.margin)} "
         "would have been found four times in five."
     )

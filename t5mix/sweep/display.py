@@ -25,7 +25,11 @@ class Display:
         self._folder = folder
         self._console = Console(stderr=True)
         self._overall = Progress(
-            TextColumn("runs"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.fields[left]}")
+            TextColumn("runs"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[left]}"),
         )
         self._bar = self._overall.add_task("", total=None, left="")
         self._live = Live(console=self._console, refresh_per_second=2, transient=True)

@@ -62,8 +62,9 @@ class Job:
     @classmethod
     def load(cls, path: Path) -> "Job":
         """Reads what `save` wrote."""
-        raw = json.loads(path.read_text(encoding="utf-8"))
-        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in raw.items()})
+        raw: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in raw.items()}
+        return cls(**values)
 
 
 def main() -> int:

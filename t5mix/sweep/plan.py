@@ -83,6 +83,7 @@ class Planner:
         self.runs: dict[str, PlannedRun] = {}
         self._planned: dict[tuple[Any, ...], str] = {}
         self._steps = steps or {}
+        self._checked: list[tuple[Any, ...]] = []
 
     def methods(self) -> dict[str, tuple[Method, Overrides]]:
         """Returns each method at each point of the grid, by name, with the settings of the point."""
@@ -134,6 +135,12 @@ class Planner:
             own.append(f"{self.sweep.tuning.key}={learning_rate}")
         return self._run(_label(name, task, ["{task}"]), own, seed, parent)
 
+    def _check_policy(self, experiment: Experiment) -> None:
+        known = experiment.finetuning, experiment.model, experiment.mixture, experiment.training.steps
+        if known not in self._checked:
+            check_policy(experiment)
+            self._checked.append(known)
+
     def _filled(self, settings: Overrides, task: str | None) -> list[str]:
         """Returns settings with the task, and the others, in the places left for them."""
         if task is None:
@@ -150,7 +157,7 @@ class Planner:
             experiment = read_experiment(
                 compose_experiment(self.sweep.config, [*overrides, f"run_dir={_OWN_PLACE}", *start])
             )
-            check_policy(experiment)
+            self._check_policy(experiment)
         except T5MixError as error:
             raise T5MixError(f"{name}: {error}") from error
         plain = {key: value for key, value in experiment.to_json().items() if key not in _PLACES}
@@ -218,6 +225,23 @@ def order(runs: Mapping[str, PlannedRun], wanted: Sequence[str]) -> list[Planned
             here = runs[here].parent
         placed.update((each, runs[each]) for each in reversed(chain))
     return list(placed.values())
+
+
+def manifest(planner: Planner) -> dict[str, Any]:
+    """Returns the runs that are known beforehand, as plain data."""
+    return {
+        "runs": [
+            {
+                "name": run.name,
+                "folder": f"runs/{run.folder}",
+                "config": run.config,
+                "settings": list(run.overrides),
+                "starts_from": None if run.parent is None else f"runs/{planner.runs[run.parent].folder}",
+                "steps": run.steps,
+            }
+            for run in planner.runs.values()
+        ],
+    }
 
 
 def placed(run: PlannedRun, folder: Path, runs: Mapping[str, PlannedRun]) -> Experiment:

@@ -1,35 +1,26 @@
-"""Running a sweep: which runs are wanted now, which of them may start, and what became of them.
-
-Nothing is kept in memory that the files do not say: what is done is what has left its result, and what is wanted next
-follows from the scores. So a sweep that was killed goes on from its files, to the same results.
-"""
+"""Running a sweep: starting what may start, trying again, writing down what failed."""
 
 import dataclasses
 import functools
 import json
-import math
 import shlex
 import shutil
-import statistics
 import sys
 import time
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
 from t5mix.data.child import import_path
 from t5mix.errors import T5MixError
-from t5mix.evaluation.example_scores import TaskEvaluation
 from t5mix.runs.provenance import versions
+from t5mix.sweep.agenda import Agenda, Wanted
 from t5mix.sweep.budget import equal_steps
 from t5mix.sweep.checks import check_data, data_splits
 from t5mix.sweep.executors import Executor, Handle, end_all
-from t5mix.sweep.folder import SweepFolder, plain
+from t5mix.sweep.folder import SweepFolder
 from t5mix.sweep.job import LASTING, Job, prepared
-from t5mix.sweep.plan import PlannedRun, Planner, Trial, check_all, order, placed
+from t5mix.sweep.plan import PlannedRun, Planner, Trial, check_all, manifest, order, placed
 from t5mix.sweep.spec import Sweep
-from t5mix.sweep.tuning import Choice, search
-from t5mix.training.run_directory import RunDirectory
 
 _POLL_SECONDS = 0.3
 _LOG_TAIL = 1500  # characters of a failed process's log that say why
@@ -101,9 +92,9 @@ class Runner:
         self._sweep, self._folder, self._executor = sweep, folder, executor
         self._cores, self._retries, self._watcher = cores, retries, watcher
         self._planner = Planner(sweep)
+        self._agenda = Agenda(self._planner, folder)
         self._active: dict[str, Active] = {}
         self._attempts: dict[str, int] = {}
-        self._failed: set[str] = set()  # ids of runs
         self._ended = 0
 
     def run(self) -> list[dict[str, Any]]:
@@ -127,6 +118,7 @@ class Runner:
                 check_data(self._planner, trials, prepare)
                 if self._sweep.budget.equal != "steps":
                     self._planner = Planner(self._sweep, self._equal_steps())
+                    self._agenda = Agenda(self._planner, self._folder)
                     check_all(self._planner)
                 self._folder.write("manifest.json", manifest(self._planner))
                 return self._train_all()
@@ -138,8 +130,8 @@ class Runner:
         failures: dict[str, dict[str, Any]] = {}
         while True:
             self._collect()
-            wanted = self._wanted()
-            jobs = list(self._jobs(wanted))
+            wanted = self._agenda.wanted()
+            jobs = list(self._agenda.jobs(wanted))
             for run, trial, splits in jobs:
                 if run.id in self._active:
                     continue
@@ -148,126 +140,18 @@ class Runner:
                     break  # none overtakes: one that needs many cores would wait for ever
                 self._start(run, trial, splits, cores)
             failures |= self._failures(wanted)
-            waiting = {run.id for run, _, _ in jobs}
-            self._watcher.update(list(self._active.values()), self._ended, self._ended + len(waiting) + self._later())
-            if not self._active and not waiting:
-                self._folder.write("choices.json", self._choices())
+            total = self._ended + self._agenda.count(wanted) + self._agenda.later()
+            self._watcher.update(list(self._active.values()), self._ended, total)
+            if not self._active and not jobs:
+                self._folder.write("choices.json", self._agenda.choices())
                 return list(failures.values())
             time.sleep(_POLL_SECONDS)
-
-    # What is wanted -------------------------------------------------------------------------------
-
-    def _wanted(self) -> dict[Trial, tuple[str, ...]]:
-        """Returns the trials that are wanted as far as the scores tell, with the splits that they are scored on."""
-        wanted: dict[Trial, tuple[str, ...]] = {}
-        tuning = self._sweep.tuning
-        for name in self._planner.methods():
-            rate: float | None = self._planner.learning_rates(name)[0]
-            if self._tuned(name):
-                assert tuning is not None
-                tried, choice = self._search(name)
-                for each in tried:
-                    for seed in tuning.seeds:
-                        wanted.update(dict.fromkeys(self._planner.trials(name, seed, each), (tuning.split,)))
-                if choice is None or choice.learning_rate is None:
-                    continue
-                rate = choice.learning_rate
-            for seed in self._sweep.seeds:
-                for trial in self._planner.trials(name, seed, rate):
-                    wanted[trial] = tuple(dict.fromkeys((*wanted.get(trial, ()), self._sweep.split)))
-        return wanted
-
-    def _jobs(
-        self, wanted: Mapping[Trial, tuple[str, ...]]
-    ) -> Iterator[tuple[PlannedRun, Trial | None, tuple[str, ...]]]:
-        """Yields what may be done now, in order: each run once, when what it starts from is there."""
-        seen: set[str] = set()
-        for trial, splits in wanted.items():
-            chain = order(self._planner.runs, [trial.run])
-            if self._chain_failed(trial):
-                continue
-            run = next((run for run in chain[:-1] if not self._trained(run)), None)
-            if run is not None:
-                job = run, None, ()
-            elif set(splits) <= self._scores(chain[-1]).keys():
-                continue
-            else:
-                job = chain[-1], trial, splits
-            if job[0].id not in seen:
-                seen.add(job[0].id)
-                yield job
-
-    def _later(self) -> int:
-        """Returns how many runs are sure to come, but cannot be named before a learning rate is chosen."""
-        if self._sweep.tuning is None:
-            return 0
-        seeds = set(self._sweep.seeds) - set(self._sweep.tuning.seeds)
-        open_methods = (name for name in self._planner.methods() if self._tuned(name) and self._search(name)[1] is None)
-        return sum(len(seeds) * len(self._planner.trials(name, 0, 1.0)) if seeds else 0 for name in open_methods)
-
-    def _tuned(self, name: str) -> bool:
-        return len(self._planner.learning_rates(name)) > 1
-
-    def _search(self, name: str) -> tuple[list[float], Choice | None]:
-        assert self._sweep.tuning is not None
-        grid = [rate for rate in self._planner.learning_rates(name) if rate is not None]
-        return search(grid, functools.partial(self._tuning_score, name), self._sweep.tuning.extensions)
-
-    def _tuning_score(self, name: str, rate: float) -> float | None:
-        """Returns the mean over tasks and tuning seeds; None while it is not known, minus infinity if a run failed."""
-        tuning = self._sweep.tuning
-        assert tuning is not None
-        values: list[float] = []
-        for seed in tuning.seeds:
-            of_tasks: list[float] = []
-            for trial in self._planner.trials(name, seed, rate):
-                if self._chain_failed(trial):
-                    return -math.inf
-                scores = self._scores(self._planner.runs[trial.run]).get(tuning.split)
-                if scores is None:
-                    return None
-                of_tasks += scores.values()
-            values.append(statistics.fmean(of_tasks))
-        return statistics.fmean(values)
-
-    def _choices(self) -> dict[str, Any]:
-        found = {name: self._search(name)[1] for name in self._planner.methods() if self._tuned(name)}
-        return {
-            name: {
-                "learning_rate": choice.learning_rate,
-                "scores": {str(rate): None if score == -math.inf else score for rate, score in choice.scores.items()},
-                "extended": list(choice.extended),
-                "at_edge": choice.at_edge,
-            }
-            for name, choice in found.items()
-            if choice is not None
-        }
-
-    # What is done ---------------------------------------------------------------------------------
-
-    def _trained(self, run: PlannedRun) -> bool:
-        return (self._folder.runs / run.folder / "result.json").exists()
-
-    def _scores(self, run: PlannedRun) -> dict[str, dict[str, float]]:
-        """Returns the metric of each task that is reported, by split, as far as the run is scored."""
-        path = self._folder.trial(run.folder)
-        if not path.exists():
-            return {}
-        return {
-            split: {task: reported(found, self._sweep.metrics.get(task)) for task, found in tasks.items()}
-            for split, tasks in _scores_in(path, path.stat().st_mtime_ns).items()
-        }
-
-    def _chain_failed(self, trial: Trial) -> bool:
-        return any(run.id in self._failed for run in order(self._planner.runs, [trial.run]))
 
     # Processes ------------------------------------------------------------------------------------
 
     def _start(self, run: PlannedRun, trial: Trial | None, splits: tuple[str, ...], cores: int) -> None:
         self._job(run, trial, splits, cores).save(self._folder.job(run.folder))
-        handle = self._executor.submit(
-            run.folder, self._command(run), self._folder.log(run.folder).absolute(), cores
-        )
+        handle = self._executor.submit(run.folder, self._command(run), self._folder.log(run.folder).absolute(), cores)
         self._attempts[run.id] = self._attempts.get(run.id, 0) + 1
         self._active[run.id] = Active(run, trial, handle, time.monotonic())
 
@@ -313,15 +197,17 @@ class Runner:
             name = active.run.folder
             if status == 0 and self._left_its_result(active):
                 self._ended += 1
-                self._watcher.say(f"{name}: {'trained' if active.trial is None else 'scored'} in {seconds:,.0f} s")
+                self._watcher.say(
+                    f"{name}: {'trained' if active.trial is None else 'trained and scored'} in {seconds:,.0f} s"
+                )
             elif status != LASTING and self._attempts[identity] <= self._retries:
                 self._watcher.say(f"{name}: ended with status {status}; trying again. Its log: {self._log(active.run)}")
             else:
-                self._failed.add(identity)
+                self._agenda.failed.add(identity)
                 self._fail(active, status)
 
     def _left_its_result(self, active: Active) -> bool:
-        return self._trained(active.run) if active.trial is None else bool(self._scores(active.run))
+        return self._agenda.trained(active.run) if active.trial is None else bool(self._agenda.scores(active.run))
 
     def _log(self, run: PlannedRun) -> Path:
         return self._folder.log(run.folder)
@@ -340,11 +226,11 @@ class Runner:
             "command": command
         }
 
-    def _failures(self, wanted: Mapping[Trial, tuple[str, ...]]) -> dict[str, dict[str, Any]]:
+    def _failures(self, wanted: Wanted) -> dict[str, dict[str, Any]]:
         """Returns the trials that cannot be had, each with what went wrong, and writes them down."""
         found = {}
         for trial in wanted:
-            run = next((run for run in order(self._planner.runs, [trial.run]) if run.id in self._failed), None)
+            run = next((run for run in order(self._planner.runs, [trial.run]) if run.id in self._agenda.failed), None)
             if run is None:
                 continue
             cause = self._folder.read(f"failed/{run.folder}.json")
@@ -368,7 +254,9 @@ class Runner:
             if name not in known:
                 known[name] = self._measured(run, unit)
                 self._folder.write("budget.json", known)
-        steps = equal_steps(configured, {name: known[name]["per_step"] for name in configured}, of or next(iter(configured)))
+        steps = equal_steps(
+            configured, {name: known[name]["per_step"] for name in configured}, of or next(iter(configured))
+        )
         self._folder.write("budget.json", {name: {**known[name], "steps": steps[name]} for name in configured})
         return steps
 
@@ -387,43 +275,3 @@ class Runner:
         if status != 0:
             raise T5MixError(f"budget: {run.name} could not be measured: {log.read_text('utf-8')[-_LOG_TAIL:].strip()}")
         return json.loads(out.read_text(encoding="utf-8"))
-
-
-@functools.lru_cache(maxsize=None)
-def _scores_in(trial: Path, changed: int) -> dict[str, dict[str, TaskEvaluation]]:
-    """Returns the scores of a trial by split and task."""
-    document = json.loads(trial.read_text(encoding="utf-8"))
-    return {
-        split: {task: TaskEvaluation.from_json(found) for task, found in tasks.items()}
-        for split, tasks in document["scores"].items()
-    }
-
-
-def reported(found: TaskEvaluation, chosen: str | None) -> float:
-    """Returns the metric that is reported for a task: the chosen one, or its headline.
-
-    Raises:
-        T5MixError: there is no such metric.
-    """
-    name = chosen or found.headline
-    if name not in found.metrics:
-        raise T5MixError(f"There is no metric {name!r}; there are {', '.join(found.metrics)}.")
-    return found.metrics[name]
-
-
-def manifest(planner: Planner) -> dict[str, Any]:
-    """Returns the runs that are known beforehand, as plain data."""
-    return {
-        "sweep": plain(planner.sweep),
-        "runs": [
-            {
-                "name": run.name,
-                "folder": f"runs/{run.folder}",
-                "config": run.config,
-                "settings": list(run.overrides),
-                "starts_from": None if run.parent is None else f"runs/{planner.runs[run.parent].folder}",
-                "steps": run.steps,
-            }
-            for run in planner.runs.values()
-        ],
-    }

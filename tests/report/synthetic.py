@@ -7,13 +7,13 @@ import dataclasses
 import json
 import sys
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-EXAMPLES = 120
+EXAMPLES = 200
 GRID = (0.001, 0.002, 0.004)
 
 
@@ -43,6 +43,10 @@ class Spec:
     edge: str | None = "lora, r=8"
     fields: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
+    def best(self, method: str) -> float:
+        """Returns the best learning rate of a method."""
+        return 0.008 if method == self.edge else GRID[1]
+
     def sweep(self) -> dict[str, Any]:
         """Returns the sweep as plain data."""
         tasks = list(self.metrics)
@@ -61,7 +65,7 @@ class Spec:
             "method_settings": ["mixture=[demo]", "training.steps=100"],
             "before": [["training.steps=800"]],
             "seeds": list(self.seeds),
-            "tuning": {"learning_rates": list(GRID), "seeds": [self.seeds[0]], "split": "validation"},
+            "tuning": {"learning_rates": list(GRID), "seeds": [self.seeds[0]], "split": "validation", "extensions": 1},
             "split": "test",
             "tasks": tasks,
             "columns": {
@@ -91,39 +95,48 @@ def make_sweep(folder: Path, spec: Spec | None = None, failed: tuple[str, int] |
     Args:
         folder: to be made.
         spec: what to make up.
-        failed: the method and seed whose reported trial failed.
+        failed: the method and seed, not the first, whose reported trial failed.
     """
     spec = spec or Spec()
     sweep = spec.sweep()
     for name in ("trials", "failed"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     _write(folder / "sweep.json", {"sweep": sweep, "versions": {"python": "3.11"}, "cores": {"trial": 1, "before": 2}})
-    choices = {}
-    for name in spec.levels:
-        tasks = list(spec.metrics) if name == spec.alone else [None]
-        rates = (*GRID, 0.008) if name == spec.edge else GRID
-        best = rates[-1] if name == spec.edge else GRID[1]
-        if sweep["tuning"] is not None:
-            scores = {str(rate): 60 - abs(np.log(rate / best)) for rate in rates}
-            choices[name] = {
-                "learning_rate": best,
-                "scores": scores,
-                "extended": list(rates[len(GRID) :]),
-                "at_edge": name == spec.edge,
-            }
-        for seed in spec.seeds:
-            for rate in rates if seed == spec.seeds[0] and sweep["tuning"] else [best]:
-                for task in tasks:
-                    splits = ["validation", "test"] if rate == best else ["validation"]
-                    key = {"method": name, "seed": seed, "task": task}
-                    key["learning_rate"] = rate if sweep["tuning"] else None
-                    file = f"{name}-{seed}-{rate}-{task}".replace(", ", "_") + ".json"
-                    if rate == best and failed == (name, seed):
-                        _write(folder / "failed" / file, {**key, **_failure(file)})
-                    else:
-                        _write(folder / "trials" / file, trial(spec, key, splits))
-    _write(folder / "choices.json", choices)
+    tuned: dict[str, dict[str, list[float]]] = {name: {} for name in spec.levels}
+    for key in _keys(spec, sweep["tuning"] is not None):
+        name, rate = key["method"], key["learning_rate"]
+        file = "-".join(map(str, key.values())).replace(", ", "_") + ".json"
+        reported = rate in (None, spec.best(name))
+        if reported and failed == (name, key["seed"]):
+            _write(folder / "failed" / file, {**key, **_failure(file)})
+            continue
+        document = trial(spec, key, ["validation", "test"] if reported else ["validation"])
+        _write(folder / "trials" / file, document)
+        if key["seed"] == spec.seeds[0]:
+            scores = document["scores"]["validation"].items()
+            tuned[name].setdefault(str(rate), []).extend(each["metrics"][spec.metrics[t]] for t, each in scores)
+    if sweep["tuning"] is not None:
+        _write(folder / "choices.json", {name: _choice(spec, name, scores) for name, scores in tuned.items()})
     return folder
+
+
+def _keys(spec: Spec, tuning: bool) -> Iterator[dict[str, Any]]:
+    """Yields what names each trial: with the first seed all learning rates, with the others the best."""
+    for name in spec.levels:
+        rates = (*GRID, spec.best(name)) if name == spec.edge else GRID
+        for seed in spec.seeds:
+            for rate in rates if tuning and seed == spec.seeds[0] else [spec.best(name)]:
+                for task in spec.metrics if name == spec.alone else [None]:
+                    yield {"method": name, "seed": seed, "learning_rate": rate if tuning else None, "task": task}
+
+
+def _choice(spec: Spec, name: str, scores: Mapping[str, list[float]]) -> dict[str, Any]:
+    return {
+        "learning_rate": spec.best(name),
+        "scores": {rate: float(np.mean(values)) for rate, values in scores.items()},
+        "extended": [spec.best(name)] if name == spec.edge else [],
+        "at_edge": name == spec.edge,
+    }
 
 
 def trial(spec: Spec, key: Mapping[str, Any], splits: list[str]) -> dict[str, Any]:
@@ -148,16 +161,19 @@ def trial(spec: Spec, key: Mapping[str, Any], splits: list[str]) -> dict[str, An
         "experiment": {},
         "versions": {"python": "3.11.2", "jax": "0.10.1"},
         "hardware": {"platform": "cpu", "device": "cpu", "devices": 1, "cores": 2},
-        "data": {
-            "tasks": [{"name": task, "splits": {"test": {"fingerprint": f"{zlib.crc32(task.encode()):x}" * 8}}} for task in tasks]
-        },
+        "data": {"tasks": [{"name": task, "splits": _fingerprints(task)} for task in tasks]},
         "steps": 100,
         "parameters": {"total": 1_657_216, "trained": 1_657_216 // 3**rank},
         "operations": 1.2e12 / (1 + 0.3 * rank) / (len(spec.metrics) if key["task"] else 1),
         "peak_memory_bytes": 8e8 - 4e7 * rank,
         "seconds": {"training": 30.0 - 2 * rank, "evaluation": 12.5},
         "mixture": {
-            task: {"size": 1000, "proportion": float(share), "examples": 1600 * float(share), "epochs": 1.6 * float(share)}
+            task: {
+                "size": 1000,
+                "proportion": float(share),
+                "examples": 1600 * float(share),
+                "epochs": 1.6 * float(share),
+            }
             for task, share in zip(tasks, shares, strict=True)
         },
         "curves": {
@@ -178,8 +194,9 @@ def _scores(spec: Spec, key: Mapping[str, Any], split: str, task: str) -> dict[s
     difficulty = np.random.default_rng(place).standard_normal(EXAMPLES)
     positive = np.random.default_rng([*place, 1]).random(EXAMPLES) < 0.6
     own = np.random.default_rng([*place, zlib.crc32(str(key["method"]).encode()), int(key["seed"])])
-    level = spec.levels[str(key["method"])] + 0.05 * own.standard_normal()
-    right = level + 0.4 * own.standard_normal(EXAMPLES) > difficulty
+    method, rate = str(key["method"]), key["learning_rate"] or spec.best(str(key["method"]))
+    level = spec.levels[method] - 0.3 * abs(np.log(rate / spec.best(method))) + 0.01 * own.standard_normal()
+    right = level + 0.15 * own.standard_normal(EXAMPLES) > difficulty
     hits, misses, alarms = right & positive, ~right & positive, ~right & ~positive
     f1 = 100 * 2 * hits.sum() / max(1, 2 * hits.sum() + misses.sum() + alarms.sum())
     metrics = {"loss": float(1.5 - level / 4), "token_accuracy": 70.0 + 5 * level}
@@ -193,6 +210,11 @@ def _scores(spec: Spec, key: Mapping[str, Any], split: str, task: str) -> dict[s
         "step": 100,
         "examples": {"accuracy": accuracy},
     }
+
+
+def _fingerprints(task: str) -> dict[str, dict[str, str]]:
+    splits = ("train", "validation", "test")
+    return {split: {"fingerprint": f"{zlib.crc32(f'{task} {split}'.encode()):08x}" * 8} for split in splits}
 
 
 def _failure(file: str) -> dict[str, Any]:

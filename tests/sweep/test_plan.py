@@ -108,9 +108,15 @@ def test_identity_is_of_what_is_computed():
         ({"methods": {"a": {"run": []}}}, r"unknown key 'methods\.a\.run'"),
         ({"seeds": [0, 0]}, r"seeds is \[0, 0\]"),
         ({"tuning": {"learning_rates": [0.1, -1.0]}}, r"has -1\.0: rates are above 0"),
-        ({"methods": {"a": {"each_task": True, "runs": [["mixture=[{task}]"]]}}}, r"methods with each_task need to know"),
+        (
+            {"methods": {"a": {"each_task": True, "runs": [["mixture=[{task}]"]]}}},
+            r"methods with each_task need to know",
+        ),
         ({"methods": {"a": {"each_task": True}}}, r"the last run does not depend on \{task\}"),
-        ({"hypotheses": {"H": {"claim": "c", "better": "full", "worse": "adapter"}}}, r"hypotheses\.H\.worse is 'adapter'"),
+        (
+            {"hypotheses": {"H": {"claim": "c", "better": "full", "worse": "adapter"}}},
+            r"hypotheses\.H\.worse is 'adapter'",
+        ),
         ({"name": "a b"}, r"letters, digits"),
         ({"config": None}, r"config is None"),
     ],

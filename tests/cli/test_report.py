@@ -1,0 +1,45 @@
+"""`t5mix report`."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+
+from t5mix.cli.main import main
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = Path(__file__).parents[1] / "report" / "synthetic.py"
+    spec = importlib.util.spec_from_file_location("t5mix_tests_synthetic", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["t5mix_tests_synthetic"] = module
+    spec.loader.exec_module(module)
+    return module.make_sweep(tmp_path_factory.mktemp("sweep") / "made-up", failed=("lora, r=8", 1))
+
+
+def test_the_report_is_written_into_the_sweeps_folder(folder: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["report", str(folder)]) == 0
+    captured = capsys.readouterr()
+    assert (folder / "report" / "index.html").is_file()
+    assert captured.err.endswith(f"Written: {folder / 'report' / 'index.html'}\n")
+    assert "Note: 1 of 21 trials to be reported is missing" in captured.err
+    row = next(line for line in captured.out.splitlines() if line.startswith("│ odm "))
+    assert row.count("▲") == 2
+    assert "won: H1: Training everything beats a low rank" in captured.out
+
+
+def test_or_elsewhere(folder: Path, tmp_path: Path):
+    assert main(["report", str(folder), "--out", str(tmp_path / "a" / "b")]) == 0
+    assert (tmp_path / "a" / "b" / "report.md").is_file()
+
+
+def test_what_cannot_be_reported_is_refused(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["report", str(tmp_path)]) == 2
+    assert capsys.readouterr().err.startswith(f"t5mix: {tmp_path} is no sweep's folder: it holds no sweep.json.")
+    (tmp_path / "file").touch()
+    assert main(["report", str(folder), "--out", str(tmp_path / "file")]) == 2
+    assert "is a file; the report is a folder" in capsys.readouterr().err

@@ -1,0 +1,185 @@
+"""What figures show, and what becomes of their colours."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from t5mix.report.document import Panel, Picture
+from t5mix.report.figures import (
+    costs_picture,
+    differences_picture,
+    rates_picture,
+    training_picture,
+    verdicts_picture,
+    weights_picture,
+)
+from t5mix.report.findings import Findings
+from t5mix.report.looks import COLOURS, method_styles
+from t5mix.report.style import STYLESHEET
+from t5mix.report.svg import inline, save_picture, swatch
+from t5mix.report.training import Line, Progress
+
+
+def drawn(panel: Panel) -> Axes:
+    axes = Figure().add_subplot()
+    panel.draw(axes)
+    return axes
+
+
+def points(axes: Axes, marker: str) -> list[tuple[float, float]]:
+    """Where a marker stands."""
+    lines = [line for line in axes.lines if line.get_marker() == marker]
+    return [(float(x), float(y)) for line in lines for x, y in zip(line.get_xdata(), line.get_ydata(), strict=True)]
+
+
+def test_forty_methods_are_told_apart():
+    styles = method_styles(f"m{place}" for place in range(40))
+    assert len({(style["color"], str(style["linestyle"]), style["marker"]) for style in styles.values()}) == 40
+    assert len({style["color"] for style in list(styles.values())[:8]}) == 8
+
+
+def test_differences_stand_where_they_are(findings: Findings):
+    picture = differences_picture(findings.headline, findings.styles)
+    assert [panel.title for panel in picture.panels] == ["Sentences", "Pairs"]
+    axes = drawn(picture.panels[1])
+    for method in findings.headline.others:
+        entry = findings.headline.entries[method]["Pairs"]
+        assert entry.difference is not None
+        style = findings.styles[method]
+        (line,) = [line for line in axes.lines if line.get_marker() == style["marker"]]
+        assert np.asarray(line.get_xdata()) == pytest.approx([entry.difference.value])
+        assert (line.get_markerfacecolor() == style["color"]) == (entry.better or entry.worse)
+    assert "odm +12.14 [7.40, 16.88]" in picture.panels[1].says
+
+
+def test_hypotheses_are_drawn_with_their_margins(findings: Findings):
+    (panel,) = verdicts_picture(findings.verdicts, findings.styles).panels
+    lines = drawn(panel).lines
+    margins = [line.get_xdata()[0] for line in lines if len(set(line.get_xdata())) == 1 and len(line.get_xdata()) == 2]
+    assert margins == [0.0, 0.5, 0.0]
+
+
+def test_the_chosen_rate_is_circled_and_an_extended_one_hollow(findings: Findings):
+    picture = rates_picture(findings.results.choices, findings.styles, "validation")
+    assert [panel.title for panel in picture.panels][:3] == ["full", "lora, r=8: best at the edge", "adapter"]
+    axes = drawn(picture.panels[1])
+    circled = [line for line in axes.lines if line.get_markersize() == 12]
+    assert [line.get_xdata()[0] for line in circled] == [0.008]
+    hollow = [line.get_xdata()[0] for line in axes.lines if line.get_markerfacecolor() == "#ffffff"]
+    assert hollow == [0.008]
+    assert "chosen: 0.008, at the edge of the grid" in picture.panels[1].says
+
+
+def test_costs_have_a_panel_each_and_the_front_is_circled(findings: Findings):
+    picture = costs_picture(findings.costs, findings.overall, findings.styles)
+    assert picture is not None
+    assert [panel.title.split()[0] for panel in picture.panels] == ["Trained", "Floating-point", "Peak", "Time"]
+    assert list(picture.legend) == list(findings.costs)
+    circled = [line for line in drawn(picture.panels[3]).lines if line.get_markersize() == 12]
+    assert [line.get_xdata()[0] for line in circled] == [24.0]
+    assert picture.panels[3].says.endswith("cheapest first: odm")
+
+
+def test_one_method_alone_has_no_price_to_compare(findings: Findings):
+    costs = {"full": findings.costs["full"]}
+    assert costs_picture(costs, findings.overall, findings.styles) is None
+
+
+def test_losses_of_all_methods_share_panels(findings: Findings):
+    picture = training_picture(findings.progress, findings.styles)
+    assert picture is not None
+    titles = [panel.title for panel in picture.panels]
+    assert titles[:3] == [
+        "Training loss (nats a token)",
+        "Validation loss, mean of tasks",
+        "Validation loss: demo_sentiment",
+    ]
+    assert len(drawn(picture.panels[0]).lines) == 4
+    assert len(drawn(picture.panels[1]).lines) == 5
+    assert training_picture({}, {}) is None
+
+
+def test_long_curves_are_thinned(findings: Findings):
+    line = Line(np.arange(1, 5001), np.arange(1.0, 5001))
+    progress = {"full": Progress(line, {}, {}, {}, None)}
+    picture = training_picture(progress, findings.styles)
+    assert picture is not None
+    (shown,) = drawn(picture.panels[0]).lines
+    assert len(shown.get_xdata()) == 150
+    assert np.asarray(shown.get_ydata()) == pytest.approx(np.asarray(shown.get_xdata()))
+
+
+def test_weights_are_drawn_where_they_change(findings: Findings):
+    picture = weights_picture(findings.progress)
+    assert picture is not None
+    (panel,) = picture.panels
+    assert panel.title == "odm"
+    assert "demo_sentiment from 22.2% to 32.2%" in panel.says
+    assert weights_picture({"full": findings.progress["full"]}) is None
+
+
+# On the page ------------------------------------------------------------------------------------------
+
+
+def everything(axes: Axes) -> None:
+    for place, style in enumerate(method_styles("abcdefgh").values()):
+        axes.plot([0, 1], [place, place + 1], **style)
+    axes.text(0, 0, "1 < 2 & 3", color="0.45")
+
+
+def test_a_panel_on_the_page_takes_the_pages_colours():
+    text = inline(Panel("a < b", everything, says='said "so"'), "name")
+    assert text.startswith('<svg viewBox="0 0 ')
+    assert 'aria-label="a &lt; b: said &quot;so&quot;"' in text
+    assert not [colour for colour in COLOURS if colour.lower() in text.lower()]
+    assert set(re.findall(r"#[0-9a-f]{6}\b", text)) == set()
+    used = set(re.findall(r"var\((--\w+)\)", text))
+    assert used >= {f"--c{place}" for place, colour in enumerate(COLOURS) if colour != "#000000"}
+    assert used <= set(re.findall(r"(--\w+):", STYLESHEET))
+    assert "currentColor" in text
+    assert "1 &lt; 2 &amp; 3" in text
+    for unwanted in ("http", "DejaVu", "<metadata", "<?xml", "xlink"):
+        assert unwanted not in text
+
+
+def test_ids_of_a_panel_are_its_own():
+    one, two = (inline(Panel("t", everything), name) for name in ("one", "two"))
+    ids = re.findall(r' id="([^"]+)"', one)
+    assert ids
+    assert all(each.startswith("one-") for each in ids)
+    assert {each[1:] for each in re.findall(r'href="(#[^"]+)"', one)} <= set(ids)
+    assert set(re.findall(r"url\(#([^)]+)\)", one)) <= set(ids)
+    assert one.replace("one-", "two-") == two
+
+
+def test_a_swatch_shows_line_and_marker():
+    first, ninth = (swatch(method_styles("abcdefghi")[name]) for name in "ai")
+    assert "var(--c0)" in first
+    assert "polygon" in first
+    assert "dasharray" not in first
+    assert "dasharray" in ninth
+
+
+def test_every_variable_is_there_in_light_dark_and_print():
+    light, dark, paper = (set(re.findall(r"(--\w+):", part)) for part in STYLESHEET.split(":root {")[1:4])
+    assert light - dark == {"--font"}
+    assert dark == paper
+    assert set(re.findall(r"var\((--\w+)\)", STYLESHEET)) <= light | {"--much"}
+
+
+# As files ---------------------------------------------------------------------------------------------
+
+
+def test_files_hold_all_panels_and_the_legend(tmp_path: Path):
+    styles = method_styles(["full", "lora, r=8"])
+    panels = [Panel(f"panel {place}", lambda axes: None) for place in range(5)]
+    save_picture(Picture("some", "caption", panels, styles), tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["some.png", "some.svg"]
+    assert (tmp_path / "some.png").read_bytes().startswith(b"\x89PNG")
+    text = (tmp_path / "some.svg").read_text(encoding="utf-8")
+    assert all(f">panel {place}<" in text for place in range(5))
+    assert ">lora, r=8<" in text

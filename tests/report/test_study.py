@@ -1,0 +1,120 @@
+"""From trials to the study: metrics, rows and what is missing."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from t5mix.errors import T5MixError, UnknownNameError
+from t5mix.report.results import read_results
+from t5mix.report.study import read_study
+from t5mix.report.trial import headline_metric
+from t5mix.sweep.spec import read_sweep
+from t5mix.sweep.statistics import resample
+
+Make = Callable[..., Path]
+Edit = Callable[[Path, Callable[[dict[str, Any]], Any]], None]
+
+
+def reported(folder: Path) -> list[Path]:
+    return [path for path in sorted((folder / "trials").iterdir()) if "-0.002-" in path.name]
+
+
+def test_the_study_holds_what_the_trials_say(folder: Path):
+    found = read_study(read_results(folder))
+    assert found.metrics == {"demo_sentiment": "accuracy", "demo_entailment": "accuracy", "demo_paraphrase": "f1"}
+    assert found.study.methods == ("full", "lora, r=8", "adapter", "odm", "alone")
+    assert found.notes == ()
+    for path in (folder / "trials").iterdir():
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        for task, score in raw["scores"].get("test", {}).items():
+            value = found.study.tasks[task].values[found.study.index(raw["method"]), raw["seed"]]
+            assert value == pytest.approx(score["metrics"][found.metrics[task]])
+    missing = np.isnan(found.study.tasks["demo_sentiment"].values)
+    assert np.argwhere(missing).tolist() == [[1, 1]]
+
+
+def test_the_headline_is_the_first_of_the_tasks_own_metrics_unless_the_sweep_names_one():
+    sweep = read_sweep({"name": "s", "config": "c", "methods": {"a": {}}, "metrics": {"x": "em"}, "tasks": ["x", "z"]})
+    own = {"loss": 1.0, "token_accuracy": 2.0, "f1": 3.0, "em": 4.0}
+    assert headline_metric(sweep, "y", own) == "f1"
+    assert headline_metric(sweep, "x", own) == "em"
+    assert headline_metric(sweep, "y", {"loss": 1.0, "token_accuracy": 2.0}) is None
+    assert headline_metric(sweep, "z", {"loss": 1.0, "token_accuracy": 2.0}) == "token_accuracy"
+    with pytest.raises(UnknownNameError, match="metric of the task 'x' 'em'"):
+        headline_metric(sweep, "x", {"f1": 3.0})
+
+
+def test_a_named_metric_is_reported(make: Make):
+    found = read_study(read_results(make(fields={"metrics": {"demo_paraphrase": "accuracy"}})))
+    assert found.metrics["demo_paraphrase"] == "accuracy"
+
+
+def test_a_metric_without_examples_has_values_but_no_interval(make: Make, edit: Edit):
+    folder = make()
+    for path in reported(folder):
+        edit(path, lambda raw: raw["scores"]["test"]["demo_sentiment"]["examples"].clear())
+    found = read_study(read_results(folder))
+    assert found.notes == ("No intervals with demo_sentiment: its accuracy is not known example by example.",)
+    resampled = resample(found.study, 50)
+    raw = [json.loads(path.read_text(encoding="utf-8")) for path in reported(folder) if path.name.startswith("full")]
+    values = [one["scores"]["test"]["demo_sentiment"]["metrics"]["accuracy"] for one in raw]
+    assert resampled.mean("full", "demo_sentiment").value == pytest.approx(np.mean(values))
+    assert resampled.mean("full", "demo_sentiment").reason == "a task has a single example"
+    assert resampled.mean("full", "demo_paraphrase").reason == ""
+
+
+def test_a_task_that_no_trial_has_yet_is_missing_everywhere(make: Make):
+    folder = make(levels={"full": 1.0, "alone": 0.5}, alone="alone")
+    for path in (folder / "trials").iterdir():
+        if path.name.startswith("full") or "paraphrase" in path.name:
+            path.unlink()
+    found = read_study(read_results(folder))
+    assert np.isnan(found.study.tasks["demo_paraphrase"].values).all()
+    assert resample(found.study, 50).mean("alone", "demo_paraphrase").seeds == 0
+    assert resample(found.study, 50).mean("alone", "demo_sentiment").seeds == 3
+
+
+def test_examples_that_disagree_with_the_metric_are_noted(make: Make, edit: Edit):
+    folder = make()
+    edit(reported(folder)[0], lambda raw: raw["scores"]["test"]["demo_sentiment"]["metrics"].update(accuracy=1.0))
+    (note,) = read_study(read_results(folder)).notes
+    assert note.startswith("The examples of demo_sentiment give another accuracy")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda score: score["examples"]["accuracy"]["rows"].pop(),
+            "scored other examples of the task 'demo_sentiment'",
+        ),
+        (lambda score: score["examples"]["accuracy"].update(rows=[["a"]]), "are no table of numbers"),
+        (lambda score: score["examples"]["accuracy"].update(rows=[]), "have the shape"),
+        (lambda score: score["metrics"].pop("accuracy"), "has no 'accuracy' of the task 'demo_sentiment'"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused(change: Any, message: str, make: Make, edit: Edit):
+    folder = make()
+    edit(reported(folder)[2], lambda raw: change(raw["scores"]["test"]["demo_sentiment"]))
+    with pytest.raises(T5MixError, match=message):
+        read_study(read_results(folder))
+
+
+def test_an_unknown_kind_of_example_scores_is_refused(make: Make, edit: Edit):
+    folder = make()
+    for path in reported(folder):
+        edit(path, lambda raw: raw["scores"]["test"]["demo_sentiment"]["examples"]["accuracy"].update(kind="man"))
+    with pytest.raises(T5MixError, match=r"full-0.*Unknown kind of example scores 'man'. Did you mean 'mean'"):
+        read_study(read_results(folder))
+
+
+def test_a_sweep_with_nothing_to_report_yet(make: Make):
+    folder = make()
+    for path in reported(folder):
+        path.unlink()
+    with pytest.raises(T5MixError, match="has scores on the split 'test' yet; finished so far: 4"):
+        read_study(read_results(folder))

@@ -1,0 +1,221 @@
+"""Which runs a sweep starts, in which order, and what it makes of what becomes of them. Nothing is trained here."""
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from t5mix.data.lock import write_json
+from t5mix.errors import T5MixError
+from t5mix.sweep import checks, runner
+from t5mix.sweep.folder import SweepFolder
+from t5mix.sweep.runner import Active, Cores, Runner
+from t5mix.sweep.spec import Sweep, read_sweep
+
+SWEEP: dict[str, Any] = {
+    "name": "small",
+    "config": "experiment",
+    "settings": ["mixture=[copy]", "training.steps=10"],
+    "before": [["training.steps=30"]],
+    "methods": {"full": {}, "lora": {"runs": [["finetuning=lora"]], "learning_rates": [0.01]}},
+    "seeds": [0, 1],
+    "tuning": {"learning_rates": [0.001, 0.002, 0.004], "split": "validation", "extensions": 1},
+    "split": "test",
+}
+
+
+class Pretend:
+    """An executor whose processes end at once, with the scores that a function gives."""
+
+    def __init__(self, score: Callable[[dict[str, Any]], float | int]) -> None:
+        self.score, self.started = score, list[tuple[str, dict[str, Any]]]()
+
+    def has_room(self, cores: int) -> bool:
+        return True
+
+    def submit(self, name: str, command: Sequence[str], log: Path, cores: int) -> "Ended":
+        job = json.loads(Path(command[-1]).read_text())
+        self.started.append((name, job))
+        log.write_text("a line\nwhat went wrong")
+        score = self.score(job)
+        if isinstance(score, int):
+            return Ended(score)
+        write_json(Path(job["experiment"]["run_dir"], "result.json"), {})
+        if job["trial"] is not None:
+            trial = Path(job["trial"])
+            scores = json.loads(trial.read_text())["scores"] if trial.exists() else {}
+            found = {"copy": {"metrics": {"loss": 1.0, "accuracy": score}, "examples": {}}}
+            write_json(trial, {"scores": scores | dict.fromkeys(job["splits"], found)})
+        return Ended(0)
+
+    def close(self) -> None:
+        pass
+
+
+class Ended:
+    def __init__(self, status: int) -> None:
+        self.status = status
+
+    def poll(self) -> int:
+        return self.status
+
+    def end(self) -> None:
+        pass
+
+    def wait(self, seconds: float) -> None:
+        pass
+
+
+class Silent:
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def update(self, active: list[Active], done: int, total: int) -> None:
+        assert done <= total
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+
+@pytest.fixture(autouse=True)
+def _no_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "check_data", lambda planner, trials, prepare: None)
+    monkeypatch.setattr(runner, "_POLL_SECONDS", 0.0)
+
+
+def sweep(**changes: Any) -> Sweep:
+    return read_sweep({**SWEEP, **changes})
+
+
+def run(folder: Path, executor: Any, retries: int = 0, **changes: Any) -> list[dict[str, Any]]:
+    return Runner(sweep(**changes), SweepFolder(folder), executor, Cores(1, 2), retries, Silent()).run()
+
+
+def rate(job: dict[str, Any]) -> float:
+    return job["about"].get("learning_rate") or math.nan
+
+
+def by_rate(job: dict[str, Any]) -> float:
+    """Full fine-tuning is best at 0.008, beyond the grid."""
+    return -abs(math.log(rate(job) / 0.008)) if job["trial"] else 0.0
+
+
+def test_rates_are_tuned_extended_and_then_reported_with_all_seeds(tmp_path: Path):
+    executor = Pretend(by_rate)
+    assert run(tmp_path, executor) == []
+    done = [
+        (job["about"].get("method"), job["about"].get("seed"), rate(job), tuple(job["splits"]))
+        for _, job in executor.started[1:]
+    ]
+    assert executor.started[0][0].startswith("before-")
+    tuned = [("full", 0, each, ("validation",)) for each in (0.001, 0.002, 0.004, 0.008)]
+    reported = [("full", 0, 0.008, ("validation", "test")), ("full", 1, 0.008, ("test",))]
+    assert [each for each in done if each[0] == "full"] == tuned + reported
+    assert [each for each in done if each[0] == "lora"] == [("lora", seed, 0.01, ("test",)) for seed in (0, 1)]
+    choice = json.loads((tmp_path / "choices.json").read_text())["full"]
+    assert (choice["learning_rate"], choice["extended"], choice["at_edge"]) == (0.008, [0.008], True)
+
+
+def test_all_start_from_one_beginning(tmp_path: Path):
+    executor = Pretend(by_rate)
+    run(tmp_path, executor)
+    before = executor.started[0][1]["experiment"]["run_dir"]
+    assert {job["experiment"]["start_from"] for _, job in executor.started[1:]} == {before}
+    assert [job["cores"] for _, job in executor.started[:2]] == [2, 1]
+
+
+def test_a_sweep_goes_on_where_it_was_interrupted(tmp_path: Path):
+    undisturbed = Pretend(by_rate)
+    run(tmp_path / "whole", undisturbed)
+    started: list[str] = []
+    for count in range(20):
+
+        def interrupted(job: dict[str, Any], left: list[int] = [count % 3 + 1]) -> float:  # noqa: B006
+            left[0] -= 1
+            if left[0] < 0:
+                raise KeyboardInterrupt
+            return by_rate(job)
+
+        executor = Pretend(interrupted)
+        try:
+            run(tmp_path / "parts", executor)
+            break
+        except KeyboardInterrupt:
+            started += [name for name, _ in executor.started[:-1]]
+    else:
+        pytest.fail("it never ended")
+    started += [name for name, _ in executor.started]
+    assert started == [name for name, _ in undisturbed.started]
+    for file in ("choices.json", *(f"trials/{each.name}" for each in (tmp_path / "whole/trials").iterdir())):
+        assert (tmp_path / "parts" / file).read_text() == (tmp_path / "whole" / file).read_text()
+
+
+def test_a_passing_failure_is_tried_again_and_a_lasting_one_is_not(tmp_path: Path):
+    for status, times in ((1, 3), (-9, 3), (2, 1)):
+        folder = tmp_path / str(status)
+        executor = Pretend(lambda job, status=status: status if rate(job) == 0.01 else 0.5)
+        failures = run(folder, executor, retries=2)
+        assert sum(rate(job) == 0.01 for _, job in executor.started) == 2 * times
+        assert [(each["method"], each["seed"], each["status"]) for each in failures] == [
+            ("lora", 0, status),
+            ("lora", 1, status),
+        ]
+        name = Path(failures[0]["run"]["folder"]).name
+        assert json.loads((folder / "failed" / f"{name}.json").read_text()) == failures[0]
+        assert failures[0]["why"].endswith("what went wrong")
+        assert str(folder / "jobs" / f"{name}.json") in failures[0]["command"]
+        assert (folder / failures[0]["log"]).exists()
+
+
+def test_what_failed_is_tried_again_by_the_next_start(tmp_path: Path):
+    assert len(run(tmp_path, Pretend(lambda job: 2 if rate(job) == 0.01 else 0.5))) == 2
+    executor = Pretend(by_rate)
+    assert run(tmp_path, executor) == []
+    assert {rate(job) for _, job in executor.started} == {0.01}
+    assert not (tmp_path / "failed").exists()
+
+
+def test_a_learning_rate_that_fails_is_not_chosen(tmp_path: Path):
+    def diverges(job: dict[str, Any]) -> float | int:
+        return 2 if rate(job) > 0.003 and rate(job) < 0.009 else 1.0 / rate(job) if job["trial"] else 0.0
+
+    failures = run(tmp_path, Pretend(diverges), tuning={**SWEEP["tuning"], "extensions": 0})
+    assert [(each["method"], each["learning_rate"]) for each in failures] == [("full", 0.004)]
+    choice = json.loads((tmp_path / "choices.json").read_text())["full"]
+    assert choice["learning_rate"] == 0.001
+    assert choice["scores"]["0.004"] is None
+
+
+def test_without_its_beginning_nothing_starts(tmp_path: Path):
+    executor = Pretend(lambda job: 2)
+    failures = run(tmp_path, executor)
+    assert len(executor.started) == 1
+    assert {Path(each["run"]["folder"]).name for each in failures} == {executor.started[0][0]}
+    assert {each["method"] for each in failures} == {"full", "lora"}
+
+
+def test_another_sweep_is_refused(tmp_path: Path):
+    folder, cores = SweepFolder(tmp_path / "out"), vars(Cores(1, 2))
+    run(folder.path, Pretend(by_rate))
+    folder.check(sweep(), cores)
+    with pytest.raises(T5MixError, match=r"another sweep:\n  seeds: \[0, 1\] there, \[0, 1, 2\] here"):
+        folder.check(sweep(seeds=[0, 1, 2]), cores)
+    with pytest.raises(T5MixError, match=r"cores: .*there"):
+        folder.check(sweep(), {"trial": 2, "before": 2})
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/file").touch()
+    with pytest.raises(T5MixError, match=r"not empty \(file\) and holds no sweep"):
+        SweepFolder(tmp_path / "other").check(sweep(), cores)
+
+
+def test_a_folder_has_one_sweep_at_a_time(tmp_path: Path):
+    with SweepFolder(tmp_path).held(), pytest.raises(T5MixError, match="already running"):
+        run(tmp_path, Pretend(by_rate))
+
+
+def test_metrics_are_known_by_the_values_they_give():
+    assert checks.value_names(("squad", "f1")) == ["em", "f1", "f1"]
+    assert checks.value_names(("accuracy", "my_own")) is None
