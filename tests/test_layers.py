@@ -12,7 +12,7 @@ FLOORS = {
     0: {"types", "trees", "losses", "metrics", "errors", "registry", "progress", "__init__"},
     1: {"mixing", "finetuning", "model", "data"},
     2: {"training", "evaluation", "interop"},
-    3: {"experiment", "composition", "configs", "runs", "forecast", "plots", "sweep", "cli"},
+    3: {"experiment", "composition", "configs", "runs", "forecast", "plots", "sweep", "report", "cli"},
 }
 FLOOR_OF = {name: floor for floor, names in FLOORS.items() for name in names}
 # Of floor 1, the packages that may know each other.

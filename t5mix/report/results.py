@@ -1,7 +1,6 @@
 """What a sweep has left in its folder, finished or not."""
 
 import dataclasses
-import itertools
 import math
 from collections.abc import Iterator, Mapping
 from functools import cached_property
@@ -10,7 +9,7 @@ from typing import Any
 
 from t5mix.errors import T5MixError
 from t5mix.report.trial import Failure, TrialResult, headline_metric, read_failure, read_object, read_trial
-from t5mix.sweep.spec import Method, Sweep, read_sweep
+from t5mix.sweep.spec import Method, Sweep, grid_points, read_sweep
 from t5mix.sweep.tuning import Choice, search
 
 
@@ -46,12 +45,7 @@ class Results:
     @cached_property
     def methods(self) -> dict[str, Method]:
         """Each method at each point of the grid, by its name, in the sweep's order (as `Planner.methods` has them)."""
-        points = list(itertools.product(*([(key, value) for value in of] for key, of in self.sweep.grid.items())))
-        return {
-            ", ".join([name, *(f"{key.rpartition('.')[2]}={value}" for key, value in point)]): method
-            for name, method in self.sweep.methods.items()
-            for point in points
-        }
+        return {label: self.sweep.methods[name] for label, (name, _) in grid_points(self.sweep).items()}
 
     def grid(self, method: str) -> tuple[float, ...]:
         """Returns the learning rates that a method chooses from, as they were declared."""

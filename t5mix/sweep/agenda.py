@@ -166,6 +166,6 @@ def reported(found: TaskEvaluation, chosen: str | None) -> float:
         T5MixError: there is no such metric.
     """
     name = chosen or found.headline
-    if name not in found.metrics:
+    if name is None or name not in found.metrics:
         raise T5MixError(f"There is no metric {name!r}; there are {', '.join(found.metrics)}.")
     return found.metrics[name]

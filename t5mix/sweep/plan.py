@@ -13,7 +13,7 @@ from t5mix.composition import compose_experiment
 from t5mix.errors import T5MixError
 from t5mix.experiment import Experiment, read_experiment
 from t5mix.runs.train import check_policy
-from t5mix.sweep.spec import Method, Overrides, Sweep
+from t5mix.sweep.spec import Method, Overrides, Sweep, grid_points
 
 _OWN_PLACE = "RUN"  # stands for what differs from folder to folder and changes no result
 
@@ -87,14 +87,10 @@ class Planner:
 
     def methods(self) -> dict[str, tuple[Method, Overrides]]:
         """Returns each method at each point of the grid, by name, with the settings of the point."""
-        keys = list(self.sweep.grid)
-        points = [dict(zip(keys, values, strict=True)) for values in itertools.product(*self.sweep.grid.values())]
-        found = {}
-        for name, method in self.sweep.methods.items():
-            for point in points:
-                label = ", ".join([name, *(f"{key.rpartition('.')[2]}={value}" for key, value in point.items())])
-                found[label] = method, tuple(f"{key}={_written(value)}" for key, value in point.items())
-        return found
+        return {
+            label: (self.sweep.methods[name], tuple(f"{key}={_written(value)}" for key, value in point.items()))
+            for label, (name, point) in grid_points(self.sweep).items()
+        }
 
     def learning_rates(self, name: str) -> tuple[float | None, ...]:
         """Returns the grid of learning rates of a method; one None where nothing is tuned."""

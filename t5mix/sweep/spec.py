@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import itertools
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -185,12 +186,23 @@ class Sweep:
             raise ValueError("grid has a setting without values")
         if any(method.each_task for method in self.methods.values()) and not self.tasks:
             raise ValueError("tasks is empty: methods with each_task need to know the tasks")
+        known = grid_points(self)
         named = {"reference": self.reference, "alone": self.alone, "budget.of": self.budget.of}
         for name, hypothesis in self.hypotheses.items():
             named |= {f"hypotheses.{name}.better": hypothesis.better, f"hypotheses.{name}.worse": hypothesis.worse}
         for place, method in named.items():
-            if method is not None and method not in self.methods and not self.grid:
-                raise ValueError(f"{place} is {method!r}; the methods are {', '.join(self.methods)}")
+            if method is not None and method not in known:
+                raise ValueError(f"{place} is {method!r}; the methods are {'; '.join(known)}")
+
+
+def grid_points(sweep: Sweep) -> dict[str, tuple[str, dict[str, Any]]]:
+    """Returns each method at each point of the grid, by its name: the method's own name, and the point's settings."""
+    points = [dict(zip(sweep.grid, values, strict=True)) for values in itertools.product(*sweep.grid.values())]
+    return {
+        ", ".join([name, *(f"{key.rpartition('.')[2]}={value}" for key, value in point.items())]): (name, point)
+        for name in sweep.methods
+        for point in points
+    }
 
 
 def load_sweep(path: Path, scale: str | None = None, changes: Mapping[str, Any] | None = None) -> Sweep:

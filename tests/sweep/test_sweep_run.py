@@ -1,0 +1,138 @@
+"""A sweep from its file to its report, through the processes that train, prepare and score."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from t5mix.cli.main import main
+
+CONFIG = """
+defaults:
+  - experiment
+  - override mixing: equal
+  - override optimizer: adamw
+  - _self_
+store_dir: stores
+mixture: [letters]
+vocabulary: bytes
+lengths: {inputs: 24, targets: 8}
+model: {d_model: 16, d_ff: 32, d_kv: 8, num_heads: 2, num_layers: 1, num_decoder_layers: 1}
+training: {steps: 3, rows: 4, log_every: 1, checkpoint_every: 1}
+tasks:
+  letters:
+    files: {train: train.tsv, validation: validation.tsv, test: test.tsv}
+    inputs: "letters: {text}"
+    targets: label
+    labels: {0: even, 1: odd}
+    metrics: [accuracy]
+"""
+SWEEP = """
+name: letters
+config: own.yaml
+methods:
+  full: {}
+  norms: {runs: [[finetuning=norms]]}
+seeds: [0, 1]
+split: test
+hypotheses:
+  H: {claim: Training everything is better, better: full, worse: norms}
+"""
+
+
+@pytest.fixture
+def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR", raising=False)
+    for split in ("train", "validation", "test"):
+        rows = [f"{split[0]} {chr(97 + number)}\t{number % 2}" for number in range(20)]
+        Path(f"{split}.tsv").write_text("\n".join(["text\tlabel", *rows]) + "\n", encoding="utf-8")
+    Path("own.yaml").write_text(CONFIG, encoding="utf-8")
+    Path("letters.yaml").write_text(SWEEP, encoding="utf-8")
+
+
+def trials(folder: str) -> dict[str, Any]:
+    """What the trials found, without what differs from run to run: times, memory and places."""
+    found = {}
+    for file in sorted(Path(folder, "trials").iterdir()):
+        trial = json.loads(file.read_text(encoding="utf-8"))
+        found[file.name] = {key: trial[key] for key in ("scores", "curves", "mixture", "parameters", "operations")}
+    return found
+
+
+@pytest.mark.usefixtures("_folder")
+def test_a_sweep_from_file_to_report(capsys: pytest.CaptureFixture[str]):
+    assert main(["sweep", "letters.yaml", "--dry-run"]) == 0
+    assert "4 runs" in capsys.readouterr().err
+    assert not Path("sweeps").exists()
+    assert main(["sweep", "letters.yaml", "--jobs", "2", "--cores", "1"]) == 0
+    assert "Next: t5mix report sweeps/letters" in capsys.readouterr().err
+    done = [json.loads(file.read_text("utf-8")) for file in Path("sweeps/letters/trials").iterdir()]
+    assert {(trial["method"], trial["seed"]) for trial in done} == {(m, s) for m in ("full", "norms") for s in (0, 1)}
+    for trial in done:
+        letters = trial["scores"]["test"]["letters"]
+        rows = letters["examples"]["accuracy"]["rows"]
+        assert len(rows) == 20
+        assert 100 * sum(row[0] for row in rows) / 20 == pytest.approx(letters["metrics"]["accuracy"])
+        assert trial["curves"]["steps"] == [1, 2, 3]
+        assert trial["parameters"]["trained"] <= trial["parameters"]["total"]
+        assert trial["operations"] > 0
+        assert {"experiment", "versions", "hardware", "data", "peak_memory_bytes", "seconds"} <= trial.keys()
+    assert main(["sweep", "letters.yaml", "--jobs", "2", "--cores", "1"]) == 0  # there is nothing left to do
+    assert main(["report", "sweeps/letters"]) == 0
+    assert "Training everything is better" in Path("sweeps/letters/report/index.html").read_text("utf-8")
+
+    capsys.readouterr()
+    assert main(["sweep", "letters.yaml", "seeds=[0,1,2]", "--cores", "1", "--out", "sweeps/letters"]) == 2
+    assert "seeds: [0, 1] there, [0, 1, 2] here" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("_folder")
+def test_a_killed_sweep_ends_as_one_that_was_not():
+    command = [sys.executable, "-m", "t5mix.cli.main", "sweep", "letters.yaml", "--jobs", "2", "--cores", "1", "--out"]
+    subprocess.run([*command, "whole"], check=True)
+    process = subprocess.Popen([*command, "killed"])
+    while not list(Path("killed").glob("runs/*/metrics.jsonl")):  # until it is in the midst of it
+        assert process.poll() is None
+        time.sleep(0.05)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert len(trials("killed")) < 4
+    subprocess.run([*command, "killed"], check=True)
+    assert trials("killed") == trials("whole")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (["metrics={letters: bleu}"], "Unknown metric of the task 'letters' 'bleu'"),
+        (["tasks=[numbers]"], "Unknown task 'numbers'"),
+        (["columns={A: {tasks: [words]}}"], "Unknown task 'words'"),
+        (["split=dev"], "has no split 'dev'"),
+        (["mixing=temprature"], "temprature"),
+        (["scale=demo"], "Unknown scale 'demo'"),
+        (["seeds"], "'seeds' is no setting: write key=value"),
+    ],
+)
+@pytest.mark.usefixtures("_folder")
+def test_what_is_wrong_is_said_before_the_first_trial(
+    change: list[str], message: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    prepare_here(monkeypatch)
+    assert main(["sweep", "letters.yaml", *change]) == 2
+    assert message in capsys.readouterr().err
+    assert not list(Path().glob("sweeps/*/runs/*"))
+
+
+def prepare_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Prepares data in this process: a child takes seconds to load TensorFlow."""
+    from t5mix.data.prepare import prepare
+
+    monkeypatch.setattr("t5mix.data.preparation.prepare_in_child", prepare)
