@@ -35,7 +35,7 @@ CORE = [
     "matplotlib",
     "rich",
 ]
-TEST = ["pytest", "pytest-xdist", "psutil"]
+TEST = ["pytest", "pytest-xdist", "psutil", "submitit"]
 EXTRAS = {
     "gpu": ["jax[cuda12]"],
     "tpu": ["jax[tpu]"],
@@ -54,7 +54,10 @@ setup(
     long_description_content_type="text/markdown",
     python_requires=">=3.11,<3.14",
     packages=find_packages(include=["t5mix", "t5mix.*"]),
-    package_data={"t5mix": ["configs/*.yaml", "configs/*/*.yaml"], "t5mix.tasks": ["vocabularies/*.model"]},
+    package_data={
+        "t5mix": ["configs/*.yaml", "configs/*/*.yaml", "sweep/files/*.yaml"],
+        "t5mix.tasks": ["vocabularies/*.model"],
+    },
     install_requires=CORE,
     extras_require=EXTRAS,
     entry_points={"console_scripts": ["t5mix = t5mix.cli.main:main"]},

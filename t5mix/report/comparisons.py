@@ -14,8 +14,8 @@ LEVEL = 1 - ALPHA
 AVERAGE = "average"
 """The column that is the average of all tasks, in tables whose columns are not declared."""
 
-Columns = Mapping[str, tuple[str, ...]]
-"""The tasks of which each column is the average."""
+Columns = Mapping[str, Mapping[str, float]]
+"""The tasks of which each column is the average, and how much each counts there."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Comparison:
 
     Attributes:
         reference: the method that the others are compared with.
-        columns: the tasks of each.
+        columns: the tasks of each, with their weights.
         entries: by method and column.
     """
 
@@ -79,9 +79,9 @@ def compare(resampled: Resampled, reference: str, columns: Columns) -> Compariso
     entries: dict[str, dict[str, Entry]] = {}
     for method in resampled.study.methods:
         entries[method] = {}
-        for name, tasks in columns.items():
-            difference = None if method == reference else resampled.difference(method, reference, tasks)
-            entries[method][name] = Entry(resampled.mean(method, tasks), difference)
+        for name, weights in columns.items():
+            difference = None if method == reference else resampled.difference(method, reference, weights)
+            entries[method][name] = Entry(resampled.mean(method, weights), difference)
     tested = [(method, name) for method in entries if method != reference for name in columns]
     p_values = []
     for method, name in tested:
@@ -93,21 +93,21 @@ def compare(resampled: Resampled, reference: str, columns: Columns) -> Compariso
     return Comparison(reference, columns, entries)
 
 
-def headline_columns(sweep: Sweep, tasks: Mapping[str, object]) -> dict[str, tuple[str, ...]]:
+def headline_columns(sweep: Sweep, tasks: Mapping[str, object]) -> dict[str, dict[str, float]]:
     """Returns the columns of the headline table: the declared ones, or the average and each task.
 
     Raises:
         UnknownNameError: a column names a task that is not scored.
     """
     for name, column in sweep.columns.items():
-        for task in column.tasks:
+        for task in column.weights:
             if task not in tasks:
                 raise UnknownNameError("task", task, tasks, f"It is named in columns.{name} of sweep.json.")
     if sweep.columns:
-        return {name: column.tasks for name, column in sweep.columns.items()}
-    return {**({AVERAGE: tuple(tasks)} if len(tasks) > 1 else {}), **task_columns(tasks)}
+        return {name: column.weights for name, column in sweep.columns.items()}
+    return {**({AVERAGE: dict.fromkeys(tasks, 1.0)} if len(tasks) > 1 else {}), **task_columns(tasks)}
 
 
-def task_columns(tasks: Mapping[str, object]) -> dict[str, tuple[str, ...]]:
+def task_columns(tasks: Mapping[str, object]) -> dict[str, dict[str, float]]:
     """Returns a column for each task."""
-    return {task: (task,) for task in tasks}
+    return {task: {task: 1.0} for task in tasks}

@@ -226,30 +226,36 @@ def _short(value: float) -> str:
 
 
 def training_picture(progress: Mapping[str, Progress], styles: Styles) -> Picture | None:
-    """Draws the training and validation losses of all methods; None where none was logged."""
-    overall = {
-        "Training loss (nats a token)": {name: one.loss for name, one in progress.items()},
-        "Validation loss, mean of tasks": {name: one.mean_validation for name, one in progress.items()},
-    }
+    """Draws the training and validation losses of all methods; None where nothing was logged more than once."""
+    training = {"Training loss (nats a token)": {name: one.loss for name, one in progress.items()}}
     tasks = dict.fromkeys(task for one in progress.values() for task in one.validation)
-    by_task = {
-        f"Validation loss: {task}": {name: one.validation.get(task) for name, one in progress.items()} for task in tasks
+    validation = {
+        "Validation loss, mean of tasks": {name: one.mean_validation for name, one in progress.items()},
+        **{
+            f"Validation loss: {task}": {name: one.validation.get(task) for name, one in progress.items()}
+            for task in tasks
+        },
     }
-    panels = [_losses(title, lines, styles) for title, lines in {**overall, **by_task}.items() if _any(lines.values())]
+    training, validation = (
+        {title: lines for title, lines in each.items() if _any(lines.values())} for each in (training, validation)
+    )
+    panels = [_losses(title, lines, styles) for title, lines in {**training, **validation}.items()]
     if not panels:
         return None
-    return Picture(
-        "training",
-        "Losses over the steps of the reported runs, mean over seeds. Validation losses can be compared across "
-        "methods. The training loss weighs tasks as they were drawn: it can be compared only where methods mix alike, "
-        "and methods with a run for each task have none.",
-        panels,
-        {name: styles[name] for name in progress},
-    )
+    caption = ["Losses over the steps of the reported runs, mean over seeds."]
+    if validation:
+        caption.append("Validation losses can be compared across methods.")
+    if training:
+        caption.append(
+            "The training loss weighs tasks as they were drawn: it can be compared only where methods mix alike, and "
+            "methods with a run for each task have none."
+        )
+    return Picture("training", " ".join(caption), panels, {name: styles[name] for name in progress})
 
 
 def _any(lines: Iterable[Line | None]) -> bool:
-    return any(line is not None and line.steps.size for line in lines)
+    """Says whether one of the lines has a course: a run that was evaluated once, at its end, has none."""
+    return any(line is not None and line.steps.size > 1 for line in lines)
 
 
 def _losses(title: str, lines: Mapping[str, Line | None], styles: Styles) -> Panel:

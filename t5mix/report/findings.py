@@ -28,7 +28,7 @@ class Findings:
     Attributes:
         results: the sweep and its trials.
         study: the scores of the reported trials.
-        metrics: the metric that each task is judged by.
+        metrics: of each task those whose mean it is judged by; none of a task that has no score yet.
         verdicts: on the hypotheses, by name.
         headline: methods by the declared columns, against the reference.
         by_task: methods by tasks, against the reference; the headline where its columns are the tasks.
@@ -44,7 +44,7 @@ class Findings:
 
     results: Results
     study: Study
-    metrics: Mapping[str, str]
+    metrics: Mapping[str, tuple[str, ...]]
     verdicts: Mapping[str, Judgement]
     headline: Comparison
     by_task: Comparison
@@ -74,7 +74,7 @@ def find(results: Results) -> Findings:
     sweep = results.sweep
     headlines = read_study(results)
     study, methods = headlines.study, results.methods
-    _check_names(results, study)
+    _check_tasks(results, study)
     resampled = resample(study)
     reference = sweep.reference or next(iter(methods))
     headline = compare(resampled, reference, headline_columns(sweep, study.tasks))
@@ -97,25 +97,14 @@ def find(results: Results) -> Findings:
     )
 
 
-def _check_names(results: Results, study: Study) -> None:
-    """Refuses names in the sweep that stand for nothing; at a grid, only names of its points do."""
-    sweep = results.sweep
-    named = {"reference": sweep.reference, "alone": sweep.alone}
-    tasks: dict[str, tuple[str, ...]] = {}
-    for name, hypothesis in sweep.hypotheses.items():
-        named |= {f"hypotheses.{name}.better": hypothesis.better, f"hypotheses.{name}.worse": hypothesis.worse}
-        tasks |= {f"hypotheses.{name}.tasks": hypothesis.tasks, f"hypotheses.{name}.than_on": hypothesis.than_on}
-    for place, method in named.items():
-        if method is not None and method not in results.methods:
-            raise UnknownNameError("method", method, results.methods, _where(results, place))
-    for place, those in tasks.items():
-        for task in those:
-            if task not in study.tasks:
-                raise UnknownNameError("task", task, study.tasks, _where(results, place))
-
-
-def _where(results: Results, place: str) -> str:
-    return f"It is named in {place} of {results.directory / 'sweep.json'}."
+def _check_tasks(results: Results, study: Study) -> None:
+    """Refuses tasks in hypotheses that are not scored."""
+    for name, hypothesis in results.sweep.hypotheses.items():
+        for place, tasks in (("tasks", hypothesis.tasks), ("than_on", hypothesis.than_on)):
+            for task in tasks:
+                if task not in study.tasks:
+                    where = f"It is named in hypotheses.{name}.{place} of {results.directory / 'sweep.json'}."
+                    raise UnknownNameError("task", task, study.tasks, where)
 
 
 def _notes(results: Results, headline: Comparison) -> list[str]:

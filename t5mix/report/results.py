@@ -2,13 +2,15 @@
 
 import dataclasses
 import math
+import statistics
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from t5mix.errors import T5MixError
-from t5mix.report.trial import Failure, TrialResult, headline_metric, read_failure, read_object, read_trial
+from t5mix.report.trial import Failure, TrialResult, read_failure, read_object, read_trial
+from t5mix.sweep.reported import reported_metrics
 from t5mix.sweep.spec import Method, Sweep, grid_points, read_sweep
 from t5mix.sweep.tuning import Choice, search
 
@@ -97,9 +99,9 @@ class Results:
         """Returns a trial's mean over its tasks."""
         values = []
         for task, score in trial.scores[split].items():
-            metric = headline_metric(self.sweep, task, score.metrics)
-            if metric is not None and trial.reports(task):
-                values.append(score.metrics[metric] or 0.0)
+            names = reported_metrics(self.sweep, task, score.metrics)
+            if names and trial.reports(task):
+                values.append(statistics.fmean(score.metrics[name] or 0.0 for name in names))
         return sum(values) / len(values) if values else -math.inf
 
     @cached_property

@@ -16,7 +16,7 @@ def verdicts_section(findings: Findings) -> Section:
     """The hypotheses and what became of them."""
     cards: list[Block] = []
     for name, judged in findings.verdicts.items():
-        judgement = f"{words.VERDICTS[judged.verdict]}: {judged.reason}."
+        judgement = f"{words.VERDICTS[judged.verdict]}: {words.reason(judged)}."
         lines = (
             f"Judged: {words.what_is_judged(judged)}.",
             words.outcome(judged),
@@ -45,9 +45,9 @@ def headline_section(findings: Findings) -> Section:
 
 
 def _headline_caption(findings: Findings) -> str:
-    metrics = dict.fromkeys(findings.metrics.values())
+    metrics = dict.fromkeys(words.mean_of(metrics) for metrics in findings.metrics.values() if metrics)
     return (
-        f"Scores on the {findings.results.sweep.split} split ({words.listed(list(metrics))}; higher is better): mean "
+        f"Scores on the {findings.results.sweep.split} split ({', '.join(metrics)}; higher is better): mean "
         f"over seeds ± half the {words.level(LEVEL)} interval, over seeds and examples. Below each, the difference to "
         f"“{findings.headline.reference}” with its interval, paired by seeds and examples. Bold and {BETTER}: shown to "
         f"be better, {WORSE}: shown to be worse, after Holm's correction over all differences of the table. All else "
@@ -123,9 +123,9 @@ def _about_paper(findings: Findings) -> list[Block]:
 
 def tasks_section(findings: Findings) -> Section:
     """Methods by tasks, where the headline's columns are not the tasks."""
+    judged = [f"{task} ({words.mean_of(m)})" if m else task for task, m in findings.metrics.items()]
     caption = (
-        f"As above, task by task: {words.listed([f'{task} ({m})' for task, m in findings.metrics.items()], 60)}. "
-        "Holm's correction is over all differences of this table."
+        f"As above, task by task: {words.listed(judged, 60)}. Holm's correction is over all differences of this table."
     )
     blocks: list[Block] = [_comparison_table(findings, findings.by_task, caption), *_reasons(findings.by_task)]
     return Section("tasks", "Scores by task", blocks)
@@ -166,7 +166,7 @@ def metrics_section(findings: Findings) -> Section:
     methods = [method for method in findings.results.methods if findings.results.of(method)]
     rows = []
     for (task, metric), values in metric_means(findings).items():
-        row = [Cell(f"{task}: {metric}", ("headline",) if findings.metrics.get(task) == metric else ())]
+        row = [Cell(f"{task}: {metric}", ("headline",) if metric in findings.metrics.get(task, ()) else ())]
         for method in methods:
             found = values.get(method)
             if found is None:

@@ -1,14 +1,16 @@
 """From trials to the study that statistics work on: which task is judged by which metric, example by example."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from t5mix.errors import T5MixError, UnknownNameError
 from t5mix.evaluation.example_scores import REDUCERS
+from t5mix.report import words
 from t5mix.report.results import Results, Wanted
-from t5mix.report.trial import TaskScore, TrialResult, headline_metric
+from t5mix.report.trial import TaskScore, TrialResult
+from t5mix.sweep.reported import reported_metrics
 from t5mix.sweep.scores import Study, TaskScores
 from t5mix.sweep.spec import Sweep
 
@@ -21,12 +23,12 @@ class Headlines:
 
     Attributes:
         study: of all methods and seeds of the sweep, the missing ones included.
-        metrics: the metric of each task.
+        metrics: of each task those whose mean it is judged by; none of a task that has no score yet.
         notes: what a reader should know of how it came about.
     """
 
     study: Study
-    metrics: Mapping[str, str]
+    metrics: Mapping[str, tuple[str, ...]]
     notes: tuple[str, ...]
 
 
@@ -42,28 +44,70 @@ def read_study(results: Results) -> Headlines:
         for task, score in trial.scores.get(sweep.split, {}).items():
             if trial.reports(task) and (not sweep.tasks or task in scored):
                 scored.setdefault(task, {})[key] = score
-    metrics = {task: _metric(sweep, task, scores) for task, scores in scored.items()}
-    metrics = {task: metric for task, metric in metrics.items() if metric is not None}
+    metrics = {task: _metrics(sweep, task, scores) for task, scores in scored.items()}
+    metrics = {task: names for task, names in metrics.items() if names or not scored[task]}
     if not metrics or not any(scored.values()):
         raise T5MixError(
             f"No trial of {results.directory} that is to be reported has scores on the split {sweep.split!r} yet; "
             f"finished so far: {len(results.trials)} in all. Run the sweep again; it continues where it stopped."
         )
     notes: list[str] = []
-    tasks = {task: _task_scores(results, task, metric, scored[task], notes) for task, metric in metrics.items()}
+    tasks = {task: _task_scores(results, task, names, scored[task], notes) for task, names in metrics.items()}
     return Headlines(Study(tuple(results.methods), sweep.seeds, tasks), metrics, tuple(notes))
 
 
-def _metric(sweep: Sweep, task: str, scores: Mapping[Wanted, TaskScore]) -> str | None:
+def _metrics(sweep: Sweep, task: str, scores: Mapping[Wanted, TaskScore]) -> tuple[str, ...]:
     for score in scores.values():
-        return headline_metric(sweep, task, score.metrics)
-    return sweep.metrics.get(task, "")
+        return reported_metrics(sweep, task, score.metrics)
+    return sweep.named_metrics(task)
 
 
 def _task_scores(
-    results: Results, task: str, metric: str, scores: Mapping[Wanted, TaskScore], notes: list[str]
+    results: Results, task: str, metrics: tuple[str, ...], scores: Mapping[Wanted, TaskScore], notes: list[str]
 ) -> TaskScores:
     """Returns the scores of one task; a task of which nothing is known yet has one example, which is NaN."""
+    if not scores:
+        return TaskScores.of_means(np.full((len(results.methods), len(results.sweep.seeds), 1), np.nan))
+    told, parts = zip(*(_metric_scores(results, task, metric, scores) for metric in metrics), strict=True)
+    values = np.mean(told, axis=0)
+    known = [part for part in parts if part is not None]
+    units = [part.rows.shape[2] for part in known]
+    if len(known) < len(metrics):
+        lacking = [metric for metric, part in zip(metrics, parts, strict=True) if part is None]
+        are = "is" if len(lacking) == 1 else "are"
+        notes.append(f"No intervals with {task}: its {words.listed(lacking)} {are} not known example by example.")
+    elif len(set(units)) > 1:
+        counts = words.listed([words.count(count) for count in units])
+        notes.append(
+            f"No intervals with {task}: its {words.listed(metrics)} are counted over different units: {counts}."
+        )
+    else:
+        gathered = _side_by_side(known)
+        apart = np.nanmax(np.abs(gathered.values - values), initial=0.0)
+        if apart > _DISAGREE:
+            notes.append(
+                f"The examples of {task} give another {words.mean_of(metrics)} than its trials say, by up to "
+                f"{apart:.2f} points."
+            )
+        return gathered
+    return TaskScores.of_means(values[..., None])
+
+
+def _side_by_side(parts: Sequence[TaskScores]) -> TaskScores:
+    """Returns the scores of the mean of metrics that have the same examples."""
+    ends = np.cumsum([part.rows.shape[-1] for part in parts])[:-1]
+
+    def mean(sums: np.ndarray) -> np.ndarray:
+        each = zip(parts, np.split(sums, ends, axis=-1), strict=True)
+        return np.mean([part.metric(own) for part, own in each], axis=0)
+
+    return TaskScores(mean, np.concatenate([part.rows for part in parts], axis=-1))
+
+
+def _metric_scores(
+    results: Results, task: str, metric: str, scores: Mapping[Wanted, TaskScore]
+) -> tuple[np.ndarray, TaskScores | None]:
+    """Returns a metric as the trials say it, [methods, seeds], and by example; None where a trial lacks that."""
     places = {method: place for place, method in enumerate(results.methods)}
     seeds = {seed: place for place, seed in enumerate(results.sweep.seeds)}
     values = np.full((len(places), len(seeds)), np.nan)
@@ -87,19 +131,11 @@ def _task_scores(
                 "can be compared; run one of them again."
             )
     if first is None or len(rows) < len(scores):
-        if scores:
-            notes.append(f"No intervals with {task}: its {metric} is not known example by example.")
-        return TaskScores.of_means(values[..., None])
+        return values, None
     together = np.full((*values.shape, *first[2].shape), np.nan)
     for where, found in rows.items():
         together[where] = found
-    gathered = TaskScores(_reducer(first[1], first[0]), together)
-    apart = np.abs(gathered.values - values)
-    if np.nanmax(apart, initial=0.0) > _DISAGREE:
-        notes.append(
-            f"The examples of {task} give another {metric} than its trials say, by up to {np.nanmax(apart):.2f} points."
-        )
-    return gathered
+    return values, TaskScores(_reducer(first[1], first[0]), together)
 
 
 def _checked_rows(trial: TrialResult, task: str, raw: object) -> np.ndarray:

@@ -2,15 +2,12 @@
 
 import dataclasses
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from t5mix.errors import T5MixError, UnknownNameError
-from t5mix.evaluation.example_scores import TEACHER_FORCED
-from t5mix.sweep.spec import Sweep
+from t5mix.errors import T5MixError
 
 FORMAT = 1
 
@@ -181,19 +178,3 @@ def _validated(adapter: TypeAdapter, raw: Any, path: Path) -> Any:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         raise T5MixError(f"{path}: {where}: {first['msg'].lower()}. {_AGAIN}") from error
-
-
-def headline_metric(sweep: Sweep, task: str, metrics: Mapping[str, object]) -> str | None:
-    """Returns the metric that a task is judged by; None for a task that has none of its own and is not asked for.
-
-    Raises:
-        UnknownNameError: the sweep names another metric than the task has.
-    """
-    if task in sweep.metrics:
-        if sweep.metrics[task] not in metrics:
-            raise UnknownNameError(f"metric of the task {task!r}", sweep.metrics[task], metrics)
-        return sweep.metrics[task]
-    own = [name for name in metrics if name not in TEACHER_FORCED]
-    if own:
-        return own[0]
-    return "token_accuracy" if task in sweep.tasks and "token_accuracy" in metrics else None

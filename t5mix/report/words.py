@@ -1,5 +1,7 @@
 """Figures and verdicts in words, the same in all formats."""
 
+import re
+
 from t5mix.sweep.statistics import Estimate
 from t5mix.sweep.verdicts import Judgement, Verdict
 
@@ -94,6 +96,11 @@ def listed(names: list[str] | tuple[str, ...], most: int = 12) -> str:
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
 
 
+def mean_of(metrics: tuple[str, ...]) -> str:
+    """Returns what a task is judged by: "f1", "mean of f1 and accuracy"."""
+    return "".join(metrics) if len(metrics) < 2 else f"mean of {listed(metrics)}"
+
+
 def named(names: list[str] | tuple[str, ...], most: int = 20) -> str:
     """Returns names of methods in a row, in quotation marks, for they may hold commas."""
     return listed([f"“{name}”" for name in names], most)
@@ -136,6 +143,11 @@ def outcome(judged: Judgement) -> str:
         f"after Holm's correction {p_value(judged.corrected_p_value)}; {times(found.seeds, 'seed')}, at least "
         f"{times(found.examples, 'example')} a task."
     )
+
+
+def reason(judged: Judgement) -> str:
+    """Returns why the verdict is what it is."""
+    return re.sub(r"-(?=\d)", MINUS, judged.reason)
 
 
 def sensitivity(judged: Judgement) -> str:

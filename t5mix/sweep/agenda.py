@@ -16,6 +16,8 @@ from t5mix.errors import T5MixError
 from t5mix.evaluation.example_scores import TaskEvaluation
 from t5mix.sweep.folder import SweepFolder
 from t5mix.sweep.plan import PlannedRun, Planner, Trial, order
+from t5mix.sweep.reported import reported_metrics
+from t5mix.sweep.spec import Sweep
 from t5mix.sweep.tuning import Choice, search
 
 Wanted = Mapping[Trial, tuple[str, ...]]
@@ -141,7 +143,7 @@ class Agenda:
         if not path.exists():
             return {}
         return {
-            split: {task: reported(found, self._sweep.metrics.get(task)) for task, found in tasks.items()}
+            split: {task: reported(self._sweep, task, found) for task, found in tasks.items()}
             for split, tasks in _scores_in(path, path.stat().st_mtime_ns).items()
         }
 
@@ -159,13 +161,13 @@ def _scores_in(trial: Path, changed: int) -> dict[str, dict[str, TaskEvaluation]
     }
 
 
-def reported(found: TaskEvaluation, chosen: str | None) -> float:
-    """Returns the metric that is reported for a task: the chosen one, or its headline.
+def reported(sweep: Sweep, task: str, found: TaskEvaluation) -> float:
+    """Returns what is reported for a task: its metric, or the mean of several.
 
     Raises:
-        T5MixError: there is no such metric.
+        T5MixError: it has none, or not the one that the sweep names.
     """
-    name = chosen or found.headline
-    if name is None or name not in found.metrics:
-        raise T5MixError(f"There is no metric {name!r}; there are {', '.join(found.metrics)}.")
-    return found.metrics[name]
+    names = reported_metrics(sweep, task, found.metrics)
+    if not names:
+        raise T5MixError(f"The task {task!r} has no metric to be reported; there are {', '.join(found.metrics)}.")
+    return statistics.fmean(found.metrics[name] for name in names)

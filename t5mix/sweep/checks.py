@@ -7,6 +7,7 @@ from t5mix.data.lock import DataLock, DataRequest
 from t5mix.errors import T5MixError, UnknownNameError
 from t5mix.evaluation.metrics import METRICS
 from t5mix.sweep.plan import Planner, Trial
+from t5mix.sweep.reported import reported_metrics
 from t5mix.sweep.spec import Sweep
 
 
@@ -39,7 +40,7 @@ def check_data(planner: Planner, trials: Iterable[Trial], prepare: Callable[[Dat
     reported = sweep.tasks or tuple(name for name, task in known.items() if task.metrics)
     if not reported:
         raise T5MixError(f"None of the tasks has a metric: {', '.join(known)}.")
-    in_columns = (name for column in sweep.columns.values() for name in column.tasks)
+    in_columns = (name for column in sweep.columns.values() for name in column.weights)
     in_claims = (name for each in sweep.hypotheses.values() for name in (*each.tasks, *each.than_on))
     for name in (*in_columns, *in_claims, *sweep.metrics):
         if name not in reported:
@@ -49,11 +50,10 @@ def check_data(planner: Planner, trials: Iterable[Trial], prepare: Callable[[Dat
             raise UnknownNameError("task", name, known, "The runs train no other.")
         if missing := [split for split in splits if split not in known[name].splits]:
             raise T5MixError(f"The task {name!r} has no split {missing[0]!r}; it has {', '.join(known[name].splits)}.")
-        values = value_names(known[name].metrics)
         if not known[name].metrics:
             raise T5MixError(f"The task {name!r} has no metric, and the sweep reports it. Name others under tasks.")
-        if name in sweep.metrics and values is not None and sweep.metrics[name] not in values:
-            raise UnknownNameError(f"metric of the task {name!r}", sweep.metrics[name], values)
+        if (values := value_names(known[name].metrics)) is not None:
+            reported_metrics(sweep, name, values)
 
 
 def value_names(functions: Iterable[str]) -> list[str] | None:

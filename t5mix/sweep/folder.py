@@ -10,7 +10,6 @@ All that is needed to read them is JSON:
     budget.json      what a step of each method takes, where budgets are equalised
     failed/          a file for each run that failed: why, its log, how to run it again
     jobs/, logs/     what each process was told, and what it said
-    data/            what was prepared for which request
 """
 
 import contextlib
@@ -45,8 +44,8 @@ class SweepFolder:
 
     @property
     def data(self) -> Path:
-        """Holds the data locks."""
-        return self.path / "data"
+        """Holds the data locks, found by what was asked for."""
+        return self.path / ".data"
 
     def job(self, name: str) -> Path:
         """Returns the file that tells a process what to do."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from t5mix.data.child import import_path
+from t5mix.data.lock import write_json
 from t5mix.errors import T5MixError
 from t5mix.runs.provenance import versions
 from t5mix.sweep.agenda import Agenda, Wanted
@@ -108,14 +109,13 @@ class Runner:
             KeyboardInterrupt: it was interrupted, and all processes have ended.
         """
         with self._folder.held():
+            trials = check_all(self._planner)
+            check_data(self._planner, trials, functools.partial(prepared, folder=self._folder.data))
             self._folder.claim(self._sweep, dataclasses.asdict(self._cores), versions())
             shutil.rmtree(self._folder.path / "failed", ignore_errors=True)
-            for name in ("jobs", "logs", "trials", "data"):
+            for name in ("jobs", "logs", "trials"):
                 (self._folder.path / name).mkdir(exist_ok=True)
             try:
-                trials = check_all(self._planner)
-                prepare = functools.partial(prepared, folder=self._folder.data)
-                check_data(self._planner, trials, prepare)
                 if self._sweep.budget.equal != "steps":
                     self._planner = Planner(self._sweep, self._equal_steps())
                     self._agenda = Agenda(self._planner, self._folder)
@@ -160,6 +160,7 @@ class Runner:
         experiment = placed(run, folder / "runs", self._planner.runs)
         about = {
             "sweep": self._sweep.name,
+            **({} if trial is None else _named(trial)),
             "run": {
                 "id": run.id,
                 "folder": f"runs/{run.folder}",
@@ -167,9 +168,6 @@ class Runner:
             },
             "settings": list(run.overrides),
         }
-        if trial is not None:
-            named = {name: getattr(trial, name) for name in ("method", "seed", "learning_rate", "task")}
-            about = {"sweep": self._sweep.name, **named, **about}
         return Job(
             experiment=experiment.to_json(),
             splits=splits,
@@ -178,7 +176,7 @@ class Runner:
             checkpoint=self._sweep.checkpoint,
             about=about,
             trial=None if trial is None else str(self._folder.trial(run.folder).absolute()),
-            data=str(folder / "data"),
+            data=str(self._folder.data.absolute()),
             cores=cores,
             cache=str(Path(experiment.store_dir).parent / "compiled"),
         )
@@ -217,14 +215,15 @@ class Runner:
         text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
         why = text[-_LOG_TAIL:].strip() or "it said nothing"
         self._watcher.say(f"{active.run.folder} failed with status {status}: {why.splitlines()[-1]}\n  Its log: {log}")
-        self._folder.write(f"failed/{active.run.folder}.json", self._failure(active.run, status, why))
-
-    def _failure(self, run: PlannedRun, status: int, why: str) -> dict[str, Any]:
-        command = shlex.join(["env", f"PYTHONPATH={import_path()}", *self._command(run)])
-        log = str(self._log(run).relative_to(self._folder.path))
-        return {"run": {"id": run.id, "folder": f"runs/{run.folder}"}, "status": status, "why": why, "log": log} | {
-            "command": command
+        failure = {
+            **({} if active.trial is None else _named(active.trial)),
+            "run": {"id": active.run.id, "folder": f"runs/{active.run.folder}"},
+            "status": status,
+            "why": why,
+            "log": str(log.relative_to(self._folder.path)),
+            "command": shlex.join(["env", f"PYTHONPATH={import_path()}", *self._command(active.run)]),
         }
+        write_json(self._folder.failure(active.run.folder), failure)
 
     def _failures(self, wanted: Wanted) -> dict[str, dict[str, Any]]:
         """Returns the trials that cannot be had, each with what went wrong, and writes them down."""
@@ -233,12 +232,11 @@ class Runner:
             run = next((run for run in order(self._planner.runs, [trial.run]) if run.id in self._agenda.failed), None)
             if run is None:
                 continue
-            cause = self._folder.read(f"failed/{run.folder}.json")
-            named = {name: getattr(trial, name) for name in ("method", "seed", "learning_rate", "task")}
-            found[trial.run] = named | {key: cause[key] for key in ("run", "status", "why", "log", "command")}
-            name = self._planner.runs[trial.run].folder
-            if self._folder.read(f"failed/{name}.json") != found[trial.run]:
-                self._folder.write(f"failed/{name}.json", found[trial.run])
+            cause = json.loads(self._folder.failure(run.folder).read_text(encoding="utf-8"))
+            found[trial.run] = {**cause, **_named(trial)}
+            own = self._folder.failure(self._planner.runs[trial.run].folder)
+            if run.id != trial.run and not own.exists():
+                write_json(own, found[trial.run])
         return found
 
     def _equal_steps(self) -> dict[str, int]:
@@ -275,3 +273,7 @@ class Runner:
         if status != 0:
             raise T5MixError(f"budget: {run.name} could not be measured: {log.read_text('utf-8')[-_LOG_TAIL:].strip()}")
         return json.loads(out.read_text(encoding="utf-8"))
+
+
+def _named(trial: Trial) -> dict[str, Any]:
+    return {name: getattr(trial, name) for name in ("method", "seed", "learning_rate", "task")}

@@ -93,19 +93,30 @@ class Hypothesis:
 
 @config
 class Column:
-    """A column of the headline table: a task, or the plain average of several.
+    """A column of the headline table: a task, or the average of several.
 
     Attributes:
-        tasks: of which it is the average.
+        tasks: of which it is the average; an inner list counts as one task, as do the two test sets of GLUE's MNLI.
         paper: the column of the paper's tables that is shown beside it, if any.
     """
 
-    tasks: tuple[str, ...]
+    tasks: tuple[str | tuple[str, ...], ...]
     paper: str | None = None
 
     def __post_init__(self) -> None:
-        if not self.tasks:
-            raise ValueError("tasks is empty: a column is the average of at least one")
+        if not self.tasks or () in self.tasks:
+            raise ValueError("tasks is empty or holds an empty list: a column is the average of at least one")
+        if len(self.weights) < sum(map(len, self._groups)):
+            raise ValueError(f"tasks names a task twice: {', '.join(name for each in self._groups for name in each)}")
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """How much each task counts: 1, or its part of the inner list that it is in."""
+        return {task: 1 / len(group) for group in self._groups for task in group}
+
+    @property
+    def _groups(self) -> list[tuple[str, ...]]:
+        return [(each,) if isinstance(each, str) else each for each in self.tasks]
 
 
 @config
@@ -135,6 +146,8 @@ class Sweep:
         before: runs that all methods begin with, each starting from the one before it.
         methods: what is compared, by name.
         grid: settings and the values to try of each; every method is run with every combination.
+        zip: settings that change together, and as many values of each: every method, at every point of the grid, is run
+            with all first values, with all second ones, and so on.
         seeds: of the methods' own runs; the same seed means the same data order for all methods.
         seeded_before: whether the runs that the reported ones start from are made anew for each seed, or once, with the
             first one: intervals then speak of fine-tuning, from this one checkpoint.
@@ -142,7 +155,7 @@ class Sweep:
         split: the split that is reported.
         checkpoint: the one that is reported: "latest", or "best", for each task the one with the lowest loss on the
             validation split among those that the run evaluated and kept.
-        metrics: the metric reported for a task, where it is not the task's first.
+        metrics: the metric reported for a task, where it is not the task's first; of several, their mean.
         tasks: the tasks reported; by default all of a method's last run that have metrics.
         columns: of the headline table, by name; by default each task has its own.
         budget: what is equal for all methods.
@@ -161,12 +174,13 @@ class Sweep:
     method_settings: Overrides = ()
     before: tuple[Overrides, ...] = ()
     grid: Mapping[str, tuple[Any, ...]] = dataclasses.field(default_factory=dict)
+    zip: Mapping[str, tuple[Any, ...]] = dataclasses.field(default_factory=dict)
     seeds: tuple[int, ...] = (0, 1, 2)
     seeded_before: bool = False
     tuning: Tuning | None = None
     split: str = "validation"
     checkpoint: Literal["latest", "best"] = "latest"
-    metrics: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    metrics: Mapping[str, str | tuple[str, ...]] = dataclasses.field(default_factory=dict)
     tasks: tuple[str, ...] = ()
     columns: Mapping[str, Column] = dataclasses.field(default_factory=dict)
     budget: Budget = dataclasses.field(default_factory=Budget)
@@ -182,8 +196,17 @@ class Sweep:
             raise ValueError("methods is empty: name at least one")
         if not self.seeds or len(set(self.seeds)) < len(self.seeds):
             raise ValueError(f"seeds is {list(self.seeds)}: give at least one, and each once")
-        if any(not values for values in self.grid.values()):
-            raise ValueError("grid has a setting without values")
+        if any(not values for values in (*self.grid.values(), *self.zip.values())):
+            raise ValueError("grid or zip has a setting without values")
+        if len({len(values) for values in self.zip.values()}) > 1:
+            lengths = ", ".join(f"{len(values)} of {key}" for key, values in self.zip.items())
+            raise ValueError(f"zip needs equally many values of each setting, and has {lengths}")
+        if both := [key for key in self.grid if key in self.zip]:
+            raise ValueError(f"grid and zip both have {both[0]}: a setting is varied in one of them")
+        for task in self.metrics:
+            names = self.named_metrics(task)
+            if not names or len(set(names)) < len(names):
+                raise ValueError(f"metrics.{task} is {list(names)}: name at least one metric, and each once")
         if any(method.each_task for method in self.methods.values()) and not self.tasks:
             raise ValueError("tasks is empty: methods with each_task need to know the tasks")
         known = grid_points(self)
@@ -194,10 +217,20 @@ class Sweep:
             if method is not None and method not in known:
                 raise ValueError(f"{place} is {method!r}; the methods are {'; '.join(known)}")
 
+    def named_metrics(self, task: str) -> tuple[str, ...]:
+        """Returns the metrics that are named for a task; none where its first is reported."""
+        named = self.metrics.get(task, ())
+        return (named,) if isinstance(named, str) else named
+
 
 def grid_points(sweep: Sweep) -> dict[str, tuple[str, dict[str, Any]]]:
-    """Returns each method at each point of the grid, by its name: the method's own name, and the point's settings."""
-    points = [dict(zip(sweep.grid, values, strict=True)) for values in itertools.product(*sweep.grid.values())]
+    """Returns each method at each point of grid and zip, by its name: the method's own name, and the point's settings.
+
+    The points of zip are its positions; without one there is a single point, which sets nothing.
+    """
+    grid = [dict(zip(sweep.grid, values, strict=True)) for values in itertools.product(*sweep.grid.values())]
+    together = [dict(zip(sweep.zip, values, strict=True)) for values in zip(*sweep.zip.values(), strict=True)] or [{}]
+    points = [{**point, **more} for point, more in itertools.product(grid, together)]
     return {
         ", ".join([name, *(f"{key.rpartition('.')[2]}={value}" for key, value in point.items())]): (name, point)
         for name in sweep.methods
@@ -232,6 +265,11 @@ def load_sweep(path: Path, scale: str | None = None, changes: Mapping[str, Any] 
             raise UnknownNameError("scale", scale, list(scales))
         raw = _changed(raw, scales[scale] or {})
     raw = _changed(raw, changes or {})
+    if "config" in raw and raw["config"] is None:
+        raise T5MixError(
+            f"{path.name} is for tasks of your own{f' at the scale {scale!r}' if scale else ''}: name the file that "
+            "declares them, config=FILE.yaml. docs/sweeps.md has an example."
+        )
     return read_sweep(raw, str(path))
 
 

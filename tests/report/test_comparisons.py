@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from t5mix.errors import UnknownNameError
+from t5mix.errors import T5MixError, UnknownNameError
 from t5mix.report.comparisons import compare, headline_columns
 from t5mix.report.findings import Findings, find
 from t5mix.report.results import read_results
@@ -73,7 +73,7 @@ def test_what_cannot_be_tested_counts_in_the_family():
     values = np.random.default_rng(0).standard_normal((3, 4, 30)) + np.array([0, 1, 0])[:, None, None]
     values[2, 1:] = np.nan
     study = Study(("a", "b", "c"), (0, 1, 2, 3), {"x": TaskScores.of_means(values)})
-    table = compare(resample(study, 200), "a", {"x": ("x",)})
+    table = compare(resample(study, 200), "a", {"x": {"x": 1.0}})
     difference = table.entries["b"]["x"].difference
     assert difference is not None
     assert table.entries["b"]["x"].corrected == pytest.approx(min(1, 2 * (difference.p_value() or 0)))
@@ -87,11 +87,25 @@ def sweep(**fields: Any) -> Any:
 
 def test_columns_are_the_declared_ones_or_the_average_and_the_tasks():
     tasks = {"x": None, "y": None}
-    assert headline_columns(sweep(), tasks) == {"average": ("x", "y"), "x": ("x",), "y": ("y",)}
-    assert headline_columns(sweep(), {"x": None}) == {"x": ("x",)}
-    assert headline_columns(sweep(columns={"A": {"tasks": ["y"]}}), tasks) == {"A": ("y",)}
+    both = {"x": {"x": 1.0}, "y": {"y": 1.0}}
+    assert headline_columns(sweep(), tasks) == {"average": {"x": 1.0, "y": 1.0}, **both}
+    assert headline_columns(sweep(), {"x": None}) == {"x": {"x": 1.0}}
+    assert headline_columns(sweep(columns={"A": {"tasks": ["y"]}}), tasks) == {"A": {"y": 1.0}}
     with pytest.raises(UnknownNameError, match=r"Unknown task 'z'.*columns\.A of sweep\.json"):
         headline_columns(sweep(columns={"A": {"tasks": ["z"]}}), tasks)
+
+
+def test_an_inner_list_of_a_column_counts_as_one_task(make: Make):
+    pair = {"tasks": ["demo_sentiment", ["demo_entailment", "demo_paraphrase"]]}
+    metrics = {"demo_sentiment": "accuracy", "demo_entailment": "accuracy", "demo_paraphrase": "f1"}
+    folder = make(metrics=metrics, fields={"columns": {"A": pair}})
+    tasks = [by_hand(folder, "lora", task, metric) for task, metric in metrics.items()]
+    expected = [one / 2 + (two + three) / 4 for one, two, three in zip(*(each.values() for each in tasks), strict=True)]
+    found = find(read_results(folder))
+    assert found.headline.entries["lora"]["A"].mean.value == pytest.approx(np.mean(expected))
+    assert list(found.headline.columns["A"]) == list(metrics)
+    with pytest.raises(UnknownNameError, match=r"Unknown task 'z'.*columns\.A of sweep\.json"):
+        headline_columns(sweep(columns={"A": {"tasks": [["x", "z"]]}}), {"x": None})
 
 
 def test_transfer_is_against_the_method_that_trains_alone(folder: Path, findings: Findings):
@@ -148,8 +162,11 @@ def test_other_data_and_other_hardware_are_noted(make: Make, edit: Callable[...,
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"reference": "c"}, r"Unknown method 'c'.*reference of .*sweep\.json"),
-        ({"hypotheses": {"H": {"claim": "x", "better": "a", "worse": "b"}}}, r"method 'a'.*hypotheses\.H\.better of"),
+        ({"reference": "c"}, r"sweep\.json: reference is 'c'; the methods are full, rows=8; lora, rows=8"),
+        (
+            {"hypotheses": {"H": {"claim": "x", "better": "a", "worse": "b"}}},
+            r"sweep\.json: hypotheses\.H\.better is 'a'",
+        ),
         (
             {"hypotheses": {"H": {"claim": "x", "better": "full, rows=8", "worse": "lora, rows=8", "than_on": ["z"]}}},
             r"Unknown task 'z'.*hypotheses\.H\.than_on of",
@@ -157,11 +174,11 @@ def test_other_data_and_other_hardware_are_noted(make: Make, edit: Callable[...,
     ],
 )
 def test_names_in_the_sweep_that_stand_for_nothing_are_refused(fields: dict, message: str, make: Make):
-    """Where there is a grid, the sweep file itself cannot know them."""
+    """Where there is a grid, methods go by the names of its points."""
     folder = make(levels={"full, rows=8": 1.0, "lora, rows=8": 0.5})
     raw = json.loads((folder / "sweep.json").read_text(encoding="utf-8"))
     methods = {name.partition(",")[0]: method for name, method in raw["sweep"]["methods"].items()}
     raw["sweep"] |= {"methods": methods, "grid": {"training.rows": [8]}, **fields}
     (folder / "sweep.json").write_text(json.dumps(raw), encoding="utf-8")
-    with pytest.raises(UnknownNameError, match=message):
+    with pytest.raises(T5MixError, match=message):
         find(read_results(folder))

@@ -1,5 +1,6 @@
 """What figures show, and what becomes of their colours."""
 
+import dataclasses
 import re
 from pathlib import Path
 
@@ -53,7 +54,10 @@ def test_differences_stand_where_they_are(findings: Findings):
         (line,) = [line for line in axes.lines if line.get_marker() == style["marker"]]
         assert np.asarray(line.get_xdata()) == pytest.approx([entry.difference.value])
         assert (line.get_markerfacecolor() == style["color"]) == (entry.better or entry.worse)
-    assert "odm +12.14 [7.40, 16.88]" in picture.panels[1].says
+    difference = findings.headline.entries["odm"]["Pairs"].difference
+    assert difference is not None
+    low, high = difference.interval() or (np.nan, np.nan)
+    assert f"odm +12.14 [{low:.2f}, {high:.2f}]" in picture.panels[1].says
 
 
 def test_hypotheses_are_drawn_with_their_margins(findings: Findings):
@@ -101,6 +105,23 @@ def test_losses_of_all_methods_share_panels(findings: Findings):
     assert len(drawn(picture.panels[0]).lines) == 4
     assert len(drawn(picture.panels[1]).lines) == 5
     assert training_picture({}, {}) is None
+
+
+def test_a_run_that_was_evaluated_once_has_no_course_to_show(findings: Findings):
+    once = Line(np.array([100]), np.array([1.5]))
+    single = {
+        name: dataclasses.replace(one, validation=dict.fromkeys(one.validation, once), mean_validation=once)
+        for name, one in findings.progress.items()
+    }
+    picture = training_picture(single, findings.styles)
+    assert picture is not None
+    assert [panel.title for panel in picture.panels] == ["Training loss (nats a token)"]
+    assert "Validation" not in picture.caption
+    assert training_picture({"alone": single["alone"]}, findings.styles) is None
+    mixed = {**single, "full": findings.progress["full"]}
+    picture = training_picture(mixed, findings.styles)
+    assert picture is not None
+    assert len(picture.panels) == 5
 
 
 def test_long_curves_are_thinned(findings: Findings):

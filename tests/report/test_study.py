@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from t5mix.errors import T5MixError, UnknownNameError
+from t5mix.errors import T5MixError
+from t5mix.evaluation.example_scores import ExampleScores
 from t5mix.report.results import read_results
 from t5mix.report.study import read_study
-from t5mix.report.trial import headline_metric
-from t5mix.sweep.spec import read_sweep
 from t5mix.sweep.statistics import resample
 
 Make = Callable[..., Path]
@@ -25,32 +24,91 @@ def reported(folder: Path) -> list[Path]:
 
 def test_the_study_holds_what_the_trials_say(folder: Path):
     found = read_study(read_results(folder))
-    assert found.metrics == {"demo_sentiment": "accuracy", "demo_entailment": "accuracy", "demo_paraphrase": "f1"}
+    accuracy = {"demo_sentiment": ("accuracy",), "demo_entailment": ("accuracy",)}
+    assert found.metrics == {**accuracy, "demo_paraphrase": ("f1",)}
     assert found.study.methods == ("full", "lora, r=8", "adapter", "odm", "alone")
     assert found.notes == ()
     for path in (folder / "trials").iterdir():
         raw = json.loads(path.read_text(encoding="utf-8"))
         for task, score in raw["scores"].get("test", {}).items():
             value = found.study.tasks[task].values[found.study.index(raw["method"]), raw["seed"]]
-            assert value == pytest.approx(score["metrics"][found.metrics[task]])
+            (metric,) = found.metrics[task]
+            assert value == pytest.approx(score["metrics"][metric])
     missing = np.isnan(found.study.tasks["demo_sentiment"].values)
     assert np.argwhere(missing).tolist() == [[1, 1]]
 
 
-def test_the_headline_is_the_first_of_the_tasks_own_metrics_unless_the_sweep_names_one():
-    sweep = read_sweep({"name": "s", "config": "c", "methods": {"a": {}}, "metrics": {"x": "em"}, "tasks": ["x", "z"]})
-    own = {"loss": 1.0, "token_accuracy": 2.0, "f1": 3.0, "em": 4.0}
-    assert headline_metric(sweep, "y", own) == "f1"
-    assert headline_metric(sweep, "x", own) == "em"
-    assert headline_metric(sweep, "y", {"loss": 1.0, "token_accuracy": 2.0}) is None
-    assert headline_metric(sweep, "z", {"loss": 1.0, "token_accuracy": 2.0}) == "token_accuracy"
-    with pytest.raises(UnknownNameError, match="metric of the task 'x' 'em'"):
-        headline_metric(sweep, "x", {"f1": 3.0})
-
-
 def test_a_named_metric_is_reported(make: Make):
     found = read_study(read_results(make(fields={"metrics": {"demo_paraphrase": "accuracy"}})))
-    assert found.metrics["demo_paraphrase"] == "accuracy"
+    assert found.metrics["demo_paraphrase"] == ("accuracy",)
+
+
+# Several metrics of a task ----------------------------------------------------------------------------
+
+BOTH = {"metrics": {"demo_paraphrase": ["f1", "accuracy"]}}
+
+
+def means(folder: Path, method: str, split: str = "test") -> dict[float, list[float]]:
+    """The mean of both metrics of a method's trials, seed by seed, by learning rate."""
+    found: dict[float, list[float]] = {}
+    for path in sorted((folder / "trials").iterdir()):
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        if raw["method"] == method and split in raw["scores"]:
+            metrics = raw["scores"][split]["demo_paraphrase"]["metrics"]
+            found.setdefault(raw["learning_rate"], []).append((metrics["f1"] + metrics["accuracy"]) / 2)
+    return found
+
+
+def test_several_metrics_of_a_task_are_averaged(make: Make):
+    folder = make(fields=BOTH)
+    found = read_study(read_results(folder))
+    assert found.metrics["demo_paraphrase"] == ("f1", "accuracy")
+    assert found.notes == ()
+    assert found.study.tasks["demo_paraphrase"].values[0] == pytest.approx(means(folder, "full")[0.002])
+
+
+def test_draws_of_the_examples_take_both_metrics_from_the_same_ones(make: Make):
+    folder = make(fields=BOTH)
+    scores = read_study(read_results(folder)).study.tasks["demo_paraphrase"]
+    raw = json.loads(reported(folder)[0].read_text(encoding="utf-8"))["scores"]["test"]["demo_paraphrase"]["examples"]
+    drawn = np.random.default_rng(0).integers(200, size=200)
+    parts = [ExampleScores.from_json(raw[metric]) for metric in ("f1", "accuracy")]
+    expected = np.mean([ExampleScores(part.kind, part.rows[drawn]).value() for part in parts])
+    assert scores.metric(scores.rows[0, 0, drawn].sum(axis=0)) == pytest.approx(expected)
+    resampled = resample(read_study(read_results(folder)).study, 200)
+    assert resampled.mean("full", "demo_paraphrase").interval() is not None
+
+
+def test_learning_rates_are_chosen_by_the_mean_of_several_metrics(make: Make, edit: Edit):
+    folder = make(fields={**BOTH, "tasks": ["demo_paraphrase"]})
+    (folder / "choices.json").unlink()
+    for path in (folder / "trials").iterdir():
+        edit(path, lambda raw: [tasks.pop("demo_sentiment") for tasks in raw["scores"].values()])
+    scores = read_results(folder).choices["full"].scores
+    assert scores == pytest.approx({rate: of[0] for rate, of in means(folder, "full", "validation").items()})
+
+
+def test_metrics_of_different_units_have_a_mean_but_no_interval(make: Make, edit: Edit):
+    folder = make(fields=BOTH)
+    for path in reported(folder):
+        edit(path, lambda raw: raw["scores"]["test"]["demo_paraphrase"]["examples"]["accuracy"]["rows"].__delitem__(0))
+    found = read_study(read_results(folder))
+    expected = "No intervals with demo_paraphrase: its f1 and accuracy are counted over different units: 200 and 199."
+    assert found.notes == (expected,)
+    assert found.study.tasks["demo_paraphrase"].values[0] == pytest.approx(means(folder, "full")[0.002])
+    assert resample(found.study, 50).mean("full", "demo_paraphrase").reason == "a task has a single example"
+
+
+def test_one_metric_without_examples_leaves_the_mean_without_an_interval(make: Make, edit: Edit):
+    folder = make(fields=BOTH)
+    for path in reported(folder):
+        edit(path, lambda raw: raw["scores"]["test"]["demo_paraphrase"]["examples"].pop("f1"))
+    found = read_study(read_results(folder))
+    assert found.notes == ("No intervals with demo_paraphrase: its f1 is not known example by example.",)
+    assert found.study.tasks["demo_paraphrase"].values[0] == pytest.approx(means(folder, "full")[0.002])
+
+
+# What is missing or cannot be -------------------------------------------------------------------------
 
 
 def test_a_metric_without_examples_has_values_but_no_interval(make: Make, edit: Edit):

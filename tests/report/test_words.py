@@ -6,7 +6,9 @@ import pytest
 
 from t5mix.report import words
 from t5mix.report.findings import Findings
-from t5mix.sweep.statistics import Estimate
+from t5mix.sweep.spec import Hypothesis
+from t5mix.sweep.statistics import Estimate, resample
+from t5mix.sweep.verdicts import judge
 
 MINUS, EN_DASH = "\N{MINUS SIGN}", "\N{EN DASH}"
 
@@ -39,6 +41,7 @@ def test_names_in_a_row():
     assert words.listed(["a"]) == "a"
     assert words.listed(["a", "b", "c"]) == "a, b and c"
     assert words.listed(list("abcd"), most=2) == "a, b and 2 more"
+    assert [words.mean_of(metrics) for metrics in (("f1",), ("f1", "em"))] == ["f1", "mean of f1 and em"]
     assert words.named(["lora, r=8", "full"]) == "“lora, r=8” and “full”"
     assert [words.times(count, "seed") for count in (1, 2)] == ["1 seed", "2 seeds"]
 
@@ -58,11 +61,18 @@ def test_verdicts_say_what_was_judged_and_what_came_out(findings: Findings):
     )
     told = words.outcome(won)
     assert told.startswith(f"Found: +{won.estimate.value:.2f} points, corrected interval (97.5 %) [")
-    assert "after Holm's correction p = 0.0" in told
+    assert f"; p < 0.001, after Holm's correction {words.p_value(won.corrected_p_value)}; " in told
     assert told.endswith("2 seeds, at least 200 examples a task.")
     told = words.sensitivity(lost)
     assert told.startswith(
         f"A difference at least {lost.smallest_effect:.2f} points away from 0.5 would have been found"
+    )
+
+
+def test_why_a_claim_holds_is_written_as_all_else(findings: Findings):
+    little = Hypothesis(claim="c", better="full", worse="lora, r=8", margin=-3)
+    assert words.reason(judge(resample(findings.study), {"H": little})["H"]) == (
+        f"the 95 % interval lies above {MINUS}3"
     )
 
 

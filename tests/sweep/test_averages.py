@@ -5,6 +5,10 @@ import pytest
 
 from t5mix.errors import T5MixError, UnknownNameError
 from t5mix.sweep.averages import GLUE, SUPER_GLUE, average
+from t5mix.sweep.reported import reported_metrics
+from t5mix.sweep.scores import Study, TaskScores
+from t5mix.sweep.spec import read_sweep
+from t5mix.sweep.statistics import Resampled
 
 # Raffel et al. 2020, Table 16, the baseline.
 GLUE_SCORES = {
@@ -54,6 +58,29 @@ def test_weights_give_the_same_average(benchmark_, scores):
     assert sum(weights.values()) == pytest.approx(1)
     weighted = sum(weight * np.mean(list(scores[task].values())) for task, weight in weights.items())
     assert weighted == pytest.approx(benchmark_.average(scores))
+
+
+@pytest.mark.parametrize(
+    ("benchmark_", "scores", "expected"), [(GLUE, GLUE_SCORES, 83.28), (SUPER_GLUE, SUPER_GLUE_SCORES, 71.36)]
+)
+def test_a_sweep_can_say_a_benchmark_as_a_column(benchmark_, scores, expected):
+    tasks = [list(dict.fromkeys(task for task, _ in values)) for values in benchmark_.parts.values()]
+    sweep = read_sweep(
+        {
+            "name": "s",
+            "config": "c",
+            "methods": {"a": {}},
+            "metrics": {task: list(metrics) for task, metrics in scores.items()},
+            "columns": {"A": {"tasks": [names if len(names) > 1 else names[0] for names in tasks]}},
+        }
+    )
+    values = {
+        task: np.mean([metrics[name] for name in reported_metrics(sweep, task, metrics)])
+        for task, metrics in scores.items()
+    }
+    study = Study(("a",), (0,), {task: TaskScores.of_means(np.full((1, 1, 1), v)) for task, v in values.items()})
+    assert study.weights(sweep.columns["A"].weights) == pytest.approx(benchmark_.weights())
+    assert round(Resampled(study, {}).mean("a", sweep.columns["A"].weights).value, 2) == expected
 
 
 def test_a_tasks_metrics_are_averaged_before_tasks_are():

@@ -76,6 +76,20 @@ def test_a_grid_multiplies_the_methods():
     assert ranks == {"finetuning.rank=2", "finetuning.rank=4"}
 
 
+def test_settings_that_change_together_multiply_the_methods_by_their_positions():
+    together = {"finetuning.rank": [2, 4], "finetuning.alpha": [4, 8]}
+    lora = {"lora": {"runs": [["finetuning=lora"]]}}
+    planner, _ = planned(methods=lora, zip=together)
+    assert list(planner.methods()) == ["lora, rank=2, alpha=4", "lora, rank=4, alpha=8"]
+    pairs = {run.overrides[-5:-3] for run in planner.runs.values() if run.parent is not None}
+    assert pairs == {("finetuning.rank=2", "finetuning.alpha=4"), ("finetuning.rank=4", "finetuning.alpha=8")}
+    planner, _ = planned(methods=lora, zip=together, grid={"training.rows": [8, 16]})
+    assert list(planner.methods()) == [
+        *("lora, rows=8, rank=2, alpha=4", "lora, rows=8, rank=4, alpha=8"),
+        *("lora, rows=16, rank=2, alpha=4", "lora, rows=16, rank=4, alpha=8"),
+    ]
+
+
 def test_runs_come_after_those_they_start_from():
     planner, trials = planned()
     ordered = order(planner.runs, [trial.run for trial in trials])
@@ -118,6 +132,14 @@ def test_identity_is_of_what_is_computed():
             r"hypotheses\.H\.worse is 'adapter'",
         ),
         ({"name": "a b"}, r"letters, digits"),
+        ({"zip": {"a": [1, 2], "b": [3]}}, r"zip needs equally many values of each setting, and has 2 of a, 1 of b"),
+        ({"zip": {"a": []}}, r"grid or zip has a setting without values"),
+        ({"zip": {"a": [1]}, "grid": {"a": [2]}}, r"grid and zip both have a"),
+        ({"metrics": {"copy": []}}, r"metrics\.copy is \[\]: name at least one"),
+        ({"metrics": {"copy": ["f1", "f1"]}}, r"metrics\.copy is \['f1', 'f1'\]: .* each once"),
+        ({"columns": {"A": {"tasks": []}}}, r"tasks is empty"),
+        ({"columns": {"A": {"tasks": ["copy", []]}}}, r"or holds an empty list"),
+        ({"columns": {"A": {"tasks": ["copy", ["first", "copy"]]}}}, r"names a task twice: copy, first, copy"),
         ({"config": None}, r"config is None"),
     ],
 )
