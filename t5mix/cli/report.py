@@ -38,6 +38,6 @@ def _show(findings: "Findings") -> None:
     title = findings.results.sweep.title or findings.results.sweep.name
     print_table(f"{title}: scores, and what differs from {findings.headline.reference}", table)
     for name, judged in findings.verdicts.items():
-        print(f"{judged.verdict.value}: {name}: {judged.hypothesis.claim} ({judged.reason})")
+        print(f"{judged.verdict.value}: {name}: {judged.hypothesis.claim} ({words.reason(judged)})")
     for note in findings.notes:
         print(f"Note: {note}", file=sys.stderr)
