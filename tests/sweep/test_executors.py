@@ -53,7 +53,7 @@ def test_a_process_says_what_it_says_and_ends_as_it_ends(executor: Executor, tmp
 
 
 def test_no_more_than_the_most_run_at_once(executor: Executor, tmp_path: Path):
-    handles = [executor.submit(f"{i}", python("import time; time.sleep(60)"), tmp_path / f"{i}", 1) for i in range(2)]
+    handles = [executor.submit(f"{i}", python("import time; time.sleep(8)"), tmp_path / f"{i}", 1) for i in range(2)]
     assert not executor.has_room(1)
     end_all(handles)
     assert executor.has_room(1)
