@@ -50,7 +50,7 @@ class Display:
 
     def say(self, text: str) -> None:
         """Writes a line above the table."""
-        self._console.print(text, highlight=False, soft_wrap=True)
+        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def close(self) -> None:
         """Takes the table down."""
