@@ -244,8 +244,9 @@ def load_sweep(path: Path, scale: str | None = None, changes: Mapping[str, Any] 
     Args:
         path: of a YAML file with the fields of `Sweep`, and optionally `scales`: by name, the fields that are others
             at that scale. There `settings` and `method_settings` are appended to the file's own, and `methods` and
-            `hypotheses` may be lists of names, of those that remain; all else replaces it.
-        scale: one of them; None for the file as it is.
+            `hypotheses` may be lists of names, of those that remain; all else replaces it. `scale` names the one to
+            take where none is asked for.
+        scale: one of them; None for the file's own choice, or the file as it is.
         changes: fields that are others still, as in a scale.
 
     Raises:
@@ -259,7 +260,8 @@ def load_sweep(path: Path, scale: str | None = None, changes: Mapping[str, Any] 
         raise T5MixError(f"{path} is no YAML: {error}") from error
     if not isinstance(raw, dict):
         raise T5MixError(f"{path} holds no sweep: it should be a mapping with name, config and methods.")
-    scales = raw.pop("scales", None) or {}
+    scales, default = raw.pop("scales", None) or {}, raw.pop("scale", None)
+    scale = scale or default
     if scale is not None:
         if scale not in scales:
             raise UnknownNameError("scale", scale, list(scales))

@@ -1,11 +1,13 @@
 """From a sweep file to runs: what is shared, what is tuned, what is refused before anything starts."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from t5mix.cli.sweep import find
 from t5mix.errors import T5MixError
 from t5mix.sweep.plan import Planner, check_all, order, placed
 from t5mix.sweep.spec import load_sweep, read_sweep
@@ -178,6 +180,23 @@ def test_a_scale_changes_what_it_names(tmp_path: Path):
         load_sweep(file, "tinny")
     with pytest.raises(T5MixError, match="There is no sweep file"):
         load_sweep(tmp_path / "none.yaml")
+    raw = yaml.safe_load(file.read_text(encoding="utf-8"))
+    file.write_text(yaml.safe_dump({**raw, "scale": "tiny"}), encoding="utf-8")
+    assert load_sweep(file) == tiny
+    raw["scales"]["real"] = {"config": None}
+    file.write_text(yaml.safe_dump(raw), encoding="utf-8")
+    with pytest.raises(T5MixError, match=r"for tasks of your own at the scale 'real': name the file"):
+        load_sweep(file, "real")
+    assert load_sweep(file, "real", {"config": "mine.yaml"}).config == "mine.yaml"
     file.write_text("- a\n", encoding="utf-8")
     with pytest.raises(T5MixError, match="holds no sweep"):
         load_sweep(file)
+
+
+@pytest.mark.parametrize("name", ["table10", "table11", "table12"])
+@pytest.mark.parametrize("scale", ["tiny", "demo", "real"])
+def test_the_package_has_the_papers_tables_at_every_scale(name: str, scale: str):
+    real = {"config": "demo", "tasks": ["demo_qa", "demo_sentiment"], "settings": ["mixture=[demo]"]}
+    sweep = load_sweep(find(name), scale, real if scale == "real" else {})
+    planner = Planner(dataclasses.replace(sweep, seeds=(0, 1), tuning=None))
+    assert {trial.method for trial in check_all(planner)} == set(planner.methods())
