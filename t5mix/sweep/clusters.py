@@ -4,6 +4,7 @@ All machines see the results' folder and the token stores under the same paths.
 """
 
 import contextlib
+import importlib
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -45,7 +46,7 @@ class RayExecutor:
 
     def __init__(self, address: str | None, jobs: int | None, gpus: int, environment: Mapping[str, str]) -> None:
         try:
-            import ray
+            ray: Any = importlib.import_module("ray")
         except ImportError as error:
             raise T5MixError("--executor ray needs Ray: pip install 't5mix[ray]'.") from error
         try:
@@ -125,7 +126,7 @@ class SubmititExecutor:
         options: Mapping[str, Any],
     ) -> None:
         try:
-            import submitit
+            submitit: Any = importlib.import_module("submitit")
         except ImportError as error:
             raise T5MixError("This executor needs submitit: pip install 't5mix[slurm]'.") from error
         try:
