@@ -69,8 +69,17 @@ class Display:
             step, loss = _progress(self._folder.runs / each.run.folder)
             doing = f"{step:,} of {each.run.steps:,}" if step < each.run.steps else "being scored"
             seconds = int(time.monotonic() - each.since)
-            table.add_row(each.run.name, doing, loss, f"{seconds // 60}:{seconds % 60:02d}")
+            table.add_row(_name(each), doing, loss, f"{seconds // 60}:{seconds % 60:02d}")
         return table
+
+
+def _name(active: Active) -> str:
+    """Returns a trial by what tells it from the others; of another run, its name."""
+    trial = active.trial
+    if trial is None:
+        return active.run.name
+    rate = None if trial.learning_rate is None else f"rate {trial.learning_rate:g}"
+    return ", ".join(part for part in (trial.method, trial.task, rate, f"seed {trial.seed}") if part)
 
 
 def _progress(run: Path) -> tuple[int, str]:

@@ -12,6 +12,7 @@ from rich.console import Console
 from t5mix.sweep import display
 from t5mix.sweep.display import Display
 from t5mix.sweep.folder import SweepFolder
+from t5mix.sweep.plan import Trial
 from t5mix.training.journal import read_last
 
 
@@ -19,9 +20,9 @@ def active(folder: Path, name: str, steps: int, lines: list[dict[str, Any]]) -> 
     run = folder / "runs" / name
     run.mkdir(parents=True)
     (run / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"kind": "tr')
-    return SimpleNamespace(
-        run=SimpleNamespace(name=name, folder=name, steps=steps), since=display.time.monotonic() - 65
-    )
+    trial = None if name == "base" else Trial(name, 1, 0.002, None, "id")
+    told = SimpleNamespace(name=name, folder=name, steps=steps)
+    return SimpleNamespace(run=told, trial=trial, since=display.time.monotonic() - 65)
 
 
 @pytest.mark.parametrize("terminal", [True, False])
@@ -33,7 +34,7 @@ def test_runs_losses_and_what_is_left_are_shown(tmp_path: Path, monkeypatch: pyt
     runs = [
         active(tmp_path, "half", 8, [*logged, {"kind": "evaluation", "step": 4}]),
         active(tmp_path, "whole", 4, logged),
-        active(tmp_path, "new", 4, []),
+        active(tmp_path, "base", 4, []),
     ]
     screen._began -= 600
     screen.update(runs, 2, 6)
@@ -43,9 +44,9 @@ def test_runs_losses_and_what_is_left_are_shown(tmp_path: Path, monkeypatch: pyt
     assert "something happened to half[1]" in said
     assert "about 20 min left" in said
     if terminal:
-        assert "4 of 8 2.250 1:05" in said
+        assert "half, rate 0.002, seed 1 4 of 8 2.250 1:05" in said
         assert "being scored 2.250" in said
-        assert "0 of 4" in said
+        assert "base 0 of 4" in said
         assert "2/6" in said
     else:
         assert "2 of 6 runs done." in said
