@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import dataclasses
 import os
 import signal
 import sys
@@ -49,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
     display = Display(folder)
     try:
         with _sigterm_as_interrupt():
-            failures = Runner(sweep, folder, executor, cores, options.retries, display).run()
+            failures = Runner(planner, folder, executor, cores, options.retries, display).run()
     except KeyboardInterrupt:
         display.close()
         print(f"Stopped; what was done is kept in {folder.path}. The same command continues.", file=sys.stderr)
@@ -84,8 +85,6 @@ def find(name: str) -> Path:
 
 def _changes(given: list[str]) -> dict[str, Any]:
     """Reads `scale=NAME`, fields of the sweep file, and settings of all runs."""
-    import dataclasses
-
     from t5mix.sweep.spec import Sweep
 
     fields = {field.name for field in dataclasses.fields(Sweep)} | {"scale"}  # type: ignore[arg-type]

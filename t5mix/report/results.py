@@ -203,14 +203,6 @@ def _choices(path: Path) -> dict[str, Choice]:
     if not path.is_file():
         return {}
     try:
-        return {
-            name: Choice(
-                learning_rate=choice["learning_rate"],
-                scores={float(r): -math.inf if score is None else score for r, score in choice["scores"].items()},
-                extended=tuple(choice["extended"]),
-                at_edge=choice["at_edge"],
-            )
-            for name, choice in read_object(path).items()
-        }
+        return {name: Choice.from_json(choice) for name, choice in read_object(path).items()}
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise T5MixError(f"{path} does not say how learning rates were chosen: {error!r}. Remove it.") from error

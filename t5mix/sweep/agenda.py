@@ -122,16 +122,7 @@ class Agenda:
     def choices(self) -> dict[str, Any]:
         """Returns the learning rate that each tuned method got, and why, as plain data."""
         found = {name: self._search(name)[1] for name in self._planner.methods() if self._tuned(name)}
-        return {
-            name: {
-                "learning_rate": choice.learning_rate,
-                "scores": {str(rate): None if score == -math.inf else score for rate, score in choice.scores.items()},
-                "extended": list(choice.extended),
-                "at_edge": choice.at_edge,
-            }
-            for name, choice in found.items()
-            if choice is not None
-        }
+        return {name: choice.to_json() for name, choice in found.items() if choice is not None}
 
     def trained(self, run: PlannedRun) -> bool:
         """Says whether a run is trained to its end."""

@@ -21,7 +21,6 @@ from t5mix.sweep.executors import Executor, Handle, end_all
 from t5mix.sweep.folder import SweepFolder
 from t5mix.sweep.job import LASTING, Job, prepared
 from t5mix.sweep.plan import PlannedRun, Planner, Trial, check_all, manifest, order, placed
-from t5mix.sweep.spec import Sweep
 
 _POLL_SECONDS = 0.3
 _LOG_TAIL = 1500  # characters of a failed process's log that say why
@@ -73,7 +72,7 @@ class Runner:
     """Runs one sweep.
 
     Args:
-        sweep: the sweep.
+        planner: of the sweep; what it has planned is not planned again.
         folder: of its results.
         executor: starts processes.
         cores: that they compute with.
@@ -83,16 +82,16 @@ class Runner:
 
     def __init__(
         self,
-        sweep: Sweep,
+        planner: Planner,
         folder: SweepFolder,
         executor: Executor,
         cores: Cores,
         retries: int,
         watcher: Watcher,
     ) -> None:
-        self._sweep, self._folder, self._executor = sweep, folder, executor
+        self._sweep, self._folder, self._executor = planner.sweep, folder, executor
         self._cores, self._retries, self._watcher = cores, retries, watcher
-        self._planner = Planner(sweep)
+        self._planner = planner
         self._agenda = Agenda(self._planner, folder)
         self._active: dict[str, Active] = {}
         self._attempts: dict[str, int] = {}

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,6 +21,21 @@ class Choice:
     scores: Mapping[float, float]
     extended: tuple[float, ...]
     at_edge: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the choice as plain data that `from_json` reads back."""
+        scores = {str(rate): None if score == -math.inf else score for rate, score in self.scores.items()}
+        return {**dataclasses.asdict(self), "scores": scores, "extended": list(self.extended)}
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> "Choice":
+        """Reads what `to_json` gave."""
+        return cls(
+            learning_rate=raw["learning_rate"],
+            scores={float(rate): -math.inf if score is None else score for rate, score in raw["scores"].items()},
+            extended=tuple(raw["extended"]),
+            at_edge=raw["at_edge"],
+        )
 
 
 def search(

@@ -16,6 +16,7 @@ from t5mix.sweep.budget import equal_steps
 from t5mix.sweep.folder import SweepFolder
 from t5mix.sweep.job import Job
 from t5mix.sweep.measure import per_step
+from t5mix.sweep.plan import Planner
 from t5mix.sweep.runner import Cores, Runner
 from t5mix.sweep.spec import read_sweep
 
@@ -126,7 +127,7 @@ def test_a_sweep_measures_once_and_gives_each_method_its_steps(tmp_path: Path, m
     )
     for _ in range(2):
         executor = Measuring()
-        Runner(sweep, SweepFolder(tmp_path), executor, Cores(1, 1), 0, executor).run()
+        Runner(Planner(sweep), SweepFolder(tmp_path), executor, Cores(1, 1), 0, executor).run()
         if not (tmp_path / "again").exists():
             (tmp_path / "again").touch()
             assert executor.measured == ["full in flops", "lora in flops"]

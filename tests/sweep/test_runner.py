@@ -12,6 +12,7 @@ from t5mix.data.lock import write_json
 from t5mix.errors import T5MixError
 from t5mix.sweep import checks, runner
 from t5mix.sweep.folder import SweepFolder
+from t5mix.sweep.plan import Planner
 from t5mix.sweep.runner import Active, Cores, Runner
 from t5mix.sweep.spec import Sweep, read_sweep
 
@@ -91,7 +92,7 @@ def sweep(**changes: Any) -> Sweep:
 
 
 def run(folder: Path, executor: Any, retries: int = 0, **changes: Any) -> list[dict[str, Any]]:
-    return Runner(sweep(**changes), SweepFolder(folder), executor, Cores(1, 2), retries, Silent()).run()
+    return Runner(Planner(sweep(**changes)), SweepFolder(folder), executor, Cores(1, 2), retries, Silent()).run()
 
 
 def rate(job: dict[str, Any]) -> float:
