@@ -127,13 +127,13 @@ def held(
     variances = np.square([estimate.seed_error, estimate.example_error])
     of_each = 1 / np.array([seeds - 1, estimate.examples - 1])
     shares, distance = variances / variances.sum(), abs(true - estimate.value)
-    satterthwaite = 1 / (shares**2 @ of_each)
     of_seeds = stats.t.ppf(0.975, seeds - 1) * scores.std(ddof=1) / np.sqrt(seeds)
     bounds = {
         (name, level): bound
         for level in ((1 + each) / 2 for each in LEVELS)
         for name, bound in (
-            ("satterthwaite", stats.t.ppf(level, satterthwaite) * estimate.standard_error),
+            ("satterthwaite", stats.t.ppf(level, 1 / (shares**2 @ of_each)) * estimate.standard_error),
+            ("one t", stats.t.ppf(level, 1 / (shares @ of_each)) * estimate.standard_error),
             ("cochran", stats.t.ppf(level, 1 / of_each) @ shares * estimate.standard_error),
         )
     }

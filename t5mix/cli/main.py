@@ -209,7 +209,7 @@ def _sweep(commands: argparse._SubParsersAction) -> None:
         "sweep", metavar="NAME|FILE.yaml", help="one of the package (table10, table11, table12) or a file"
     )
     command.add_argument(
-        "changes",
+        "overrides",
         nargs="*",
         metavar="KEY=VALUE",
         help="scale=NAME, one of the file's scales; a field of the file, such as seeds=[0,1]; or a setting of all "

@@ -28,7 +28,7 @@ def run(options: argparse.Namespace) -> int:
     from t5mix.sweep.runner import Cores
     from t5mix.sweep.spec import load_sweep
 
-    changes = _changes(options.changes)
+    changes = _changes(options.overrides)
     scale = changes.pop("scale", None)
     sweep = load_sweep(find(options.sweep), scale, changes)
     folder = SweepFolder(Path(options.out or Path("sweeps", sweep.name if scale is None else f"{sweep.name}-{scale}")))
@@ -92,7 +92,7 @@ def _changes(given: list[str]) -> dict[str, Any]:
     settings = []
     for each in given:
         key, equals, value = each.partition("=")
-        if not equals:
+        if not equals and not each.startswith("~"):  # which takes a setting of the configuration out
             raise T5MixError(f"{each!r} is no setting: write key=value, such as scale=tiny or training.steps=50.")
         if key in fields:
             changes[key] = yaml.safe_load(value)

@@ -50,11 +50,8 @@ class Results:
         return {label: self.sweep.methods[name] for label, (name, _) in grid_points(self.sweep).items()}
 
     def grid(self, method: str) -> tuple[float, ...]:
-        """Returns the learning rates that a method chooses from, as they were declared."""
-        if self.sweep.tuning is None:
-            return ()
-        own = self.methods[method].learning_rates
-        return self.sweep.tuning.learning_rates if own is None else own
+        """Returns the learning rates that a method chooses from."""
+        return self.sweep.learning_rates(self.methods[method])
 
     @cached_property
     def choices(self) -> dict[str, Choice]:

@@ -8,8 +8,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from t5mix.errors import T5MixError
-
-FORMAT = 1
+from t5mix.sweep.folder import TRIAL_FORMAT
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,10 +138,10 @@ def read_trial(path: Path) -> TrialResult:
         T5MixError: it is no JSON, of another format, or lacks something.
     """
     raw = read_object(path)
-    if raw.get("format", FORMAT) != FORMAT:
+    if raw.get("format", TRIAL_FORMAT) != TRIAL_FORMAT:
         raise T5MixError(
-            f"{path} is of format {raw['format']}, and this t5mix reads format {FORMAT}. Report it with the t5mix that "
-            "ran it, or move the file away and run the sweep again."
+            f"{path} is of format {raw['format']}, and this t5mix reads format {TRIAL_FORMAT}. Report it with the "
+            "t5mix that ran it, or move the file away and run the sweep again."
         )
     return dataclasses.replace(_validated(_TRIAL, raw, path), file=path)
 

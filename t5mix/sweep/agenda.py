@@ -40,21 +40,27 @@ class Agenda:
         self.failed: set[str] = set()
 
     def wanted(self) -> Wanted:
-        """Returns the trials that are wanted as far as the scores tell, with the splits that they are scored on."""
+        """Returns the trials that are wanted as far as the scores tell, with the splits that they are scored on.
+
+        In the order in which they should be done: tuning, then seed by seed, so that a report on a sweep that is not
+        done yet, or never will be, has all methods with as many seeds.
+        """
         wanted: dict[Trial, tuple[str, ...]] = {}
+        rates: dict[str, float | None] = {}
         tuning = self._sweep.tuning
         for name in self._planner.methods():
-            rate: float | None = self._planner.learning_rates(name)[0]
-            if self._tuned(name):
-                assert tuning is not None
-                tried, choice = self._search(name)
-                for each in tried:
-                    for seed in tuning.seeds:
-                        wanted.update(dict.fromkeys(self._planner.trials(name, seed, each), (tuning.split,)))
-                if choice is None or choice.learning_rate is None:
-                    continue
-                rate = choice.learning_rate
-            for seed in self._sweep.seeds:
+            if not self._tuned(name):
+                rates[name] = self._planner.learning_rates(name)[0]
+                continue
+            assert tuning is not None
+            tried, choice = self._search(name)
+            for each in tried:
+                for seed in tuning.seeds:
+                    wanted.update(dict.fromkeys(self._planner.trials(name, seed, each), (tuning.split,)))
+            if choice is not None and choice.learning_rate is not None:
+                rates[name] = choice.learning_rate
+        for seed in self._sweep.seeds:
+            for name, rate in rates.items():
                 for trial in self._planner.trials(name, seed, rate):
                     wanted[trial] = tuple(dict.fromkeys((*wanted.get(trial, ()), self._sweep.split)))
         return wanted

@@ -26,6 +26,8 @@ from t5mix.data.lock import write_json
 from t5mix.errors import T5MixError
 from t5mix.sweep.spec import Sweep, read_sweep
 
+TRIAL_FORMAT = 1  # of the files in trials/
+
 
 @dataclasses.dataclass(frozen=True)
 class SweepFolder:

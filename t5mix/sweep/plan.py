@@ -95,10 +95,7 @@ class Planner:
     def learning_rates(self, name: str) -> tuple[float | None, ...]:
         """Returns the grid of learning rates of a method; one None where nothing is tuned."""
         method, _ = self.methods()[name]
-        if self.sweep.tuning is None:
-            return (None,)
-        rates = method.learning_rates if method.learning_rates is not None else self.sweep.tuning.learning_rates
-        return tuple(sorted(rates)) or (None,)
+        return self.sweep.learning_rates(method) or (None,)
 
     def trials(self, name: str, seed: int, learning_rate: float | None = None) -> list[Trial]:
         """Returns a method's trials with one seed and one learning rate: one, or one for each task.

@@ -8,10 +8,9 @@ from typing import Any
 from t5mix.data.lock import DataLock
 from t5mix.experiment import Experiment
 from t5mix.runs.policy import operations_of
+from t5mix.sweep.folder import TRIAL_FORMAT
 from t5mix.training.journal import read_lines
 from t5mix.training.run_directory import RunDirectory
-
-FORMAT = 1
 
 
 def record(
@@ -33,7 +32,7 @@ def record(
     assert result is not None
     assert lock is not None
     return {
-        "format": FORMAT,
+        "format": TRIAL_FORMAT,
         **about,
         "experiment": experiment.to_json(),
         "versions": result["versions"],

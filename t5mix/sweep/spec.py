@@ -217,6 +217,12 @@ class Sweep:
             if method is not None and method not in known:
                 raise ValueError(f"{place} is {method!r}; the methods are {'; '.join(known)}")
 
+    def learning_rates(self, method: Method) -> tuple[float, ...]:
+        """Returns those that a method chooses from, in ascending order; none where nothing is tuned."""
+        if self.tuning is None:
+            return ()
+        return tuple(sorted(self.tuning.learning_rates if method.learning_rates is None else method.learning_rates))
+
     def named_metrics(self, task: str) -> tuple[str, ...]:
         """Returns the metrics that are named for a task; none where its first is reported."""
         named = self.metrics.get(task, ())

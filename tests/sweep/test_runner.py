@@ -120,6 +120,13 @@ def test_rates_are_tuned_extended_and_then_reported_with_all_seeds(tmp_path: Pat
     assert (choice["learning_rate"], choice["extended"], choice["at_edge"]) == (0.008, [0.008], True)
 
 
+def test_seeds_come_one_after_the_other_with_all_methods(tmp_path: Path):
+    executor = Pretend(by_rate)
+    run(tmp_path, executor, methods={"full": {}, "lora": {"runs": [["finetuning=lora"]]}}, tuning=None)
+    done = [(job["about"]["seed"], job["about"]["method"]) for _, job in executor.started[1:]]
+    assert done == [(0, "full"), (0, "lora"), (1, "full"), (1, "lora")]
+
+
 def test_all_start_from_one_beginning(tmp_path: Path):
     executor = Pretend(by_rate)
     run(tmp_path, executor)

@@ -89,10 +89,24 @@ def test_one_error_alone_is_students(seed_error: float, example_error: float):
         assert known(estimate.interval(level))[1] - 5 == pytest.approx(student.ppf((1 + level) / 2), rel=1e-4)
 
 
-def test_both_errors_together():
+def test_both_errors_together_weigh_their_p_values_by_their_shares():
     estimate = Estimate(0.0, seeds=3, examples=50, seed_error=0.6, example_error=0.8)
-    assert estimate.freedom == pytest.approx(1 / (0.36 / 2 + 0.64 / 49))
-    assert estimate.p_value(2.0) == pytest.approx(2 * stats.t.sf(2.0, estimate.freedom), rel=1e-9)
+    assert estimate.p_value(2.0) == pytest.approx(2 * (0.36 * stats.t.sf(2, 2) + 0.64 * stats.t.sf(2, 49)), rel=1e-9)
+
+
+@pytest.mark.parametrize("seeds", [3, 5, 10])
+@pytest.mark.parametrize("alpha", [0.05, 0.005, 0.001])
+def test_the_level_is_kept_whatever_the_shares_are(seeds: int, alpha: float):
+    """Exactly, by integrating over the variance that is found between seeds; a thousand examples are as good as all."""
+    shares = np.linspace(0.02, 0.98, 25)
+    found = stats.chi2.ppf((np.arange(400) + 0.5) / 400, seeds - 1) / (seeds - 1)
+    rejected = []
+    for share in shares:
+        estimates = [Estimate(0.0, seeds, 10**6, np.sqrt(share * each), np.sqrt(1 - share)) for each in found]
+        rejected.append(np.mean([2 * stats.norm.sf(known(each.interval(1 - alpha))[1]) for each in estimates]))
+    assert max(rejected) < 1.05 * alpha
+    if alpha == 0.05:
+        assert min(rejected) > 0.7 * alpha  # and few intervals are much too wide
 
 
 @pytest.mark.parametrize("level", [0.8, 0.95, 0.999])
