@@ -82,7 +82,7 @@ class Estimate:
         """
         if self.reason:
             return None
-        return 2 * self._tail(abs(self.value - null) / self.standard_error)
+        return min(1.0, 2 * self._tail(abs(self.value - null) / self.standard_error))  # shares add up but for rounding
 
     def smallest_effect(self, level: float = 0.95, power: float = 0.8) -> float | None:
         """Returns the smallest distance from the null that a test at `level` would detect with probability `power`.
