@@ -98,12 +98,15 @@ def _start(findings: Findings) -> str:
     starting = [name for name in methods if name not in fresh]
     longer = [name for name, method in methods.items() if len(method.runs) > 1]
     sentences = []
+    who = "All methods" if not fresh else words.named(starting)
     if sweep.before and starting:
-        who = "All methods" if not fresh else words.named(starting)
         sentences.append(f"{who} start from {_made(sweep)}.")
+    elif sweep.start_from and starting:
+        there = f"the checkpoint in {sweep.start_from}, made beforehand"
+        sentences.append(f"{who} start from {there}: intervals speak of what comes after it, not of its luck.")
     if longer:
         sentences.append(f"The reported runs of {words.named(longer)} start from {_made(sweep, 'a run of their own')}.")
-    if fresh and sweep.before:
+    if fresh and (sweep.before or sweep.start_from):
         sentences.append(f"{words.named(fresh)} {'begins' if len(fresh) == 1 else 'begin'} with fresh parameters.")
     return " ".join(sentences)
 

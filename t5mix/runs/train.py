@@ -52,14 +52,11 @@ def train_experiment(
     first(lambda: directory.check(plain))
     experiment.mesh.build(experiment.training.rows // experiment.training.accumulation)
     check_policy(experiment)
-    start_from = None
-    if experiment.start_from and not has_checkpoint(directory.path):  # a run that is continued has its own
-        start_from = find_checkpoint(Path(experiment.start_from).expanduser())
+    continued = has_checkpoint(directory.path)  # then it has its own
+    start_from = None if continued else starting_checkpoint(experiment)
     request = dataclasses.replace(experiment.data_request(splits), named_tasks=named_tasks(experiment.mixing))
     if start_from is not None:
-        _check_start(start_from, experiment)
-        vocabulary = VocabularyEntry(**read_host(start_from)["vocabulary"])
-        request = dataclasses.replace(request, start_vocabulary=vocabulary.identity)
+        request = dataclasses.replace(request, start_vocabulary=vocabulary_of(start_from))
     reference = reference_model(experiment.mixing)
     lock = first(lambda: _lock(request, directory, prepare or prepare_in_child))
     _check_shared(lock)
@@ -105,6 +102,24 @@ def train_experiment(
     if outcome.finished:
         first(lambda: _conclude(directory, job))
     return outcome
+
+
+def starting_checkpoint(experiment: Experiment) -> Path | None:
+    """Returns the checkpoint that an experiment starts from, None for fresh parameters.
+
+    Raises:
+        T5MixError: there is none where it says, or one of another shape or policy.
+    """
+    if experiment.start_from is None:
+        return None
+    checkpoint = find_checkpoint(Path(experiment.start_from).expanduser())
+    _check_start(checkpoint, experiment)
+    return checkpoint
+
+
+def vocabulary_of(checkpoint: Path) -> str:
+    """Returns the identity of the vocabulary that a checkpoint was trained with."""
+    return VocabularyEntry(**read_host(checkpoint)["vocabulary"]).identity
 
 
 def check_policy(experiment: Experiment) -> None:

@@ -2,13 +2,16 @@
 
 import dataclasses
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 from t5mix.data.lock import DataLock, DataRequest
 from t5mix.errors import T5MixError, UnknownNameError
 from t5mix.evaluation.metrics import METRICS
-from t5mix.sweep.plan import Planner, Trial
+from t5mix.runs.train import vocabulary_of
+from t5mix.sweep.plan import Planner, Trial, order
 from t5mix.sweep.reported import reported_metrics
 from t5mix.sweep.spec import Sweep
+from t5mix.training.run_directory import find_checkpoint
 
 
 def data_splits(sweep: Sweep) -> tuple[str, ...]:
@@ -25,13 +28,22 @@ def check_data(planner: Planner, trials: Iterable[Trial], prepare: Callable[[Dat
             that is asked for, or lacks a split.
     """
     sweep, splits = planner.sweep, data_splits(planner.sweep)
-    experiments = list({trial.run: planner.runs[trial.run].experiment for trial in trials}.values())
+    runs = [planner.runs[identity] for identity in dict.fromkeys(trial.run for trial in trials)]
+    experiments = [run.experiment for run in runs]
     declared = {name: task for each in experiments for name, task in each.tasks.items()}
     streamed = {name: count for each in experiments for name, count in each.streamed.items()}
     mixtures: dict[str, dict[str, None]] = {}  # by request, but for the mixture
-    for each in experiments:
-        request = each.data_request(splits)
-        alike = dataclasses.replace(request, mixture=(), seed=0, declared=declared, streamed=streamed)
+    for run in runs:
+        request = run.experiment.data_request(splits)
+        start = order(planner.runs, [run.id])[0].experiment.start_from
+        alike = dataclasses.replace(
+            request,
+            mixture=(),
+            seed=0,
+            declared=declared,
+            streamed=streamed,
+            start_vocabulary=None if start is None else vocabulary_of(find_checkpoint(Path(start).expanduser())),
+        )
         mixtures.setdefault(alike.to_json(), {}).update(dict.fromkeys(request.mixture))
     known = {}
     for alike, mixture in mixtures.items():

@@ -12,9 +12,10 @@ from typing import Any
 from t5mix.composition import compose_experiment
 from t5mix.errors import T5MixError
 from t5mix.experiment import Experiment, read_experiment
-from t5mix.runs.train import check_policy
+from t5mix.runs.train import check_policy, starting_checkpoint
 from t5mix.sweep.spec import Method, Overrides, Sweep, grid_points
 
+_FRESH = "start_from=null"
 _OWN_PLACE = "RUN"  # stands for what differs from folder to folder and changes no result
 
 
@@ -111,27 +112,36 @@ class Planner:
         """Plans the runs of a trial and returns the id of the last one."""
         method, point = self.methods()[name]
         before = seed if self.sweep.seeded_before else self.sweep.seeds[0]
-        parent: str | None = None
+        first, parent = self._first(method), None
         for number, settings in enumerate(() if method.fresh else self.sweep.before):
             label = "before" if number == 0 else f"before-{number}"
-            parent = self._run(label, settings, before, parent, shared=True)
+            parent = self._run(label, settings, before, parent, first, shared=True)
         *earlier, reported = method.runs
         common = [*self.sweep.method_settings, *point]
         for number, settings in enumerate(earlier):
             label = _label(f"{name}-{number}", task, settings)
-            parent = self._run(label, [*common, *self._filled(settings, task)], before, parent)
+            parent = self._run(label, [*common, *self._filled(settings, task)], before, parent, first)
         own = [*common, *self._filled(reported, task)]
         if name in self._steps:
             own.append(f"training.steps={self._steps[name]}")
         if learning_rate is not None:
             assert self.sweep.tuning is not None
             own.append(f"{self.sweep.tuning.key}={learning_rate}")
-        return self._run(_label(name, task, ["{task}"]), own, seed, parent)
+        return self._run(_label(name, task, ["{task}"]), own, seed, parent, first)
 
-    def _check_policy(self, experiment: Experiment) -> None:
-        known = experiment.finetuning, experiment.model, experiment.mixture, experiment.training.steps
+    def _first(self, method: Method) -> Overrides:
+        """Returns what the settings of a chain's first run begin with: where its parameters come from."""
+        if method.fresh:
+            return (_FRESH,)
+        return () if self.sweep.start_from is None else (f"start_from={json.dumps(self.sweep.start_from)}",)
+
+    def _check(self, experiment: Experiment, *, first: bool) -> None:
+        start = experiment.start_from if first else None
+        known = experiment.finetuning, experiment.model, experiment.mixture, experiment.training.steps, start
         if known not in self._checked:
             check_policy(experiment)
+            if first:
+                starting_checkpoint(experiment)
             self._checked.append(known)
 
     def _filled(self, settings: Overrides, task: str | None) -> list[str]:
@@ -141,8 +151,17 @@ class Planner:
         others = ",".join(other for other in self.sweep.tasks if other != task)
         return [setting.replace("{task}", task).replace("{others}", others) for setting in settings]
 
-    def _run(self, name: str, settings: Sequence[str], seed: int, parent: str | None, *, shared: bool = False) -> str:
-        overrides = (*self.sweep.settings, *settings, f"seed={seed}")
+    def _run(
+        self,
+        name: str,
+        settings: Sequence[str],
+        seed: int,
+        parent: str | None,
+        first: Overrides,
+        *,
+        shared: bool = False,
+    ) -> str:
+        overrides = (*(first if parent is None else ()), *self.sweep.settings, *settings, f"seed={seed}")
         if (key := (name, overrides, parent)) in self._planned:
             return self._planned[key]
         start = [] if parent is None else [f"start_from={parent}"]
@@ -150,7 +169,9 @@ class Planner:
             experiment = read_experiment(
                 compose_experiment(self.sweep.config, [*overrides, f"run_dir={_OWN_PLACE}", *start])
             )
-            self._check_policy(experiment)
+            if overrides[0] == _FRESH and experiment.start_from is not None:
+                raise T5MixError(f"it is fresh, but its settings have start_from={experiment.start_from}: keep one.")
+            self._check(experiment, first=parent is None)
         except T5MixError as error:
             raise T5MixError(f"{name}: {error}") from error
         plain = {key: value for key, value in experiment.to_json().items() if key not in _PLACES}
@@ -229,7 +250,9 @@ def manifest(planner: Planner) -> dict[str, Any]:
                 "folder": f"runs/{run.folder}",
                 "config": run.config,
                 "settings": list(run.overrides),
-                "starts_from": None if run.parent is None else f"runs/{planner.runs[run.parent].folder}",
+                "starts_from": run.experiment.start_from
+                if run.parent is None
+                else f"runs/{planner.runs[run.parent].folder}",
                 "steps": run.steps,
             }
             for run in planner.runs.values()
@@ -245,10 +268,15 @@ def placed(run: PlannedRun, folder: Path, runs: Mapping[str, PlannedRun]) -> Exp
         folder: that holds the folders of all runs.
         runs: all of them, by id.
     """
+    start: Path | None = None
+    if run.parent is not None:
+        start = folder / runs[run.parent].folder
+    elif run.experiment.start_from is not None:
+        start = Path(run.experiment.start_from).expanduser().absolute()
     return dataclasses.replace(
         run.experiment,
         run_dir=str(folder / run.folder),
-        start_from=None if run.parent is None else str(folder / runs[run.parent].folder),
+        start_from=None if start is None else str(start),
         store_dir=str(Path(run.experiment.store_dir).expanduser().absolute()),
     )
 

@@ -24,8 +24,9 @@ class Method:
 
     Attributes:
         runs: the method's own runs, in order, each with its settings; each starts from the one before it, the first
-            from the last of the sweep's `before`. The last one is reported, and its learning rate is tuned.
-        fresh: whether the first run starts from nothing, and not from the sweep's `before`.
+            from the last of the sweep's `before`, or from its `start_from`. The last one is reported, and its learning
+            rate is tuned.
+        fresh: whether the first run starts from nothing, and not from the sweep's `start_from` and `before`.
         each_task: whether the method's own runs are made once for each task, on which alone they are then reported.
             `{task}` in their settings stands for it, and `{others}` for the other tasks, joined by commas.
         learning_rates: to choose from; None for those of the sweep's `tuning`.
@@ -143,6 +144,8 @@ class Sweep:
         config: the experiment that all runs are variations of: a configuration of the package, or a file's path.
         settings: of every run.
         method_settings: of every run of a method, as opposed to those of `before`.
+        start_from: a run's folder or a checkpoint that `before`, or without it the methods, start from; None for fresh
+            parameters. It counts as it is when a run starts: leave it alone while the sweep runs.
         before: runs that all methods begin with, each starting from the one before it.
         methods: what is compared, by name.
         grid: settings and the values to try of each; every method is run with every combination.
@@ -172,6 +175,7 @@ class Sweep:
     title: str = ""
     settings: Overrides = ()
     method_settings: Overrides = ()
+    start_from: str | None = None
     before: tuple[Overrides, ...] = ()
     grid: Mapping[str, tuple[Any, ...]] = dataclasses.field(default_factory=dict)
     zip: Mapping[str, tuple[Any, ...]] = dataclasses.field(default_factory=dict)

@@ -8,6 +8,7 @@ import pytest
 from t5mix.data.lock import DataLock, DataRequest, StoreEntry, TaskEntry, VocabularyEntry
 from t5mix.data.store import StoreCounts
 from t5mix.errors import T5MixError, UnknownNameError
+from t5mix.sweep import checks, plan
 from t5mix.sweep.checks import check_data, data_splits, value_names
 from t5mix.sweep.plan import Planner, check_all
 from t5mix.sweep.spec import read_sweep
@@ -54,6 +55,16 @@ def check(tasks: Mapping[str, TaskEntry] = TASKS, /, **changes: Any) -> list[Dat
 
 def claim(**fields: Any) -> dict[str, Any]:
     return {"H": {"claim": "c", "better": "both", "worse": "one", **fields}}
+
+
+def test_data_has_the_vocabulary_of_the_checkpoint_that_runs_start_from(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(plan, "starting_checkpoint", lambda experiment: None)
+    monkeypatch.setattr(checks, "find_checkpoint", lambda path: path / "checkpoints" / "9")
+    monkeypatch.setattr(checks, "vocabulary_of", lambda checkpoint: f"that of {checkpoint}")
+    one, both = SWEEP["methods"].values()
+    methods = {"one": one, "both": {**both, "fresh": True}}
+    requests = check(start_from="base", before=[["mixture=[sentiment]"]], methods=methods)
+    assert [each.start_vocabulary for each in requests] == ["that of base/checkpoints/9", None]
 
 
 def test_runs_that_want_their_data_alike_are_prepared_together():

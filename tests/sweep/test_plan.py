@@ -9,6 +9,7 @@ import yaml
 
 from t5mix.cli.sweep import find
 from t5mix.errors import T5MixError
+from t5mix.sweep import plan
 from t5mix.sweep.plan import Planner, check_all, order, placed
 from t5mix.sweep.spec import load_sweep, read_sweep
 
@@ -109,6 +110,31 @@ def test_folders_are_filled_in_at_last():
     assert "~" not in experiment.store_dir
 
 
+def test_all_but_fresh_methods_start_from_a_checkpoint_that_is_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    looked_for: list[str | None] = []
+    monkeypatch.setattr(plan, "starting_checkpoint", lambda experiment: looked_for.append(experiment.start_from))
+    monkeypatch.chdir(tmp_path)
+    own = {"runs": [["training.rows=4"], ["start_from=elsewhere"]]}  # what its first run leaves takes its place
+    methods = {"full": {}, "two": own, "other": {"runs": [["start_from=other"]]}, "scratch": {"fresh": True}}
+    planner, trials = planned(methods=methods, seeds=[0], tuning=None, before=[], start_from='my runs/base="1"')
+
+    starts = {}
+    for trial in trials:
+        first, *later = order(planner.runs, [trial.run])
+        starts[trial.method] = placed(first, Path("runs"), planner.runs).start_from
+        assert [placed(run, Path("runs"), planner.runs).start_from for run in later] == [
+            f"runs/{planner.runs[run.parent or ''].folder}" for run in later
+        ]
+    base = str(tmp_path / 'my runs/base="1"')
+    assert starts == {"full": base, "two": base, "other": str(tmp_path / "other"), "scratch": None}
+    assert set(looked_for) - {None} == {'my runs/base="1"', "other"}
+
+    planner, trials = planned(methods={"full": {}}, seeds=[0], tuning=None, start_from="base")
+    before, last = order(planner.runs, [trials[0].run])
+    assert placed(before, Path("runs"), planner.runs).start_from == str(tmp_path / "base")
+    assert placed(last, Path("runs"), planner.runs).start_from == f"runs/{before.folder}"
+
+
 def test_identity_is_of_what_is_computed():
     same, other = planned()[0], planned(settings=[*SWEEP["settings"], "training.rows=8"])[0]
     assert planned()[0].runs.keys() == same.runs.keys()
@@ -158,6 +184,11 @@ def test_a_wrong_file_is_explained(change: dict[str, Any], message: str):
         ({"grid": {"training.rows": [8, -1]}}, r"full, rows=-1: training\.rows is -1"),
         ({"methods": {"a": {}, "b": {}}}, r"'a' and 'b' are the same runs"),
         ({"config": "experimnt"}, r"Did you mean 'experiment'"),
+        ({"start_from": "nowhere"}, r"before: nowhere holds no checkpoint: name a run's folder"),
+        (
+            {"methods": {"a": {"fresh": True, "runs": [["start_from=b"]]}}},
+            r"a: it is fresh, but .*start_from=b: keep one",
+        ),
     ],
 )
 def test_a_wrong_trial_is_refused_before_the_first_starts(change: dict[str, Any], message: str):

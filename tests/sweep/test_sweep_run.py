@@ -92,6 +92,11 @@ def test_a_sweep_from_file_to_report(capsys: pytest.CaptureFixture[str]):
     assert main(["sweep", "letters.yaml", "seeds=[0,1,2]", "--cores", "1", "--out", "sweeps/letters"]) == 2
     assert "seeds: [0, 1] there, [0, 1, 2] here" in capsys.readouterr().err
 
+    base = next(Path("sweeps/letters/runs").glob("full-*"))
+    assert main(["sweep", "letters.yaml", "model.d_ff=64", "--out", "other", f"start_from={base}"]) == 2
+    assert "full: start_from: " in (error := capsys.readouterr().err)
+    assert "holds another model: model.d_ff is 32 there and 64 here" in error
+
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("_folder")
