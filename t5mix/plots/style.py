@@ -112,10 +112,14 @@ def check_output(path: Path, option: str) -> None:
 
 
 def save(figure: "Figure", path: Path) -> None:
-    """Writes a figure; the file appears under its name once it is whole."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    """Writes a figure, the same one as the same bytes; the file appears under its name once it is whole."""
+    from matplotlib import rc_context
+
+    draft, kind = path.with_name(f".{path.name}.{os.getpid()}"), path.suffix[1:].lower()
+    dated = {"svg": "Date", "pdf": "CreationDate"}
     try:
-        figure.savefig(draft, format=path.suffix[1:].lower())
+        with rc_context({"svg.hashsalt": "t5mix"}):  # without it, ids are random
+            figure.savefig(draft, format=kind, metadata={dated[kind]: None} if kind in dated else None)
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)

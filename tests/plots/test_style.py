@@ -37,6 +37,17 @@ def test_the_name_says_the_format(tmp_path: Path, name: str, start: bytes):
     assert [file.name for file in tmp_path.iterdir()] == [name]
 
 
+@pytest.mark.parametrize("name", ["a.png", "a.pdf", "a.svg"])
+def test_the_same_figure_is_the_same_bytes(tmp_path: Path, name: str):
+    files = [tmp_path / each / name for each in ("one", "two")]
+    for file in files:
+        figure = new_figure(2, 1)
+        figure.add_subplot().plot([1, 2, 1])
+        file.parent.mkdir()
+        save(figure, file)
+    assert files[0].read_bytes() == files[1].read_bytes()
+
+
 def test_without_matplotlib_the_user_is_told(monkeypatch: pytest.MonkeyPatch):
     real = builtins.__import__
 
