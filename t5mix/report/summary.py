@@ -97,24 +97,29 @@ def _start(findings: Findings) -> str:
     fresh = [name for name, method in methods.items() if method.fresh]
     starting = [name for name in methods if name not in fresh]
     longer = [name for name, method in methods.items() if len(method.runs) > 1]
-    sentences = []
-    who = "All methods" if not fresh else words.named(starting)
+    who = f"{words.named(starting)} {'starts' if len(starting) == 1 else 'start'}" if fresh else "All methods start"
+    sentences, trained = [], []
     if sweep.before and starting:
-        sentences.append(f"{who} start from {_made(sweep)}.")
+        trained.append(f"{who} from one checkpoint")
     elif sweep.start_from and starting:
         there = f"the checkpoint in {sweep.start_from}, made beforehand"
-        sentences.append(f"{who} start from {there}: intervals speak of what comes after it, not of its luck.")
+        sentences.append(f"{who} from {there}: intervals speak of what comes after it, not of its luck.")
     if longer:
-        sentences.append(f"The reported runs of {words.named(longer)} start from {_made(sweep, 'a run of their own')}.")
+        start = "" if trained else "start "
+        trained.append(f"the reported runs of {words.named(longer)} {start}from a run of their own")
+    if trained:
+        text = f"{', and '.join(trained)}, made {_made(sweep, several=bool(longer))}."
+        sentences.append(text[0].upper() + text[1:])
     if fresh and (sweep.before or sweep.start_from):
         sentences.append(f"{words.named(fresh)} {'begins' if len(fresh) == 1 else 'begin'} with fresh parameters.")
     return " ".join(sentences)
 
 
-def _made(sweep: Sweep, what: str = "one checkpoint") -> str:
+def _made(sweep: Sweep, *, several: bool) -> str:
+    it, its = ("them", "their") if several else ("it", "its")
     if sweep.seeded_before:
-        return f"{what}, made anew for each seed, so that intervals include the luck of making it"
-    return f"{what}, made once with seed {sweep.seeds[0]}: intervals speak of what comes after it, not of its luck"
+        return f"anew for each seed, so that intervals include the luck of making {it}"
+    return f"once with seed {sweep.seeds[0]}: intervals speak of what comes after {it}, not of {its} luck"
 
 
 def _tuning(sweep: Sweep) -> str:

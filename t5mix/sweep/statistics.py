@@ -104,8 +104,9 @@ class Estimate:
     def _distance(self, probability: float) -> float:
         """Returns the distance that the error stays below with a probability."""
         alone = special.stdtrit([self.seeds - 1, self.examples - 1], probability)  # it lies between these two
-        errors = optimize.brentq(lambda x: self._tail(x) - (1 - probability), alone.min() - 1, alone.max() + 1)
-        return float(errors * self.standard_error)
+        bracket = alone.min() - 1, alone.max() + 1
+        found = optimize.root_scalar(lambda x: self._tail(x) - (1 - probability), bracket=bracket)
+        return float(found.root * self.standard_error)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

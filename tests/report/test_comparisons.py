@@ -132,6 +132,12 @@ def test_one_seed_is_noted(make: Make):
     assert found.headline.reasons == ["an interval needs 2 seeds or more; there are 1"]
 
 
+@pytest.mark.parametrize(("seeds", "noted"), [((0, 1), True), ((0, 1, 2), False)])
+def test_two_seeds_are_noted(make: Make, seeds: tuple[int, ...], noted: bool):
+    found = find(read_results(make(seeds=seeds)))
+    assert any(note.startswith("There are two seeds: ") for note in found.notes) == noted
+
+
 def test_an_open_learning_rate_is_noted(make: Make):
     folder = make()
     (folder / "choices.json").unlink()
