@@ -169,7 +169,7 @@ class Planner:
             experiment = read_experiment(
                 compose_experiment(self.sweep.config, [*overrides, f"run_dir={_OWN_PLACE}", *start])
             )
-            if overrides[0] == _FRESH and experiment.start_from is not None:
+            if parent is None and first == (_FRESH,) and experiment.start_from is not None:
                 raise T5MixError(f"it is fresh, but its settings have start_from={experiment.start_from}: keep one.")
             self._check(experiment, first=parent is None)
         except T5MixError as error:

@@ -61,7 +61,7 @@ def test_verdicts_say_what_was_judged_and_what_came_out(findings: Findings):
     )
     told = words.outcome(won)
     assert told.startswith(f"Found: +{won.estimate.value:.2f} points, corrected interval (97.5 %) [")
-    assert f"; {words.p_value(won.p_value)}, after Holm's correction {words.p_value(won.corrected_p_value)}; " in told
+    assert f"; p = 0.002, after Holm's correction {words.p_value(won.corrected_p_value)}; " in told
     assert told.endswith("2 seeds, at least 200 examples a task.")
     told = words.sensitivity(lost)
     assert told.startswith(

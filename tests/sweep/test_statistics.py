@@ -118,6 +118,8 @@ def test_the_interval_leaves_out_what_the_test_rejects(level: float):
 
 
 def test_the_p_value_of_the_estimate_itself_is_one_and_no_more():
+    estimate = resample(of(noise(1, 3, 40)), 200).mean("a")
+    assert estimate.p_value(estimate.value) == pytest.approx(1, abs=1e-9)
     for error in np.linspace(0.1, 1, 100):  # squares of some add up to more than one by a last digit
         p_value = known(Estimate(2.0, seeds=3, examples=50, seed_error=error, example_error=1 / error).p_value(2.0))
         assert p_value == pytest.approx(1, abs=1e-9)
