@@ -289,6 +289,12 @@ def _read_kind(registry: Registry[Any], raw: Any, key: str) -> Any:
     if kind is None:
         raise T5MixError(f"{key}.kind is not set. Known: {', '.join(sorted(registry))}.")
     cls = registry[kind]
+    for name in sorted(values.keys() - _names(cls)):
+        if owners := sorted(other for other in registry if name in _names(registry[other])):
+            raise T5MixError(
+                f"Unknown configuration key '{key}.{name}'. It is a setting of {', '.join(owners)}, not of {kind}: "
+                f"choose another {key}, leave the setting out, or write ~{key}.{name} where a file has it."
+            )
     for field in dataclasses.fields(cls):
         if field.name not in values:
             continue
@@ -299,6 +305,10 @@ def _read_kind(registry: Registry[Any], raw: Any, key: str) -> Any:
             inner, parts = _INTERFACES[get_args(field.type)[0]], _read(list[Any], value, place)
             values[field.name] = tuple(_read_kind(inner, part, f"{place}.{i}") for i, part in enumerate(parts))
     return _read(cls, values, key)
+
+
+def _names(cls: type) -> set[str]:
+    return {field.name for field in dataclasses.fields(cls)}
 
 
 _INTERFACES: dict[Any, Registry[Any]] = {MixingStrategy: STRATEGIES, FineTuningPolicy: POLICIES}

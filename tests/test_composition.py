@@ -64,8 +64,10 @@ def test_overrides_need_no_plus():
 
 def test_an_option_replaces_the_default_with_all_its_settings():
     assert read_experiment(compose("mixing.limit=5")).to_json()["mixing"] == {"kind": "proportional", "limit": 5}
-    with pytest.raises(T5MixError, match=r"Unknown configuration key 'mixing\.limit'"):
+    with pytest.raises(T5MixError, match=r"'mixing\.limit'\. It is a setting of .*proportional.*, not of equal"):
         read_experiment(compose("mixing=equal", "mixing.limit=5"))
+    without = compose("mixing=equal", "mixing.limit=5", "~mixing.limit")
+    assert read_experiment(without).to_json()["mixing"] == {"kind": "equal"}
 
 
 def test_values_may_be_lists_and_dictionaries():

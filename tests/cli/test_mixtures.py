@@ -110,7 +110,11 @@ def test_a_picture_comes_with_the_table(tmp_path: Path, capsys: pytest.CaptureFi
         ),
         (
             ["--mixing", "equal:limit=3"],
-            "t5mix: --mixing equal:limit=3: Unknown configuration key 'mixing.limit'. mixing has no settings.",
+            "t5mix: --mixing equal:limit=3: Unknown configuration key 'mixing.limit'. It is a setting of ",
+        ),
+        (
+            ["--mixing", "equal:warmth=3"],
+            "t5mix: --mixing equal:warmth=3: Unknown configuration key 'mixing.warmth'. mixing has no settings.",
         ),
         (["--mixing", "equal", "--mixing", "equal"], "t5mix: --mixing equal is given twice"),
         (["--plot", "a.jpg"], "t5mix: --plot a.jpg: the name must end in .png, .svg or .pdf."),
