@@ -100,18 +100,18 @@ def _reasons(table: Comparison) -> list[Block]:
 def _about_paper(findings: Findings) -> list[Block]:
     assert findings.paper is not None
     methods, columns = findings.results.methods, findings.results.sweep.columns
+    places = {name: column.paper for name, column in columns.items() if column.paper is not None}
+    if not places:  # the tasks are others than the paper's: none of its figures is shown
+        return []
     named = [method.paper for method in methods.values() if method.paper is not None]
     unknown = [row for row in dict.fromkeys(named) if findings.paper.row(row) is None]
-    places = [column.paper for column in columns.values() if column.paper is not None]
-    stands = [f"{name} beside {column.paper}" for name, column in columns.items() if column.paper is not None]
+    stands = [f"{name} beside {place}" for name, place in places.items()]
     text = (
         f"“paper”: Table {findings.paper.number} ({findings.paper.title}) of Raffel et al. 2020, arXiv:1910.10683, "
         "with its difference to the same reference in brackets. Models, data and budgets are others than ours: "
-        "compare differences, not scores."
+        f"compare differences, not scores. Columns: {words.listed(stands)}."
     )
-    if stands:
-        text += f" Columns: {words.listed(stands)}."
-    shown = [f"{name} {sigma:g}" for name, sigma in zip(COLUMNS, SIGMA, strict=True) if name in places]
+    shown = [f"{name} {sigma:g}" for name, sigma in zip(COLUMNS, SIGMA, strict=True) if name in places.values()]
     if shown:
         text += f" Standard deviation of ten runs of the paper's baseline: {words.listed(shown)}."
     if unknown:

@@ -141,6 +141,12 @@ def test_the_papers_figures_stand_beside_ours(text: str):
     assert "GLUE 0.235 and SQuAD 0.343" in text
 
 
+def test_the_paper_is_not_spoken_of_where_no_figure_of_its_is_shown(make: Callable[..., Path], tmp_path: Path):
+    write_report(make(fields={"paper": 10}), tmp_path / "out")
+    assert "paper" not in Page(section((tmp_path / "out/index.html").read_text("utf-8"), "headline")).tables[0][1][1]
+    assert "Raffel" not in (tmp_path / "out/report.md").read_text("utf-8")
+
+
 def test_missing_and_failed_trials_are_said(text: str):
     assert "1 of 21 trials to be reported is missing, 1 of them failed" in text
     rows = Page(section(text, "missing")).tables[0]
