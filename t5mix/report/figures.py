@@ -195,22 +195,25 @@ def _cost(
             axes.errorbar(cost, score, half, linestyle="", markersize=6, elinewidth=1.2, **look)
             if name in front:
                 axes.plot(cost, score, marker="o", markersize=12, color="#000000", markerfacecolor="none")
-        costs = [cost for cost, _ in points.values()]
-        if max(costs) > 1.2 * min(costs):
-            log_axis(axes, "x")
-            _few_ticks(axes, costs)
+        _cost_axis(axes, [cost for cost, _ in points.values()])
         axes.margins(x=0.12, y=0.12)
         axes.set_ylabel("mean score", fontsize=8)
 
     return Panel(title, draw, 2.6, f"on the Pareto front, cheapest first: {', '.join(front)}")
 
 
-def _few_ticks(axes: "Axes", values: Sequence[float]) -> None:
-    """Puts ticks at powers of ten where there is room for few."""
-    from matplotlib.ticker import FuncFormatter, LogLocator
+def _cost_axis(axes: "Axes", costs: Sequence[float]) -> None:
+    """Makes the axis logarithmic where costs lie far apart, with ticks at powers of ten where there is room for few."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 
-    wide = max(values) / min(values)
-    axes.xaxis.set_major_locator(LogLocator(subs=(1.0,) if wide > 50 else (1.0, 3.0) if wide > 8 else (1.0, 2.0, 5.0)))
+    wide = max(costs) / min(costs)
+    if wide > 3:
+        log_axis(axes, "x")
+        axes.xaxis.set_major_locator(
+            LogLocator(subs=(1.0,) if wide > 50 else (1.0, 3.0) if wide > 8 else (1.0, 2.0, 5.0))
+        )
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _short(value)))
 
 

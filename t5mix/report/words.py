@@ -74,6 +74,8 @@ def duration(seconds: float) -> str:
     """Returns a time, such as "1 h 05 min"."""
     if seconds < 100:
         return f"{seconds:.3g} s"
+    if seconds < 600:
+        return f"{seconds / 60:.1f} min"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 100 else f"{minutes // 60:,} h {minutes % 60:02d} min"
 

@@ -33,7 +33,12 @@ def test_figures():
     assert [words.p_value(value) for value in (0.0312, 0.0004, 1.0)] == ["p = 0.031", "p < 0.001", "p = 1.000"]
     assert [words.operations(value) for value in (1.234e12, 5e8, 12.0, None)] == ["1.23 T", "500 M", "12", EN_DASH]
     assert [words.memory(value) for value in (800 * 2**20, 3 * 2**30, None)] == ["800 MiB", "3.00 GiB", EN_DASH]
-    assert [words.duration(value) for value in (12.345, 600, 86_400)] == ["12.3 s", "10 min", "24 h 00 min"]
+    assert [words.duration(value) for value in (12.345, 166, 600, 86_400)] == [
+        "12.3 s",
+        "2.8 min",
+        "10 min",
+        "24 h 00 min",
+    ]
     assert words.interval(None) == "no interval"
 
 
