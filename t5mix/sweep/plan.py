@@ -137,7 +137,7 @@ class Planner:
 
     def _check(self, experiment: Experiment, *, first: bool) -> None:
         start = experiment.start_from if first else None
-        known = experiment.finetuning, experiment.model, experiment.mixture, experiment.training.steps, start
+        known = experiment.finetuning, experiment.model, experiment.training.steps, start
         if known not in self._checked:
             check_policy(experiment)
             if first:

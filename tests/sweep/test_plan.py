@@ -10,7 +10,10 @@ import yaml
 from t5mix.cli.sweep import find
 from t5mix.errors import T5MixError
 from t5mix.sweep import plan
+from t5mix.sweep.averages import GLUE
+from t5mix.sweep.estimate import estimate
 from t5mix.sweep.plan import Planner, check_all, order, placed
+from t5mix.sweep.runner import Cores
 from t5mix.sweep.spec import load_sweep, read_sweep
 
 SWEEP: dict[str, Any] = {
@@ -231,3 +234,41 @@ def test_the_package_has_the_papers_tables_at_every_scale(name: str, scale: str)
     sweep = load_sweep(find(name), scale, real if scale == "real" else {})
     planner = Planner(dataclasses.replace(sweep, seeds=(0, 1), tuning=None))
     assert {trial.method for trial in check_all(planner)} == set(planner.methods())
+
+
+@pytest.mark.parametrize("name", ["table10", "table11", "table12"])
+def test_the_papers_own_scale_is_settings_of_the_same_file(name: str, tmp_path: Path):
+    others = {"cnn_dailymail": "CNNDM", "squad": "SQuAD", "super_glue": "SGLUE", "wmt14_ende": "EnDe"}
+    mnli = ["glue_mnli_matched", "glue_mnli_mismatched"]
+    tasks = [*GLUE.weights(), *others]
+    experiment = {
+        "defaults": ["experiment", {"override model": "t5_base"}, "_self_"],
+        "run_dir": "runs/paper",
+        "vocabulary": "spiece.model",
+        "mixture": tasks,
+        "lengths": {"inputs": 512, "targets": 512},
+        "training": {"steps": 2**18, "rows": 128},
+    }
+    (tmp_path / "paper.yaml").write_text(yaml.safe_dump(experiment), encoding="utf-8")
+    fields = {
+        "config": str(tmp_path / "paper.yaml"),
+        "tasks": tasks,
+        "columns": {
+            "GLUE": {"tasks": [*(GLUE.weights().keys() - mnli), mnli], "paper": "GLUE"},
+            **{task: {"tasks": [task], "paper": column} for task, column in others.items()},
+        },
+        "metrics": {
+            "glue_mrpc": ["f1", "accuracy"],
+            "glue_stsb": ["pearson", "spearman"],
+            "glue_qqp": ["f1", "accuracy"],
+        },
+    }
+    sweep = load_sweep(find(name), "real", fields)
+    assert {task: weight / 8 for task, weight in sweep.columns["GLUE"].weights.items()} == GLUE.weights()
+    planner = Planner(dataclasses.replace(sweep, seeds=(0,), tuning=None))
+    trials = check_all(planner)
+    assert {trial.method for trial in trials} == set(planner.methods())
+    for trial in trials:
+        run = planner.runs[trial.run].experiment
+        assert (run.model.d_model, run.model.num_layers, run.batch_shape.inputs) == (768, 12, 512)
+    assert estimate(planner, trials[:1], Cores(1, 1), 1).disk_bytes > 3 * 4 * 220e6
