@@ -47,12 +47,14 @@ class Active:
         run: what it trains.
         trial: what it scores; None if it only trains.
         handle: of the process.
+        work: what it does, in words, once it is done.
         since: when it was started, in seconds of `time.monotonic`.
     """
 
     run: PlannedRun
     trial: Trial | None
     handle: Handle
+    work: str
     since: float
 
 
@@ -149,10 +151,12 @@ class Runner:
     # Processes ------------------------------------------------------------------------------------
 
     def _start(self, run: PlannedRun, trial: Trial | None, splits: tuple[str, ...], cores: int) -> None:
+        # A run whose learning rate was chosen is there already, and lacks the scores that are reported.
+        work = "trained" if trial is None else "scored" if self._agenda.trained(run) else "trained and scored"
         self._job(run, trial, splits, cores).save(self._folder.job(run.folder))
         handle = self._executor.submit(run.folder, self._command(run), self._folder.log(run.folder).absolute(), cores)
         self._attempts[run.id] = self._attempts.get(run.id, 0) + 1
-        self._active[run.id] = Active(run, trial, handle, time.monotonic())
+        self._active[run.id] = Active(run, trial, handle, work, time.monotonic())
 
     def _job(self, run: PlannedRun, trial: Trial | None, splits: tuple[str, ...], cores: int) -> Job:
         folder, parents = self._folder.path.absolute(), order(self._planner.runs, [run.id])[:-1]
@@ -194,9 +198,7 @@ class Runner:
             name = active.run.folder
             if status == 0 and self._left_its_result(active):
                 self._ended += 1
-                self._watcher.say(
-                    f"{name}: {'trained' if active.trial is None else 'trained and scored'} in {seconds:,.0f} s"
-                )
+                self._watcher.say(f"{name}: {active.work} in {seconds:,.0f} s")
             elif status != LASTING and self._attempts[identity] <= self._retries:
                 self._watcher.say(f"{name}: ended with status {status}; trying again. Its log: {self._log(active.run)}")
             else:
@@ -265,7 +267,7 @@ class Runner:
         command = [sys.executable, "-m", "t5mix.sweep.measure", str(job), unit, str(out)]
         log = self._folder.log(name).absolute()
         handle = self._executor.submit(name, command, log, self._cores.trial)
-        self._active[name] = Active(run, None, handle, time.monotonic())
+        self._active[name] = Active(run, None, handle, "measured", time.monotonic())
         while (status := handle.poll()) is None:
             time.sleep(_POLL_SECONDS)
         del self._active[name]

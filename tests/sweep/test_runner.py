@@ -120,6 +120,14 @@ def test_rates_are_tuned_extended_and_then_reported_with_all_seeds(tmp_path: Pat
     assert (choice["learning_rate"], choice["extended"], choice["at_edge"]) == (0.008, [0.008], True)
 
 
+def test_it_is_told_what_each_process_did(tmp_path: Path):
+    watcher = Silent()
+    Runner(Planner(sweep(seeds=[0])), SweepFolder(tmp_path), Pretend(by_rate), Cores(1, 2), 0, watcher).run()
+    told = [text.partition(": ")[2].partition(" in ")[0] for text in watcher.said]
+    # The beginning; four rates and lora; the best rate on the other split.
+    assert sorted(told) == ["scored", "trained", *["trained and scored"] * 5]
+
+
 def test_seeds_come_one_after_the_other_with_all_methods(tmp_path: Path):
     executor = Pretend(by_rate)
     run(tmp_path, executor, methods={"full": {}, "lora": {"runs": [["finetuning=lora"]]}}, tuning=None)
