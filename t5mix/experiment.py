@@ -289,12 +289,6 @@ def _read_kind(registry: Registry[Any], raw: Any, key: str) -> Any:
     if kind is None:
         raise T5MixError(f"{key}.kind is not set. Known: {', '.join(sorted(registry))}.")
     cls = registry[kind]
-    for name in sorted(values.keys() - _names(cls)):
-        if owners := sorted(other for other in registry if name in _names(registry[other])):
-            raise T5MixError(
-                f"Unknown configuration key '{key}.{name}'. It is a setting of {', '.join(owners)}, not of {kind}: "
-                f"choose another {key}, leave the setting out, or write ~{key}.{name} where a file has it."
-            )
     for field in dataclasses.fields(cls):
         if field.name not in values:
             continue
@@ -305,10 +299,6 @@ def _read_kind(registry: Registry[Any], raw: Any, key: str) -> Any:
             inner, parts = _INTERFACES[get_args(field.type)[0]], _read(list[Any], value, place)
             values[field.name] = tuple(_read_kind(inner, part, f"{place}.{i}") for i, part in enumerate(parts))
     return _read(cls, values, key)
-
-
-def _names(cls: type) -> set[str]:
-    return {field.name for field in dataclasses.fields(cls)}
 
 
 _INTERFACES: dict[Any, Registry[Any]] = {MixingStrategy: STRATEGIES, FineTuningPolicy: POLICIES}
@@ -360,13 +350,31 @@ def _read(kind: type[T], raw: Any, key: str) -> T:
 def _explain(kind: type, key: str, problem: Mapping[str, Any]) -> str:
     place = ".".join([key, *map(str, problem["loc"])])
     if problem["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-        known = [field.name for field in dataclasses.fields(kind)] if dataclasses.is_dataclass(kind) else []
-        near = nearest(str(problem["loc"][-1]), known)
-        offer = f"Did you mean {' or '.join(f'{key}.{name}' for name in near)}?" if near else ""
+        name = str(problem["loc"][-1])
+        known = _names(kind) if dataclasses.is_dataclass(kind) else []
+        near = nearest(name, known)
+        offer = f"Did you mean {' or '.join(f'{key}.{other}' for other in near)}?" if near else ""
         listed = f"Known: {', '.join(known)}." if known else f"{key} has no settings."
-        return f"Unknown configuration key '{place}'. {offer or listed}"
+        return f"Unknown configuration key '{place}'. {_of_others(kind, key, name) or offer or listed}"
     if problem["type"] in ("missing", "missing_keyword_only_argument"):
         return f"{place} is not set, and it has no default."
     if problem["type"] == "value_error":
         return str(problem["ctx"]["error"]) + "."
     return f"{place} is {problem['input']!r}: {problem['msg'].lower()}."
+
+
+def _of_others(cls: type, key: str, name: str) -> str:
+    """Says which kinds of the same group have a setting that this one lacks; nothing where none has."""
+    for registry in _KINDS.values():
+        kinds = {other: kind for kind, other in registry.items()}
+        owners = sorted(kind for other, kind in kinds.items() if name in _names(other))
+        if cls in kinds and owners:
+            return (
+                f"It is a setting of {', '.join(owners)}, not of {kinds[cls]}: choose another {key}, leave the setting "
+                f"out, or write ~{key}.{name} where a file has it."
+            )
+    return ""
+
+
+def _names(cls: type) -> list[str]:
+    return [field.name for field in dataclasses.fields(cls)]

@@ -95,6 +95,14 @@ def test_a_policy_is_read_back_alone(raw: dict[str, Any]):
         ({"training": {"stepss": 4}}, r"Unknown configuration key 'training\.stepss'\. Did you mean training\.steps"),
         ({"training": {"xyzzy": 4}}, r"Unknown configuration key 'training\.xyzzy'\. Known: .*steps, rows"),
         ({"mixing": {"kind": "proportional", "temperature": 2}}, r"'mixing\.temperature'\. It is a setting of temp"),
+        (
+            {"mixing": {"kind": "proportional", "temperature": 2, "task_weights": {}}},
+            r"'mixing\.temperature'\. It is .*\n.*'mixing\.task_weights'\. It is a setting of fixed, not of prop",
+        ),
+        (
+            {"schedule": {"kind": "constant", "end": 1}},
+            r"'schedule\.end'\. It is a setting of cosine, linear, not of con",
+        ),
         ({"mixing": {"kind": "proportional", "warmth": 2}}, r"'mixing\.warmth'\. Known: limit"),
         ({"mixing": {"kind": "temprature"}}, r"Unknown mixing strategy 'temprature'\. Did you mean 'temperature'"),
         ({"mixing": {"temperature": 2}}, r"mixing\.kind is not set\. Known: .*equal, .*proportional"),
