@@ -49,6 +49,7 @@ EXTRAS = {
 setup(
     name="t5mix",
     version=VERSION.group(1),
+    license="Apache-2.0",
     description="Multi-task text-to-text training with pluggable mixing strategies and fine-tuning policies",
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
