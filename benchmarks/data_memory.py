@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from t5mix.data.lock import DataLock
+from t5mix.data.manifest import DataLock
+from t5mix.data.packing import BatchShape
 from t5mix.data.pipeline import task_data, training_batches
-from t5mix.data.plan import BatchShape
 from t5mix.data.prefetch import Prefetcher
-from t5mix.data.preparation import PiecePreparer
+from t5mix.data.prepare_client import PiecePreparer
 
 
 def main() -> None:

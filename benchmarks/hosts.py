@@ -21,12 +21,12 @@ from typing import Any
 
 from provenance import save
 
-from t5mix.composition import compose_experiment
+from t5mix.config.compose import compose_experiment
+from t5mix.config.experiment import read_experiment
 from t5mix.data.pipeline import TrainBatch
-from t5mix.experiment import read_experiment
 from t5mix.runs.train import train_experiment
-from t5mix.training import loop
-from t5mix.training.journal import read_lines
+from t5mix.tracking.metrics_file import read_lines
+from t5mix.training import trainer
 
 ROWS = 8
 SETTINGS = (
@@ -109,7 +109,7 @@ def _run(count: int, blocks: int, work: Path, settings: list[str]) -> dict[str, 
 
 def _train(file: Path, blocks: int, overrides: list[str]) -> None:
     """Trains, and writes a hash of each block of rows of each batch on its way to the devices."""
-    original = loop.training_batches
+    original = trainer.training_batches
 
     def hashed(*arguments: Any, rows: slice, **options: Any) -> Iterator[TrainBatch]:
         each = ROWS // blocks
@@ -122,7 +122,7 @@ def _train(file: Path, blocks: int, overrides: list[str]) -> None:
                     out.write(json.dumps([batch.step, first // each, digest.hexdigest()]) + "\n")
                 yield batch
 
-    loop.training_batches = hashed  # type: ignore[assignment]
+    trainer.training_batches = hashed  # type: ignore[assignment]
     assert train_experiment(read_experiment(compose_experiment(overrides=overrides))).finished
 
 

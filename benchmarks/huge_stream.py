@@ -23,8 +23,8 @@ import numpy as np
 from provenance import save
 from watch import run_watched
 
-from t5mix.data.vocabulary_training import train_vocabulary
-from t5mix.training.journal import read_lines
+from t5mix.cache.vocabulary_training import train_vocabulary
+from t5mix.tracking.metrics_file import read_lines
 
 WORDS = 400
 MODEL = {"d_model": 32, "d_ff": 64, "d_kv": 16, "num_heads": 2, "num_layers": 1, "num_decoder_layers": 1}

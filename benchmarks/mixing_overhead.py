@@ -15,11 +15,11 @@ from typing import Any
 
 from provenance import save
 
-from t5mix.composition import compose_experiment
-from t5mix.experiment import read_experiment
-from t5mix.mixing.mixer import Mixer
+from t5mix.config.compose import compose_experiment
+from t5mix.config.experiment import read_experiment
+from t5mix.mixing.controller import Mixer
 from t5mix.runs.train import train_experiment
-from t5mix.training.run_directory import RunDirectory
+from t5mix.tracking.run_directory import RunDirectory
 
 CASES = {
     "proportional": ["mixing=proportional"],
@@ -53,7 +53,7 @@ def main() -> None:
 
 def train(run: Path, overrides: list[str]) -> tuple[int, float]:
     """Trains and returns steps and seconds, the first logged window, which compiles, left out of account."""
-    from t5mix.training.journal import read_lines
+    from t5mix.tracking.metrics_file import read_lines
 
     train_experiment(read_experiment(compose_experiment("demo", overrides)))
     lines = [line for line in read_lines(RunDirectory(run).metrics) if line["kind"] == "train"]

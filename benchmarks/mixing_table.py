@@ -18,7 +18,7 @@ from typing import Any
 from provenance import save
 
 from t5mix.runs.doremi import WEIGHTS_FILE
-from t5mix.training.run_directory import RunDirectory
+from t5mix.tracking.run_directory import RunDirectory
 
 SETTINGS = ("model=tiny", "training.steps=600", "training.rows=16", "training.log_every=100", "seed=0")
 STRATEGIES = {

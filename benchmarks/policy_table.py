@@ -22,8 +22,8 @@ from typing import Any
 from provenance import save
 
 from t5mix.runs.deltas import look
-from t5mix.training.journal import read_lines
-from t5mix.training.run_directory import RunDirectory, find_checkpoint
+from t5mix.tracking.metrics_file import read_lines
+from t5mix.tracking.run_directory import RunDirectory, find_checkpoint
 
 BASE = ("mixture=[demo_all]", "mixing=temperature", "mixing.temperature=2", "training.steps=400", "training.rows=16")
 SETTINGS = (

@@ -5,7 +5,7 @@ import platform
 from pathlib import Path
 from typing import Any
 
-from t5mix.runs.provenance import hardware, versions
+from t5mix.tracking.provenance import hardware, versions
 
 RESULTS = Path(__file__).parent / "results"
 

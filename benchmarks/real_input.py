@@ -16,9 +16,9 @@ from rich.console import Console
 from rich.table import Table
 from watch import run_watched
 
-from t5mix.data.vocabulary_training import train_vocabulary
+from t5mix.cache.vocabulary_training import train_vocabulary
 from t5mix.runs.evaluate import evaluate_run
-from t5mix.training.run_directory import RunDirectory
+from t5mix.tracking.run_directory import RunDirectory
 
 CONFIG = Path(__file__).with_name("real_input.yaml")
 VOCABULARY_SIZE = 4096

@@ -22,9 +22,9 @@ from typing import Any
 import numpy as np
 from provenance import save
 
-from t5mix.runs.model import load_model
-from t5mix.training.journal import read_lines
-from t5mix.training.run_directory import RunDirectory
+from t5mix.runs.load import load_model
+from t5mix.tracking.metrics_file import read_lines
+from t5mix.tracking.run_directory import RunDirectory
 
 SETTINGS = (
     "mixture=[demo_all]",

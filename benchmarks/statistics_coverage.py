@@ -19,10 +19,10 @@ import numpy as np
 from provenance import save
 from scipy import special, stats
 
-from t5mix.sweep.scores import Study, TaskScores
+from t5mix.analysis.hypotheses import Verdict, judge
+from t5mix.analysis.scores import Study, TaskScores
+from t5mix.analysis.statistics import Estimate, Resampled, resample
 from t5mix.sweep.spec import Hypothesis
-from t5mix.sweep.statistics import Estimate, Resampled, resample
-from t5mix.sweep.verdicts import Verdict, judge
 
 OF_EXAMPLES, OF_BOTH = 0.6, 0.4  # variances of the normal variables
 POSITIVE = 0.3  # of the examples, where F1 is the metric

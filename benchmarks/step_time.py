@@ -23,9 +23,9 @@ import numpy as np
 import optax
 from provenance import save
 
+from t5mix.checkpoint.train_state import TrainState, new_state
 from t5mix.model import PRESETS, T5Config, abstract_model, init_params
 from t5mix.training.config import TrainingConfig
-from t5mix.training.state import TrainState, new_state
 from t5mix.training.step import make_step
 
 BAR = 1.05

@@ -66,7 +66,7 @@ def compare(work: Path, seconds: float, rounds: int, copies: int, mixing: str) -
     """Materialises the tasks, measures both sides in turn, prints and saves the figures."""
     from provenance import save
 
-    from t5mix.data.preparation import prepare_in_child
+    from t5mix.data.prepare_client import prepare_in_child
 
     make_files(work, copies)
     started = time.perf_counter()
@@ -117,7 +117,7 @@ def make_files(work: Path, copies: int) -> None:
 
 def request(work: Path, copies: int) -> Any:
     """Returns the data request of the mixture."""
-    from t5mix.data.lock import DataRequest
+    from t5mix.data.manifest import DataRequest
 
     tasks = {
         name: {"files": {"train": str(work / f"{name}.tsv")}, "inputs": "{text}", "targets": "label"}
@@ -140,13 +140,13 @@ def measure_t5mix(work: Path, seconds: float, mixing: str) -> dict[str, float]:
     """Plans and fills batches of the locked stores, mixed by a strategy that hears of made-up losses."""
     import numpy as np
 
-    from t5mix.data.lock import DataLock
+    from t5mix.data.manifest import DataLock
+    from t5mix.data.packing import BatchShape
     from t5mix.data.pipeline import task_data, training_batches
-    from t5mix.data.plan import BatchShape
     from t5mix.mixing import STRATEGIES
-    from t5mix.mixing.mixer import Mixer, start_state
-    from t5mix.training.mixture import census_of
-    from t5mix.types import MixingBudget
+    from t5mix.mixing.base import MixingBudget
+    from t5mix.mixing.budget import census_of
+    from t5mix.mixing.controller import Mixer, start_state
 
     lock, strategy = DataLock.load(work / "lock.json"), STRATEGIES[mixing]()
     census = census_of(lock, strategy, "examples")
@@ -177,8 +177,8 @@ def measure_t5mix(work: Path, seconds: float, mixing: str) -> dict[str, float]:
 
 def measure_seqio(work: Path, seconds: float, copies: int) -> dict[str, float]:
     """Iterates over seqio's own packed batches of the same tasks."""
-    from t5mix.data.prepare import load_tasks
-    from t5mix.data.tensorflow_setup import seqio
+    from t5mix.cache.prepare_worker import load_tasks
+    from t5mix.tensorflow_setup import seqio
 
     run = load_tasks(request(work, copies))
     sizes = {name: GLUE[like][0] // SHARE for name, like in names(copies).items()}

@@ -3,8 +3,8 @@
 All rates are 1.0: a mixture only names its tasks, and the run's mixing strategy says how they are mixed.
 """
 
-from t5mix.data.tensorflow_setup import seqio
 from t5mix.tasks import demo  # registers the tasks
+from t5mix.tensorflow_setup import seqio
 
 SUPERVISED = tuple(demo.REFERENCE)
 UNLABELLED = ("demo_text",)

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from t5mix.evaluation.predictions import Prediction, predictions_path, read_predictions
 from t5mix.runs.evaluate import evaluate_run
-from t5mix.runs.model import checkpoint_of
+from t5mix.runs.load import checkpoint_of
 
 _SPLIT = "validation"
 _RESAMPLES = 200
@@ -58,7 +58,7 @@ def main() -> None:
 
 def standard_error(task: str, metric: str, predictions: Sequence[Prediction]) -> float:
     """Returns the bootstrap standard error of a task's headline metric over its validation examples."""
-    from t5mix.evaluation import metrics
+    from t5mix import metrics
 
     if metric == "spearman":
         functions = metrics.spearman

@@ -8,10 +8,11 @@ importing it is enough. In a run's configuration, `plugins: [my.module]` imports
 Keep registration free of disk and network: a source reads when its data set is asked for, not before.
 """
 
-from t5mix.data.sources import TsvDataSource
-from t5mix.data.tensorflow_setup import seqio, tf
-from t5mix.evaluation import metrics, postprocess
+from t5mix import metrics
+from t5mix.metrics import postprocessors
+from t5mix.sources.seqio_sources import TsvDataSource
 from t5mix.tasks.demo import OUTPUT_FEATURES  # your own: seqio.SentencePieceVocabulary(path, extra_ids=100)
+from t5mix.tensorflow_setup import seqio, tf
 
 _LABELS = ("negative", "positive")
 
@@ -58,7 +59,7 @@ def register() -> None:
         ),
         preprocessors=[review_to_text, *_TO_TOKENS],
         output_features=OUTPUT_FEATURES,
-        postprocess_fn=postprocess.label_choice(_LABELS),  # any other text counts as wrong
+        postprocess_fn=postprocessors.label_choice(_LABELS),  # any other text counts as wrong
         metric_fns=[metrics.accuracy],  # the first one is the headline
     )
     seqio.TaskRegistry.add(
@@ -67,6 +68,6 @@ def register() -> None:
         source=seqio.TfdsDataSource(tfds_name="cnn_dailymail:3.4.0"),  # type: ignore[arg-type]
         preprocessors=[summary_to_text, *_TO_TOKENS],
         output_features=OUTPUT_FEATURES,
-        postprocess_fn=postprocess.string,
+        postprocess_fn=postprocessors.string,
         metric_fns=[metrics.rouge],
     )

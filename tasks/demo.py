@@ -11,10 +11,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from t5mix.data.objectives import Objective, unlabelled_text_preprocessors
-from t5mix.data.tensorflow_setup import seqio, tf
-from t5mix.evaluation import metrics, postprocess
+from t5mix import metrics
+from t5mix.metrics import postprocessors
+from t5mix.metrics.example_scores import Metric
+from t5mix.preprocessors.objectives import Objective, unlabelled_text_preprocessors
 from t5mix.tasks import demo_world
+from t5mix.tensorflow_setup import seqio, tf
 
 VOCABULARY_FILE = Path(__file__).resolve().parent / "vocabularies" / "demo.model"
 VOCABULARY = seqio.SentencePieceVocabulary(str(VOCABULARY_FILE), extra_ids=100)
@@ -76,7 +78,7 @@ def _dataset(task: str, split: str, shuffle_files: bool, seed: int | None = None
     else:
         columns = {"inputs": [example.inputs for example in examples], "targets": targets}
     if examples[0].answers:
-        separator = postprocess.ANSWER_SEPARATOR
+        separator = postprocessors.ANSWER_SEPARATOR
         columns["answers"] = [separator.join(example.answers) for example in examples]
     return tf.data.Dataset.from_tensor_slices(columns)
 
@@ -88,9 +90,7 @@ def _source(task: str) -> Any:  # seqio wants a protocol that its own sources mi
     )
 
 
-def _add(
-    task: str, metric_fns: Sequence[metrics.Metric], postprocess_fn: Callable[..., Any] = postprocess.string
-) -> None:
+def _add(task: str, metric_fns: Sequence[Metric], postprocess_fn: Callable[..., Any] = postprocessors.string) -> None:
     """Registers a supervised task; the first metric holds the headline."""
     seqio.TaskRegistry.add(
         task,
@@ -102,20 +102,20 @@ def _add(
     )
 
 
-_add("demo_acceptability", [metrics.matthews], postprocess.label_choice(("acceptable", "unacceptable")))
-_add("demo_sentiment", [metrics.accuracy], postprocess.label_choice(("positive", "negative")))
+_add("demo_acceptability", [metrics.matthews], postprocessors.label_choice(("acceptable", "unacceptable")))
+_add("demo_sentiment", [metrics.accuracy], postprocessors.label_choice(("positive", "negative")))
 _add(
     "demo_entailment",
     [metrics.accuracy],
-    postprocess.label_choice(("entailment", "neutral", "contradiction")),
+    postprocessors.label_choice(("entailment", "neutral", "contradiction")),
 )
 _add(
     "demo_paraphrase",
     [metrics.accuracy, metrics.f1("equivalent")],
-    postprocess.label_choice(("equivalent", "not_equivalent")),
+    postprocessors.label_choice(("equivalent", "not_equivalent")),
 )
-_add("demo_similarity", [metrics.spearman, metrics.pearson], postprocess.number)
-_add("demo_qa", [metrics.squad], postprocess.answers("answers"))
+_add("demo_similarity", [metrics.spearman, metrics.pearson], postprocessors.number)
+_add("demo_qa", [metrics.squad], postprocessors.answers("answers"))
 _add("demo_closed_book", [metrics.exact_match])
 _add("demo_pronoun", [metrics.accuracy])
 _add("demo_translation", [metrics.bleu])

@@ -43,7 +43,7 @@ def seqio():
     """seqio, imported once; what its dependencies warn of at import is not ours to mend."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        from t5mix.data.tensorflow_setup import seqio
+        from t5mix.tensorflow_setup import seqio
     return seqio
 
 

@@ -8,17 +8,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1] / "t5mix"
-FLOORS = {
-    0: {"types", "trees", "losses", "metrics", "errors", "registry", "progress", "__init__"},
-    1: {"mixing", "finetuning", "model", "data"},
-    2: {"training", "evaluation", "interop"},
-    3: {"experiment", "composition", "configs", "runs", "forecast", "plots", "sweep", "report", "cli"},
-}
-FLOOR_OF = {name: floor for floor, names in FLOORS.items() for name in names}
-# Of floor 1, the packages that may know each other.
-PEERS = {("finetuning", "model"), ("training", "evaluation"), ("evaluation", "training")}
-# Makes a task out of its declaration, so it stands where the files in tasks/ stand: above the metrics it names.
-TASK_MAKER = "data/declared_tasks.py"
+ORDER = (
+    *("__init__", "errors", "registry", "configurable", "files", "console", "validation", "plugins", "subprocesses"),
+    *("tensorflow_setup", "model", "data", "sources", "preprocessors", "metrics", "mixing", "finetuning", "cache"),
+    *("distributed", "tracking", "checkpoint", "evaluation", "training", "config", "runs", "sweep", "analysis"),
+    *("plots", "report", "cli"),
+)
+"""Each package or module of t5mix imports only from those before it."""
 
 
 def modules() -> list[Path]:
@@ -42,19 +38,16 @@ def unit(path: Path) -> str:
 
 
 def test_every_module_has_a_floor():
-    assert {unit(path) for path in modules()} <= FLOOR_OF.keys()
+    assert {unit(path) for path in modules()} <= set(ORDER)
 
 
 def test_imports_only_point_down():
     wrong = []
     for path in modules():
-        here = unit(path)
+        importer = unit(path)
         for name in imported(path):
-            there = name.split(".")[1]
-            task_maker = str(path.relative_to(ROOT)) == TASK_MAKER and there == "evaluation"
-            if there not in FLOOR_OF or there == here or (here, there) in PEERS or task_maker:
-                continue
-            if FLOOR_OF[there] > FLOOR_OF[here] or (FLOOR_OF[there] == FLOOR_OF[here] == 1):
+            package = name.split(".")[1]
+            if package != importer and package in ORDER and ORDER.index(package) > ORDER.index(importer):
                 wrong.append(f"{path.relative_to(ROOT)} imports {name}")
     assert wrong == []
 
@@ -76,8 +69,8 @@ def loaded_after(statement: str) -> set[str]:
 @pytest.mark.parametrize(
     "statement",
     [
-        "import t5mix.runs.train, t5mix.runs.evaluate, t5mix.runs.model, t5mix.forecast, t5mix.cli.train",
-        "from t5mix.training.journal import TensorBoard; import tempfile, pathlib\n"
+        "import t5mix.runs.train, t5mix.runs.evaluate, t5mix.runs.load, t5mix.runs.forecast, t5mix.cli.train",
+        "from t5mix.tracking.metric_logger import TensorBoard; import tempfile, pathlib\n"
         "board = TensorBoard(pathlib.Path(tempfile.mkdtemp())); board.write(1, {'loss': 1.0}); board.close()",
     ],
 )
@@ -91,8 +84,18 @@ def test_import_and_help_are_light():
 
 
 def test_mixing_and_the_numpy_side_of_data_are_light():
-    names = ("stream", "plan", "fill", "store", "lock", "pipeline", "prefetch", "preparation", "text", "declared")
-    statement = "import t5mix.mixing, " + ", ".join(f"t5mix.data.{name}" for name in names)
+    names = (
+        "stream",
+        "packing",
+        "batch",
+        "token_store",
+        "manifest",
+        "pipeline",
+        "prefetch",
+        "prepare_client",
+        "tokenizer",
+    )
+    statement = "import t5mix.mixing, t5mix.sources.declaration, t5mix.data.tokenizer, " + ", ".join(f"t5mix.data.{name}" for name in names)
     assert loaded_after(statement) == set()
 
 

@@ -21,8 +21,8 @@ from typing import Any
 
 import numpy as np
 
-from t5mix.data.lock import DataLock, DataRequest, StoreEntry, TaskEntry, VocabularyEntry
-from t5mix.data.store import TokenStore, write_store
+from t5mix.data.manifest import DataLock, DataRequest, StoreEntry, TaskEntry, VocabularyEntry
+from t5mix.data.token_store import TokenStore, write_store
 
 EOS = 1
 VOCAB_SIZE = 64
@@ -106,8 +106,8 @@ def make_engine(training: Any, mesh: Any = None, optimizer: Any = None, schedule
 
 def make_job(run_dir: Path, lock: DataLock, training: Any, **changes: Any) -> Any:
     from t5mix.mixing import Proportional
-    from t5mix.training.loop import Job
-    from t5mix.training.run_directory import RunDirectory
+    from t5mix.tracking.run_directory import RunDirectory
+    from t5mix.training.trainer import Job
 
     engine = changes.pop("engine", None) or make_engine(training, changes.pop("mesh", None))
     about = {
@@ -191,7 +191,7 @@ def logged(run_dir: Path) -> list[dict[str, Any]]:
 
 
 def final_params(run_dir: Path, engine: Any, step: int) -> dict[str, np.ndarray]:
-    from t5mix.training.saved import read_params
+    from t5mix.checkpoint.reader import read_params
 
     params = read_params(run_dir / "checkpoints" / str(step), engine.params)
     return {name: np.asarray(leaf) for name, leaf in params.items()}
@@ -227,8 +227,8 @@ def run_processes(folder: Path, jobs: Sequence[Sequence[Mapping[str, Any]]], sec
 
 
 def main() -> None:
+    from t5mix.distributed.processes import DistributedConfig, join
     from t5mix.errors import T5MixError
-    from t5mix.training.hosts import DistributedConfig, join
 
     if len(sys.argv) > 2:
         join(DistributedConfig(**json.loads(sys.argv[2])))
@@ -241,10 +241,10 @@ def main() -> None:
 
 
 def run_experiment(raw: Mapping[str, Any]) -> Any:
-    from t5mix.composition import compose_experiment
-    from t5mix.experiment import read_experiment
+    from t5mix.config.compose import compose_experiment
+    from t5mix.config.experiment import read_experiment
+    from t5mix.distributed.processes import is_first
     from t5mix.runs import train
-    from t5mix.training.hosts import is_first
 
     def prepare(request: DataRequest, **_: Any) -> DataLock:
         assert is_first()
@@ -264,7 +264,7 @@ def engine_of(raw: Mapping[str, Any]) -> Any:
 
 def run_job(raw: Mapping[str, Any]) -> Any:
     from t5mix.training.config import TrainingConfig
-    from t5mix.training.loop import train
+    from t5mix.training.trainer import train
 
     training = TrainingConfig(**raw["training"])
     engine = recorded = Recorded(engine_of(raw))

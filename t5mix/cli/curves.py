@@ -12,14 +12,14 @@ from t5mix.cli.tables import new_table, print_table
 from t5mix.errors import T5MixError
 
 if TYPE_CHECKING:
-    from t5mix.runs.history import TaskSummary
+    from t5mix.tracking.history import TaskSummary
 
 
 def run(options: argparse.Namespace) -> int:
     """Shows and draws how runs went."""
     from t5mix.plots.curves import curves_figure
     from t5mix.plots.style import check_output, save
-    from t5mix.runs.history import read_history, summarise
+    from t5mix.tracking.history import read_history, summarise
 
     folders = [Path(name) for name in options.runs]
     out = Path(options.out) if options.out else (folders[0] if len(folders) == 1 else Path()) / "curves.png"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def run(options: argparse.Namespace) -> int:
     """Shows what checkpoints hold, merges one, or takes a task's part out of a bank."""
     from t5mix.runs.deltas import extract_task, look, merge_delta
-    from t5mix.runs.model import base_path
+    from t5mix.runs.load import base_path
 
     if options.verb == "show":
         _show([look(Path(path)) for path in options.runs], as_json=options.json)

@@ -11,7 +11,7 @@ from rich.table import Table
 def run(options: argparse.Namespace) -> int:
     """Evaluates a run and shows the scores."""
     from t5mix.runs.evaluate import evaluate_run
-    from t5mix.runs.model import base_path
+    from t5mix.runs.load import base_path
 
     evaluations = evaluate_run(
         Path(options.run),

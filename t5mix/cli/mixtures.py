@@ -11,20 +11,20 @@ from rich.console import Console
 from rich.table import Table
 
 from t5mix.cli.tables import new_table, print_table
-from t5mix.composition import compose_experiment, parse_choice
+from t5mix.config.compose import compose_experiment, parse_choice
 from t5mix.errors import T5MixError
 
 if TYPE_CHECKING:
-    from t5mix.experiment import Experiment
-    from t5mix.forecast import Forecast, TaskForecast
+    from t5mix.config.experiment import Experiment
     from t5mix.mixing import MixingStrategy
+    from t5mix.runs.forecast import Forecast, TaskForecast
 
 
 def run(options: argparse.Namespace) -> int:
     """Lists the mixtures, or shows what one will draw."""
     if options.show is None:
         return _list(options)
-    from t5mix.experiment import read_experiment
+    from t5mix.config.experiment import read_experiment
     from t5mix.plots.style import check_output
 
     if options.plot:
@@ -33,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
     arguments = [f"mixture={json.dumps(names)}", "run_dir=unused", *options.overrides]
     experiment = read_experiment(compose_experiment(options.config, arguments))
     strategies = _strategies(experiment, options.mixing)
-    from t5mix.forecast import compare
+    from t5mix.runs.forecast import compare
 
     comparison = compare(experiment, strategies, options.steps)
     if options.plot:
@@ -55,8 +55,8 @@ def run(options: argparse.Namespace) -> int:
 
 def _strategies(experiment: "Experiment", specs: list[str]) -> dict[str, "MixingStrategy"]:
     """Returns the strategies to show by the names they go by: those asked for, else the experiment's own."""
-    from t5mix.experiment import read_strategy
-    from t5mix.forecast import label
+    from t5mix.config.experiment import read_strategy
+    from t5mix.runs.forecast import label
 
     if not specs:
         return {label(experiment.mixing): experiment.mixing}
@@ -82,7 +82,7 @@ def _plain(
     strategies: Mapping[str, "MixingStrategy"],
     forecasts: Mapping[str, "Forecast"],
 ) -> dict[str, Any]:
-    from t5mix.experiment import plain_strategy
+    from t5mix.config.experiment import plain_strategy
 
     return {
         "mixture": names,
@@ -148,7 +148,7 @@ def _explain(console: Console, forecasts: Mapping[str, "Forecast"]) -> None:
 
 
 def _list(options: argparse.Namespace) -> int:
-    from t5mix.data.inspection import list_mixtures
+    from t5mix.cache.inspection import list_mixtures
 
     table = Table("mixture", "tasks")
     for name, tasks in list_mixtures(options.plugins).items():

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from t5mix.runs.policy import PolicyReport
+    from t5mix.runs.policy_report import PolicyReport
     from t5mix.training.costs import Costs, PhaseCosts
 
 
@@ -18,9 +18,9 @@ def run(options: argparse.Namespace) -> int:
     """Lists the policies, or shows what one trains and costs."""
     if options.show is None:
         return _list(options)
-    from t5mix.composition import compose_experiment
-    from t5mix.experiment import plain_policy, read_experiment
-    from t5mix.runs.policy import report_policy
+    from t5mix.config.compose import compose_experiment
+    from t5mix.config.experiment import plain_policy, read_experiment
+    from t5mix.runs.policy_report import report_policy
 
     chosen = [f"finetuning={options.show}"] if options.show else []
     raw = compose_experiment(options.config, [*chosen, *options.overrides])
@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _list(options: argparse.Namespace) -> int:
-    from t5mix.experiment import import_plugins
+    from t5mix.config.experiment import import_plugins
     from t5mix.finetuning import POLICIES
 
     import_plugins(tuple(options.plugins))

@@ -14,8 +14,8 @@ from t5mix.errors import T5MixError
 
 def run(options: argparse.Namespace) -> int:
     """Answers lines, or a task's inputs."""
-    from t5mix.runs.model import base_path, checkpoint_of, load_model, predict_lines
-    from t5mix.runs.task_inputs import task_inputs
+    from t5mix.runs.load import base_path, checkpoint_of, load_model
+    from t5mix.runs.predict import predict_lines, task_inputs
 
     run_folder = Path(options.run)
     if options.input != "-" and not Path(options.input).is_file():

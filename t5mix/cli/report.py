@@ -9,7 +9,7 @@ from t5mix.cli.tables import new_table, print_table
 from t5mix.errors import T5MixError
 
 if TYPE_CHECKING:
-    from t5mix.report.findings import Findings
+    from t5mix.analysis.analysis import Findings
 
 
 def run(options: argparse.Namespace) -> int:
@@ -27,17 +27,19 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _show(findings: "Findings") -> None:
-    from t5mix.report import words
-    from t5mix.report.comparisons import LEVEL
+    from t5mix.analysis.comparisons import LEVEL
+    from t5mix.report import formatting
     from t5mix.report.score_sections import mark
 
     table = new_table("method", *findings.headline.columns)
     for method, entries in findings.headline.entries.items():
-        cells = [words.score(e.mean.value) + words.plus_minus(e.mean, LEVEL) + mark(e) for e in entries.values()]
+        cells = [
+            formatting.score(e.mean.value) + formatting.plus_minus(e.mean, LEVEL) + mark(e) for e in entries.values()
+        ]
         table.add_row(method, *cells)
     title = findings.results.sweep.title or findings.results.sweep.name
     print_table(f"{title}: scores, and what differs from {findings.headline.reference}", table)
     for name, judged in findings.verdicts.items():
-        print(f"{judged.verdict.value}: {name}: {judged.hypothesis.claim} ({words.reason(judged)})")
+        print(f"{judged.verdict.value}: {name}: {judged.hypothesis.claim} ({formatting.reason(judged)})")
     for note in findings.notes:
         print(f"Note: {note}", file=sys.stderr)

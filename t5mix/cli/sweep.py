@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
     _show_plan(planner, trials, cores, jobs, folder, gpus)
     if options.dry_run:
         return 0
-    from t5mix.sweep.display import Display
+    from t5mix.sweep.live_table import Display
     from t5mix.sweep.runner import Runner
 
     executor = _executor(options, folder, jobs, there, gpus, environment)
@@ -76,7 +76,7 @@ def find(name: str) -> Path:
     """
     if name.endswith((".yaml", ".yml")):
         return Path(name)
-    files = resources.files("t5mix.sweep") / "files"
+    files = resources.files("t5mix.sweep") / "presets"
     known = sorted(each.name.removesuffix(".yaml") for each in files.iterdir() if each.name.endswith(".yaml"))
     if name not in known:
         raise UnknownNameError("sweep", name, known, "A file of your own ends in .yaml.")
@@ -111,8 +111,8 @@ def _executor(
     gpus: list[str],
     environment: Mapping[str, str],
 ) -> Any:
-    from t5mix.data.child import import_path
-    from t5mix.sweep.clusters import RayExecutor, SubmititExecutor
+    from t5mix.subprocesses import import_path
+    from t5mix.sweep.cluster_executors import RayExecutor, SubmititExecutor
     from t5mix.sweep.executors import LocalExecutor
 
     if options.executor == "local":

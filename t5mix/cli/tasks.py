@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from t5mix.composition import compose_experiment
+from t5mix.config.compose import compose_experiment
 
 
 def run(options: argparse.Namespace) -> int:
@@ -17,7 +17,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _list(options: argparse.Namespace) -> int:
-    from t5mix.data.inspection import list_tasks
+    from t5mix.cache.inspection import list_tasks
 
     table = Table("task", "source", "splits", "metrics", "mixtures")
     for task in list_tasks(options.plugins):
@@ -29,11 +29,11 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _show(options: argparse.Namespace) -> int:
-    from t5mix.experiment import read_experiment
+    from t5mix.config.experiment import read_experiment
 
     arguments = [f"mixture={json.dumps([options.show])}", "run_dir=unused", *options.overrides]
     experiment = read_experiment(compose_experiment(options.config, arguments))
-    from t5mix.data.inspection import inspect_task
+    from t5mix.cache.inspection import inspect_task
 
     view = inspect_task(experiment.data_request(), options.show, options.split, count=options.examples)
     if options.json:

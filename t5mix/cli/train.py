@@ -5,14 +5,14 @@ import signal
 import sys
 from pathlib import Path
 
-from t5mix.composition import compose_experiment
+from t5mix.config.compose import compose_experiment
 from t5mix.errors import T5MixError
 
 
 def run(options: argparse.Namespace) -> int:
     """Trains, or prints what would be trained."""
     raw = compose_experiment(options.config, options.overrides)
-    from t5mix.experiment import read_experiment
+    from t5mix.config.experiment import read_experiment
 
     experiment = read_experiment(raw)
     if options.show:
@@ -20,8 +20,8 @@ def run(options: argparse.Namespace) -> int:
 
         print(yaml.safe_dump(experiment.to_json(), sort_keys=False), end="")
         return 0
+    from t5mix.distributed.processes import is_first
     from t5mix.runs.train import train_experiment
-    from t5mix.training.hosts import is_first
 
     outcome = train_experiment(experiment)
     if outcome.finished:

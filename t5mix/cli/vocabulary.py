@@ -6,7 +6,7 @@ from pathlib import Path
 
 def run(options: argparse.Namespace) -> int:
     """Trains a vocabulary."""
-    from t5mix.data.vocabulary_training import train_vocabulary
+    from t5mix.cache.vocabulary_training import train_vocabulary
 
     train_vocabulary(
         [Path(name) for name in options.files],

@@ -8,15 +8,15 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from t5mix.data.fill import Batch, fill
-from t5mix.data.lock import TaskEntry
-from t5mix.data.plan import BatchCounts, BatchShape, Planner
-from t5mix.data.store import MissingStoreError, TokenStore, open_store
+from t5mix.data.batch import Batch, fill
+from t5mix.data.manifest import TaskEntry
+from t5mix.data.packing import BatchCounts, BatchShape, Planner
 from t5mix.data.stream import MixedStream, SequentialStream, TaskData
+from t5mix.data.token_store import MissingStoreError, TokenStore, open_store
 
 
 class PieceStores(Protocol):
-    """Makes the store of each piece of a random or streamed task (`t5mix.data.preparation.PiecePreparer`)."""
+    """Makes the store of each piece of a random or streamed task (`t5mix.data.prepare_client.PiecePreparer`)."""
 
     def request(self, task: str, piece: int) -> None:
         """Starts making a store in the background if it is not there."""

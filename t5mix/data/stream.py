@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from t5mix.data.store import TokenStore
+from t5mix.data.token_store import TokenStore
 
 _WORDS_PER_COUNT = 4  # one tick of Philox's counter gives four 64-bit words
 

@@ -10,11 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from t5mix.data.store import TokenStore
+from t5mix.console.progress import progress
+from t5mix.data.token_store import TokenStore
 from t5mix.evaluation.buckets import Batch, bucket, length_batches, pad
 from t5mix.model.decoding import greedy_decode
 from t5mix.model.t5 import T5, merge
-from t5mix.progress import progress
 
 Params = Mapping[str, jax.Array]
 Put = Callable[[np.ndarray], jax.Array]

@@ -9,12 +9,12 @@ from typing import Protocol
 
 import numpy as np
 
-from t5mix.data.store import TokenStore
+from t5mix.data.token_store import TokenStore
 from t5mix.errors import T5MixError
 
 
 class Codec(Protocol):
-    """Turns tokens into text (`t5mix.data.text.TextCodec`)."""
+    """Turns tokens into text (`t5mix.data.tokenizer.TextCodec`)."""
 
     def decode(self, tokens: Sequence[int], /) -> str:
         """Returns the text of `tokens`, up to the end of the sequence."""

@@ -8,13 +8,13 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from t5mix.configurable import configurable
 from t5mix.finetuning.bank import Bank, Roster
-from t5mix.finetuning.base import POLICIES
+from t5mix.finetuning.base import POLICIES, RunShape
 from t5mix.finetuning.paths import is_norm
 from t5mix.model.blocks import BlockContext
 from t5mix.model.config import T5Config
 from t5mix.model.layers import Dense, RMSNorm
-from t5mix.types import RunShape, config
 
 
 class Bottleneck(nnx.Module):
@@ -150,7 +150,7 @@ class _AdapterPolicy:
 
 
 @POLICIES.register("adapter")
-@config
+@configurable
 class Adapter(_AdapterPolicy):
     """Adapter layers as in T5 (Raffel et al. 2020, section 3.5.1; Houlsby et al. 2019).
 
@@ -177,7 +177,7 @@ class Adapter(_AdapterPolicy):
 
 
 @POLICIES.register("houlsby")
-@config
+@configurable
 class Houlsby(_AdapterPolicy):
     """Adapters after every sublayer, on its output before the residual sum (Houlsby et al. 2019).
 
@@ -208,7 +208,7 @@ class Houlsby(_AdapterPolicy):
 
 
 @POLICIES.register("pfeiffer")
-@config
+@configurable
 class Pfeiffer(Houlsby):
     """Adapters after the feed-forward sublayers alone (Pfeiffer et al. 2021).
 

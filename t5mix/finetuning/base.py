@@ -1,18 +1,31 @@
 """What a fine-tuning policy is."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from t5mix.errors import T5MixError
 from t5mix.registry import Registry
-from t5mix.types import RunShape
+
+
+@dataclasses.dataclass(frozen=True)
+class RunShape:
+    """All that a fine-tuning policy's schedule may depend on.
+
+    Attributes:
+        steps: number of updates in the run, counted from its starting checkpoint.
+        model: the model's configuration (`t5mix.model.config.T5Config`), for the depth of each stack.
+    """
+
+    steps: int
+    model: Any
 
 
 @runtime_checkable
 class FineTuningPolicy(Protocol):
     """A rule for what of a model trains. The engine asks these questions and never which policy it is.
 
-    Implementations are frozen dataclasses, made with `t5mix.types.config` and registered in `POLICIES`.
+    Implementations are frozen dataclasses, made with `t5mix.configurable.configurable` and registered in `POLICIES`.
     """
 
     def adapt(self, model: Any, rngs: Any) -> Any:

@@ -5,14 +5,14 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from t5mix.finetuning.base import POLICIES, FineTuningPolicy, for_tasks, merged, patterns_of, prompt_length_of
+from t5mix.configurable import configurable
+from t5mix.finetuning.base import POLICIES, FineTuningPolicy, RunShape, for_tasks, merged, patterns_of, prompt_length_of
 from t5mix.finetuning.full import Full
 from t5mix.finetuning.paths import place_of
-from t5mix.types import RunShape, config
 
 
 @POLICIES.register("discriminative")
-@config
+@configurable
 class Discriminative:
     """Any policy, with learning rates that fall from the top of the stacks down, or that differ by pattern.
 

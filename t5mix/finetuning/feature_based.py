@@ -6,9 +6,9 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from t5mix.finetuning.base import POLICIES
+from t5mix.configurable import configurable
+from t5mix.finetuning.base import POLICIES, RunShape
 from t5mix.model.layers import Embedding
-from t5mix.types import RunShape, config
 
 
 class CorrectedEmbedding(Embedding):
@@ -28,7 +28,7 @@ class CorrectedEmbedding(Embedding):
 
 
 @POLICIES.register("feature_based")
-@config
+@configurable
 class FeatureBased:
     """The top of the decoder trains; all below is frozen, and passed without a gradient.
 

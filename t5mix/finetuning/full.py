@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from t5mix.finetuning.base import POLICIES
-from t5mix.types import RunShape, config
+from t5mix.configurable import configurable
+from t5mix.finetuning.base import POLICIES, RunShape
 
 
 @POLICIES.register("full")
-@config
+@configurable
 class Full:
     """All parameters train from the first step, at the same rate."""
 

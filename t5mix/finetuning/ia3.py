@@ -7,11 +7,11 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from t5mix.configurable import configurable
 from t5mix.finetuning.bank import Bank, Roster
-from t5mix.finetuning.base import POLICIES
+from t5mix.finetuning.base import POLICIES, RunShape
 from t5mix.finetuning.linear import replace_maps
 from t5mix.model.layers import Dense
-from t5mix.types import RunShape, config
 
 
 class OutputScaledDense(Dense):
@@ -72,7 +72,7 @@ class ScaledBankDense(Dense):
 
 
 @POLICIES.register("ia3")
-@config
+@configurable
 class IA3:
     """Vectors that scale the keys, the values and the feed-forward's inner activations train, and nothing else."""
 

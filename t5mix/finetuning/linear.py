@@ -5,8 +5,8 @@ from typing import Any
 
 from flax import nnx
 
+from t5mix.finetuning.paths import match
 from t5mix.model.layers import Dense
-from t5mix.trees import match
 
 
 def replace_maps(model: Any, patterns: tuple[str, ...], make: Callable[[Dense], nnx.Module]) -> None:

@@ -8,12 +8,12 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from t5mix.configurable import configurable
 from t5mix.finetuning.adapters import check_size
 from t5mix.finetuning.bank import Bank, Roster
-from t5mix.finetuning.base import POLICIES
+from t5mix.finetuning.base import POLICIES, RunShape
 from t5mix.finetuning.linear import replace_maps
 from t5mix.model.layers import Dense
-from t5mix.types import RunShape, config
 
 _FACTORS = ("lora_a", "lora_b", "lora_magnitude")
 
@@ -96,7 +96,7 @@ def _lengths(kernel: jax.Array) -> jax.Array:
 
 
 @POLICIES.register("lora")
-@config
+@configurable
 class LoRA:
     """Low-rank corrections of linear maps train, and nothing else.
 

@@ -1,7 +1,10 @@
-"""What a parameter is, by its path."""
+"""Parameters by their path: `encoder/blocks/0/attention/query/kernel`. Patterns must match a whole path."""
 
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
+
+from t5mix.errors import T5MixError, nearest
 
 
 class Place(NamedTuple):
@@ -25,3 +28,24 @@ def place_of(path: str) -> Place | None:
 def is_norm(path: str) -> bool:
     """Whether a parameter is the scale of one of the model's own layer norms."""
     return re.fullmatch(r"(.*/)?\w*_norm/scale", path) is not None
+
+
+def match(patterns: Iterable[str], paths: Iterable[str]) -> set[str]:
+    """Returns the paths that any of the patterns matches in whole.
+
+    Raises:
+        T5MixError: a pattern is no regular expression, or matches no path at all.
+    """
+    paths = list(paths)
+    found: set[str] = set()
+    for pattern in patterns:
+        try:
+            regex = re.compile(pattern)
+        except re.error as error:
+            raise T5MixError(f"{pattern!r} is no regular expression: {error}.") from error
+        hits = {path for path in paths if regex.fullmatch(path)}
+        if not hits:
+            near = nearest(pattern, paths) or sorted(paths)[:3]
+            raise T5MixError(f"The pattern {pattern!r} matches no parameter. The nearest are {', '.join(near)}.")
+        found |= hits
+    return found

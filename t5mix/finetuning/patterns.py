@@ -3,9 +3,9 @@
 import re
 from typing import Any
 
-from t5mix.finetuning.base import POLICIES
+from t5mix.configurable import configurable
+from t5mix.finetuning.base import POLICIES, RunShape
 from t5mix.finetuning.paths import is_norm
-from t5mix.types import RunShape, config
 
 
 class _Selection:
@@ -21,7 +21,7 @@ class _Selection:
 
 
 @POLICIES.register("norms")
-@config
+@configurable
 class Norms(_Selection):
     """The scales of the layer norms train, and nothing else."""
 
@@ -31,7 +31,7 @@ class Norms(_Selection):
 
 
 @POLICIES.register("pattern")
-@config
+@configurable
 class Pattern(_Selection):
     """What some patterns match trains, but for what others match.
 

@@ -5,17 +5,17 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from t5mix.configurable import configurable
 from t5mix.errors import T5MixError
 from t5mix.finetuning.adapters import Adapter
 from t5mix.finetuning.bank import Roster
-from t5mix.finetuning.base import POLICIES, FineTuningPolicy, merged, prompt_length_of
-from t5mix.types import RunShape, config
+from t5mix.finetuning.base import POLICIES, FineTuningPolicy, RunShape, merged, prompt_length_of
 
 _PART = re.compile(r"(?:/bank)?/(?:tasks/([^/]+)|shared)(?=/)")
 
 
 @POLICIES.register("per_task")
-@config
+@configurable
 class PerTask:
     """What a policy adds trains once for each task, on batches of all of them; each example goes through its task's.
 

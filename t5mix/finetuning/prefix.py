@@ -7,10 +7,10 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from t5mix.configurable import configurable
 from t5mix.finetuning.adapters import check_size
-from t5mix.finetuning.base import POLICIES
+from t5mix.finetuning.base import POLICIES, RunShape
 from t5mix.model.layers import Attention, Dropout
-from t5mix.types import RunShape, config
 
 _ATTENTIONS = {
     "encoder": ("encoder", "attention"),
@@ -56,7 +56,7 @@ class PrefixAttention(Attention):
 
 
 @POLICIES.register("prefix")
-@config
+@configurable
 class PrefixTuning:
     """Keys and values before those of the attentions train, and a gate for each head, and nothing else.
 

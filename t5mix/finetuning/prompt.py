@@ -6,10 +6,10 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from t5mix.configurable import configurable
 from t5mix.finetuning.adapters import check_size
 from t5mix.finetuning.bank import Bank, Roster
-from t5mix.finetuning.base import POLICIES
-from t5mix.types import RunShape, config
+from t5mix.finetuning.base import POLICIES, RunShape
 
 _BOUND = 0.5  # of the initial values; Lester et al. 2021, section 3.2
 
@@ -73,7 +73,7 @@ def _put(embedded: jax.Array, positions: jax.Array, vectors: jax.Array, length: 
 
 
 @POLICIES.register("prompt")
-@config
+@configurable
 class PromptTuning:
     """Vectors before each example's embedded inputs train, and nothing else (Lester et al. 2021).
 

@@ -4,13 +4,13 @@ import itertools
 import math
 from typing import Any
 
-from t5mix.finetuning.base import POLICIES
+from t5mix.configurable import configurable
+from t5mix.finetuning.base import POLICIES, RunShape
 from t5mix.finetuning.paths import place_of
-from t5mix.types import RunShape, config
 
 
 @POLICIES.register("gradual_unfreezing")
-@config
+@configurable
 class GradualUnfreezing:
     """More and more blocks train, from the top down, in the encoder and the decoder alike.
 

@@ -7,11 +7,13 @@ Numpy only.
 from t5mix.mixing.base import STRATEGIES, ConstantStrategy, MixingStrategy, StaticStrategy
 from t5mix.mixing.capped import Capped
 from t5mix.mixing.doremi import DoReMi
+from t5mix.mixing.equal import Equal
 from t5mix.mixing.fixed import Fixed
 from t5mix.mixing.loss_gap import LossGap
 from t5mix.mixing.odm import ODM, PriorODM
+from t5mix.mixing.proportional import Proportional
 from t5mix.mixing.scheduled import AnnealedTemperature, Phases, TwoPhase
-from t5mix.mixing.static import Equal, Proportional, Temperature
+from t5mix.mixing.temperature import Temperature
 from t5mix.mixing.unimax import UniMax
 
 __all__ = [

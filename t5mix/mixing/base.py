@@ -1,5 +1,6 @@
 """What a mixing strategy is, and what every static one shares."""
 
+import dataclasses
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -7,14 +8,49 @@ from typing import Any, Protocol, runtime_checkable
 
 from t5mix.errors import T5MixError
 from t5mix.registry import Registry
-from t5mix.types import MixingBudget, TaskFeedback
+
+
+@dataclasses.dataclass(frozen=True)
+class MixingBudget:
+    """How long the run is that a mixing strategy is for.
+
+    Attributes:
+        steps: number of updates in the run.
+        amount: how much the run is expected to draw from all tasks together, in the unit of the sizes: examples, or
+            tokens.
+    """
+
+    steps: int
+    amount: float
+
+
+@dataclasses.dataclass(frozen=True)
+class TaskFeedback:
+    """What one training step says about one task.
+
+    Attributes:
+        loss_sum: cross-entropy summed over the task's loss tokens, in nats.
+        tokens: the number of those loss tokens.
+        examples: the number of the task's examples in the batch.
+        amount: what the batch holds of the task in the unit of the sizes: examples, or tokens.
+        weight: the task's proportion in force at the step.
+        excess_sum: by how much the loss exceeds a reference model's, max(l - l_ref, 0), summed over the loss tokens;
+            None in a run without a reference model.
+    """
+
+    loss_sum: float
+    tokens: float
+    examples: int
+    amount: float = 0.0
+    weight: float = 0.0
+    excess_sum: float | None = None
 
 
 @runtime_checkable
 class MixingStrategy(Protocol):
     """A rule for the proportions in which tasks are drawn: pure functions over an explicit state.
 
-    Implementations are frozen dataclasses, made with `t5mix.types.config` and registered in `STRATEGIES`.
+    Implementations are frozen dataclasses, made with `t5mix.configurable.configurable` and registered in `STRATEGIES`.
     The state must be JSON-able; it is checkpointed with the run.
 
     A strategy whose settings name tasks lists them in an attribute `named_tasks`: they must be exactly those of the

@@ -4,14 +4,14 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from t5mix.mixing.base import STRATEGIES, MixingStrategy, named_tasks, normalized
-from t5mix.mixing.static import Proportional
+from t5mix.configurable import configurable
+from t5mix.mixing.base import STRATEGIES, MixingBudget, MixingStrategy, TaskFeedback, named_tasks, normalized
+from t5mix.mixing.proportional import Proportional
 from t5mix.mixing.unimax import check_cap
-from t5mix.types import MixingBudget, TaskFeedback, config
 
 
 @STRATEGIES.register("capped")
-@config
+@configurable
 class Capped:
     """Lets no task pass N epochs: what a strategy gives it beyond that goes to the others.
 

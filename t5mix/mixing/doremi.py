@@ -4,12 +4,12 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from t5mix.mixing.base import STRATEGIES, check_sizes, normalized
-from t5mix.types import MixingBudget, TaskFeedback, config
+from t5mix.configurable import configurable
+from t5mix.mixing.base import STRATEGIES, MixingBudget, TaskFeedback, check_sizes, normalized
 
 
 @STRATEGIES.register("doremi")
-@config
+@configurable
 class DoReMi:
     """The second stage of DoReMi: a proxy model's run that finds out how to mix.
 

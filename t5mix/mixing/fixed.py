@@ -5,13 +5,13 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 
+from t5mix.configurable import configurable
 from t5mix.errors import T5MixError
 from t5mix.mixing.base import STRATEGIES, StaticStrategy
-from t5mix.types import config
 
 
 @STRATEGIES.register("fixed")
-@config
+@configurable
 class Fixed(StaticStrategy):
     """Weights that are given, whatever the sizes: r_m = w_m.
 

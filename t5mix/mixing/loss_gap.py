@@ -6,15 +6,23 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from t5mix.mixing.base import STRATEGIES, MixingStrategy, check_sizes, named_tasks, normalized
+from t5mix.configurable import configurable
+from t5mix.mixing.base import (
+    STRATEGIES,
+    MixingBudget,
+    MixingStrategy,
+    TaskFeedback,
+    check_sizes,
+    named_tasks,
+    normalized,
+)
 from t5mix.mixing.fixed import check_names
 from t5mix.mixing.odm import check_smoothing, smoothed
-from t5mix.mixing.static import Proportional
-from t5mix.types import MixingBudget, TaskFeedback, config
+from t5mix.mixing.proportional import Proportional
 
 
 @STRATEGIES.register("loss_gap")
-@config
+@configurable
 class LossGap:
     """Draws tasks the more often the further their training loss is above a reference loss.
 

@@ -4,13 +4,21 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from t5mix.mixing.base import STRATEGIES, MixingStrategy, check_sizes, named_tasks, normalized
-from t5mix.mixing.static import Proportional
-from t5mix.types import MixingBudget, TaskFeedback, config
+from t5mix.configurable import configurable
+from t5mix.mixing.base import (
+    STRATEGIES,
+    MixingBudget,
+    MixingStrategy,
+    TaskFeedback,
+    check_sizes,
+    named_tasks,
+    normalized,
+)
+from t5mix.mixing.proportional import Proportional
 
 
 @STRATEGIES.register("odm")
-@config
+@configurable
 class ODM:
     """Online data mixing as published, an EXP3 bandit.
 
@@ -62,7 +70,7 @@ class ODM:
 
 
 @STRATEGIES.register("odm_prior")
-@config
+@configurable
 class PriorODM:
     """Online data mixing around a static prior: p_i proportional to r_i exp(eta s_i).
 

@@ -6,13 +6,22 @@ import math
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from t5mix.mixing.base import STRATEGIES, MixingStrategy, check_sizes, named_tasks, normalized
-from t5mix.mixing.static import Proportional, Temperature
-from t5mix.types import MixingBudget, TaskFeedback, config
+from t5mix.configurable import configurable
+from t5mix.mixing.base import (
+    STRATEGIES,
+    MixingBudget,
+    MixingStrategy,
+    TaskFeedback,
+    check_sizes,
+    named_tasks,
+    normalized,
+)
+from t5mix.mixing.proportional import Proportional
+from t5mix.mixing.temperature import Temperature
 
 
 @STRATEGIES.register("annealed_temperature")
-@config
+@configurable
 class AnnealedTemperature:
     """Temperature-scaled mixing whose temperature moves from one value to another.
 
@@ -58,7 +67,7 @@ class AnnealedTemperature:
 
 
 @STRATEGIES.register("phases")
-@config
+@configurable
 class Phases:
     """One strategy after the other. All of them learn from all of the run; one at a time decides.
 
@@ -107,7 +116,7 @@ class Phases:
 
 
 @STRATEGIES.register("two_phase")
-@config
+@configurable
 class TwoPhase:
     """High-resource tasks first, then all of them together.
 

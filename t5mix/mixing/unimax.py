@@ -3,12 +3,12 @@
 import math
 from collections.abc import Mapping
 
-from t5mix.mixing.base import STRATEGIES, ConstantStrategy, check_sizes, normalized
-from t5mix.types import MixingBudget, config
+from t5mix.configurable import configurable
+from t5mix.mixing.base import STRATEGIES, ConstantStrategy, MixingBudget, check_sizes, normalized
 
 
 @STRATEGIES.register("unimax")
-@config
+@configurable
 class UniMax(ConstantStrategy):
     """Shares the run's budget evenly, but no task gets more than some epochs (Chung et al. 2023).
 

@@ -2,10 +2,10 @@
 
 from typing import Literal
 
-from t5mix.types import config
+from t5mix.configurable import configurable
 
 
-@config
+@configurable
 class T5Config:
     """The architecture of an encoder-decoder of either T5 generation (Raffel et al. 2020, section 2.1).
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from t5mix.plots.style import legend, legend_columns, log_axis, new_figure, save, task_styles, tidy
-from t5mix.runs.history import History, TaskHistory, read_history
+from t5mix.tracking.history import History, TaskHistory, read_history
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from t5mix.analysis.comparisons import LEVEL, Comparison
+from t5mix.analysis.costs import Cost, pareto_front
+from t5mix.analysis.hypotheses import Judgement, Verdict
+from t5mix.analysis.statistics import Estimate
+from t5mix.analysis.training_curves import Line, Progress
+from t5mix.console import units
 from t5mix.plots.style import log_axis, task_styles
-from t5mix.report import words
-from t5mix.report.comparisons import LEVEL, Comparison
-from t5mix.report.costs import Cost, pareto_front
+from t5mix.report import formatting
 from t5mix.report.document import Panel, Picture, Style
-from t5mix.report.training import Line, Progress
-from t5mix.sweep.statistics import Estimate
 from t5mix.sweep.tuning import Choice
-from t5mix.sweep.verdicts import Judgement, Verdict
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -59,8 +60,8 @@ def differences_picture(comparison: Comparison, styles: Styles) -> Picture:
     return Picture(
         "differences",
         f"By how many points each method exceeds “{comparison.reference}”, with the same seeds on the same examples: "
-        f"mean and {words.level(LEVEL)} interval. Filled markers stay different from 0 after Holm's correction over "
-        "all differences shown. Each panel has its own scale.",
+        f"mean and {formatting.level(LEVEL)} interval. Filled markers stay different from 0 after Holm's correction "
+        "over all differences shown. Each panel has its own scale.",
         panels,
     )
 
@@ -77,8 +78,8 @@ class _Row:
 
     @property
     def text(self) -> str:
-        found = words.signed(self.estimate.value)
-        return found if self.bounds is None else f"{found} {words.interval(self.bounds)}"
+        found = formatting.signed(self.estimate.value)
+        return found if self.bounds is None else f"{found} {formatting.interval(self.bounds)}"
 
 
 def _forest(title: str, rows: Sequence[_Row], nulls: Sequence[float]) -> Panel:
@@ -142,7 +143,7 @@ def _rates(method: str, choice: Choice, points: Sequence[tuple[float, float]], s
         axes.margins(x=0.1, y=0.2)
 
     says = ", ".join(f"{score:.2f} at {rate:g}" for rate, score in points)
-    chosen = f"; chosen: {words.rate(choice.learning_rate)}" + (", at the edge of the grid" if choice.at_edge else "")
+    chosen = f"; chosen: {units.rate(choice.learning_rate)}" + (", at the edge of the grid" if choice.at_edge else "")
     edge = ": best at the edge" if choice.at_edge else ""
     return Panel(_cut(method, _TITLE - len(edge)) + edge, draw, 1.7, says + chosen)
 
@@ -172,7 +173,8 @@ def costs_picture(costs: Mapping[str, Cost], scores: Mapping[str, Estimate], sty
         return None
     return Picture(
         "costs",
-        f"The mean score over tasks against what a method costs, with {words.level(LEVEL)} intervals; further left is "
+        f"The mean score over tasks against what a method costs, with {formatting.level(LEVEL)} intervals; further "
+        "left is "
         "cheaper, further up is better. Circled and joined: the methods that no other beats at their price or less "
         "(the Pareto front), as far as the means tell. Operations and times are those of "
         "the reported runs, without the runs that they start from; a method with a run for each task pays for all.",
@@ -190,7 +192,7 @@ def _cost(
         steps = [points[name] for name in front]
         axes.plot(*zip(*steps, strict=True), color="0.5", linestyle="--", linewidth=1, drawstyle="steps-post", zorder=1)
         for name, (cost, score) in points.items():
-            half = words.half_width(scores[name], LEVEL)
+            half = formatting.half_width(scores[name], LEVEL)
             look = {key: styles[name][key] for key in ("color", "marker")}
             axes.errorbar(cost, score, half, linestyle="", markersize=6, elinewidth=1.2, **look)
             if name in front:

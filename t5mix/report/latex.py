@@ -1,14 +1,15 @@
 """The headline as a LaTeX table, laid out as the paper's."""
 
-from t5mix.report import words
-from t5mix.report.comparisons import LEVEL, Entry
-from t5mix.report.findings import Findings
+from t5mix.analysis.analysis import Findings
+from t5mix.analysis.comparisons import LEVEL, Entry
+from t5mix.console import wording
+from t5mix.report import formatting
 
 _SPECIAL = {
     "\\": r"\textbackslash{}",
     "^": r"\textasciicircum{}",
     "~": r"\textasciitilde{}",
-    words.MINUS: "$-$",
+    formatting.MINUS: "$-$",
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     **{character: f"\\{character}" for character in "&%$#_{}"},
@@ -22,7 +23,7 @@ def headline_latex(findings: Findings) -> str:
     to one of the paper's tables, its rows follow, in grey.
     """
     table = findings.headline
-    seeds = words.times(len(findings.study.seeds), "seed")
+    seeds = wording.times(len(findings.study.seeds), "seed")
     lines = [
         f"% Made by t5mix report from the sweep {findings.results.sweep.name}.",
         r"% \usepackage{booktabs, xcolor}",
@@ -34,8 +35,8 @@ def headline_latex(findings: Findings) -> str:
         *_paper_lines(findings),
         r"\bottomrule",
         r"\end{tabular}",
-        f"% Mean over {seeds}; small: half the {words.level(LEVEL).replace('%', 'per cent')} interval. Bold: better "
-        f"than {findings.headline.reference} after Holm's correction.",
+        f"% Mean over {seeds}; small: half the {formatting.level(LEVEL).replace('%', 'per cent')} interval. Bold: "
+        f"better than {findings.headline.reference} after Holm's correction.",
     ]
     return "\n".join(lines) + "\n"
 
@@ -58,7 +59,7 @@ def _entry(entry: Entry) -> str:
     if entry.mean.value != entry.mean.value:
         return "--"
     value = f"{entry.mean.value:.2f}".replace("-", "$-$")
-    half = words.half_width(entry.mean, LEVEL)
+    half = formatting.half_width(entry.mean, LEVEL)
     spread = "" if half is None else rf" {{\scriptsize$\pm${half:.2f}}}"
     return (rf"\textbf{{{value}}}" if entry.better else value) + spread
 

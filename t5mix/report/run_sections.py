@@ -6,13 +6,15 @@ from typing import Any
 
 import yaml
 
-from t5mix.report import words
+from t5mix.analysis.analysis import Findings, fingerprints
+from t5mix.analysis.results import Results
+from t5mix.console import units
+from t5mix.report import formatting
 from t5mix.report.document import Block, Cell, Listing, Paragraph, Section, Table
 from t5mix.report.figures import costs_picture, rates_picture, training_picture, weights_picture
-from t5mix.report.findings import Findings, fingerprints
-from t5mix.report.results import Results
-from t5mix.report.trial import Failure
+from t5mix.report.method_styles import styles_of
 from t5mix.sweep.spec import Method, Overrides
+from t5mix.sweep.trial_reader import Failure
 
 
 def rates_section(findings: Findings) -> Section | None:
@@ -22,26 +24,26 @@ def rates_section(findings: Findings) -> Section | None:
     tuned = {name: choice for name in results.methods if (choice := results.choices.get(name)) and choice.scores}
     if tuning is None or not tuned:
         return None
-    return Section("rates", "Learning rates", [rates_picture(tuned, findings.styles, tuning.split)])
+    return Section("rates", "Learning rates", [rates_picture(tuned, styles_of(findings), tuning.split)])
 
 
 def costs_section(findings: Findings) -> Section:
     """What methods cost, and what they give for it."""
     rows = []
     for method, cost in findings.costs.items():
-        share = words.percent(cost.trained / cost.total) if cost.total else words.UNKNOWN
+        share = units.percent(cost.trained / cost.total) if cost.total else units.UNKNOWN
         cells = (
-            words.score(findings.overall[method].value),
-            words.rate(cost.learning_rate),
-            words.count(cost.steps),
-            words.count(cost.trained),
+            formatting.score(findings.overall[method].value),
+            units.rate(cost.learning_rate),
+            units.count(cost.steps),
+            units.count(cost.trained),
             share,
-            words.operations(cost.operations),
-            words.memory(cost.memory),
-            words.duration(cost.training),
-            words.duration(cost.evaluation),
+            units.operations(cost.operations),
+            units.memory(cost.memory),
+            units.duration(cost.training),
+            units.duration(cost.evaluation),
         )
-        rows.append([Cell(method, style=findings.styles[method]), *map(Cell, cells)])
+        rows.append([Cell(method, style=styles_of(findings)[method]), *map(Cell, cells)])
     header = ["method", "mean score", "learning rate", "steps", "trained", "of all"]
     header += ["operations", "peak memory", "training", "evaluation"]
     caption = (
@@ -49,14 +51,14 @@ def costs_section(findings: Findings) -> Section:
         "task, all of its runs together: several models are trained and kept, so that it may train more than all of "
         "one model's parameters. The runs that they start from are not counted."
     )
-    picture = costs_picture(findings.costs, findings.overall, findings.styles)
+    picture = costs_picture(findings.costs, findings.overall, styles_of(findings))
     blocks: list[Block] = [] if picture is None else [picture]
     return Section("costs", "Quality and cost", [*blocks, Table(caption, header, rows)])
 
 
 def training_section(findings: Findings) -> Section | None:
     """Loss curves; None where none was logged."""
-    picture = training_picture(findings.progress, findings.styles)
+    picture = training_picture(findings.progress, styles_of(findings))
     return None if picture is None else Section("training", "Training", [picture])
 
 
@@ -79,9 +81,9 @@ def mixture_section(findings: Findings) -> Section | None:
         for drawn in mixtures.values():
             one = drawn.get(task)
             if one is None:
-                row.append(Cell(words.UNKNOWN))
+                row.append(Cell(units.UNKNOWN))
             else:
-                row.append(Cell(words.percent(one.share), (f"{one.epochs:.2f} epochs",), heat=one.share / most))
+                row.append(Cell(units.percent(one.share), (f"{one.epochs:.2f} epochs",), heat=one.share / most))
         rows.append(row)
     mixed = [name for name, method in findings.results.methods.items() if not method.each_task]
     several = len(mixtures) > 1
@@ -142,10 +144,10 @@ def _missing(
     command = shlex.join(map(str, command)) if isinstance(command, list) else str(command)
     log = failure.log if failure else ""
     if method is None or seed is None:  # a run that trials start from
-        texts = (words.UNKNOWN, words.UNKNOWN, words.UNKNOWN, use, state, log, command)
+        texts = (units.UNKNOWN, units.UNKNOWN, units.UNKNOWN, use, state, log, command)
         return [Cell(failure.run.folder if failure else ""), *map(Cell, texts)]
-    texts = (str(seed), words.rate(rate), task or "all", use, state, log, command)
-    return [Cell(method, style=findings.styles.get(method)), *map(Cell, texts)]
+    texts = (str(seed), units.rate(rate), task or "all", use, state, log, command)
+    return [Cell(method, style=styles_of(findings).get(method)), *map(Cell, texts)]
 
 
 def provenance_section(findings: Findings) -> Section:
@@ -156,9 +158,9 @@ def provenance_section(findings: Findings) -> Section:
     operations = [trial.operations for trial in trials if trial.operations is not None]
     facts = {
         "finished trials": f"{len(trials)}, of which {len(results.reported)} are reported",
-        "time of all trials": f"{words.duration(training)} training, {words.duration(evaluation)} evaluation; "
+        "time of all trials": f"{units.duration(training)} training, {units.duration(evaluation)} evaluation; "
         "the runs that several trials start from are not in it",
-        "operations of all trials": words.operations(sum(operations)) if operations else words.UNKNOWN,
+        "operations of all trials": units.operations(sum(operations)) if operations else units.UNKNOWN,
         **{f"hardware: {key}": value for key, value in _gathered(trial.hardware for trial in trials).items()},
         **_gathered(trial.versions for trial in trials),
     }
@@ -191,7 +193,7 @@ def _settings(findings: Findings) -> Table:
     if sweep.method_settings:
         rows.append([Cell("all methods"), Cell(_written([sweep.method_settings]))])
     for name, method in findings.results.methods.items():
-        rows.append([Cell(name, style=findings.styles[name]), Cell(_method(name, method, findings))])
+        rows.append([Cell(name, style=styles_of(findings)[name]), Cell(_method(name, method, findings))])
     return Table("Settings, as on the command line of `t5mix train`.", ["what", "settings"], rows, words=True)
 
 

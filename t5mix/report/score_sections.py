@@ -2,12 +2,14 @@
 
 import collections
 
-from t5mix.report import words
-from t5mix.report.comparisons import LEVEL, Comparison, Entry
+from t5mix.analysis.analysis import Findings, metric_means, seed_scores
+from t5mix.analysis.comparisons import LEVEL, Comparison, Entry
+from t5mix.analysis.paper import COLUMNS, SIGMA
+from t5mix.console import units, wording
+from t5mix.report import formatting
 from t5mix.report.document import Block, Cell, Paragraph, Section, Table, VerdictCard
 from t5mix.report.figures import differences_picture, verdicts_picture
-from t5mix.report.findings import Findings, metric_means, seed_scores
-from t5mix.report.paper import COLUMNS, SIGMA
+from t5mix.report.method_styles import styles_of
 
 BETTER, WORSE = "▲", "▼"
 
@@ -16,22 +18,22 @@ def verdicts_section(findings: Findings) -> Section:
     """The hypotheses and what became of them."""
     cards: list[Block] = []
     for name, judged in findings.verdicts.items():
-        judgement = f"{words.VERDICTS[judged.verdict]}: {words.reason(judged)}."
+        judgement = f"{formatting.VERDICTS[judged.verdict]}: {formatting.reason(judged)}."
         lines = (
-            f"Judged: {words.what_is_judged(judged)}.",
-            words.outcome(judged),
+            f"Judged: {formatting.what_is_judged(judged)}.",
+            formatting.outcome(judged),
             judgement,
-            words.sensitivity(judged),
+            formatting.sensitivity(judged),
         )
         cards.append(VerdictCard(name, judged.hypothesis.claim, judged.verdict.value, lines))
     counted = collections.Counter(judged.verdict.value for judged in findings.verdicts.values())
     told = ", ".join(f"{count} {verdict}" for verdict, count in counted.most_common())
     intro = Paragraph(
-        f"{words.times(len(cards), 'claim')}: {told}. They were written down before anything ran. Each is tested "
+        f"{wording.times(len(cards), 'claim')}: {told}. They were written down before anything ran. Each is tested "
         "two-sided at its margin, over seeds and examples; Holm's correction keeps the chance of any false verdict at "
         "5 %. A claim that is neither shown nor refuted is inconclusive: that is no evidence against it."
     )
-    return Section("verdicts", "Verdicts", [intro, *cards, verdicts_picture(findings.verdicts, findings.styles)])
+    return Section("verdicts", "Verdicts", [intro, *cards, verdicts_picture(findings.verdicts, styles_of(findings))])
 
 
 def headline_section(findings: Findings) -> Section:
@@ -45,10 +47,11 @@ def headline_section(findings: Findings) -> Section:
 
 
 def _headline_caption(findings: Findings) -> str:
-    metrics = dict.fromkeys(words.mean_of(metrics) for metrics in findings.metrics.values() if metrics)
+    metrics = dict.fromkeys(wording.mean_of(metrics) for metrics in findings.metrics.values() if metrics)
     return (
         f"Scores on the {findings.results.sweep.split} split ({', '.join(metrics)}; higher is better): mean "
-        f"over seeds ± half the {words.level(LEVEL)} interval, over seeds and examples. Below each, the difference to "
+        f"over seeds ± half the {formatting.level(LEVEL)} interval, over seeds and examples. Below each, the "
+        "difference to "
         f"“{findings.headline.reference}” with its interval, paired by seeds and examples. Bold and {BETTER}: shown to "
         f"be better, {WORSE}: shown to be worse, after Holm's correction over all differences of the table. All else "
         "is within what luck can do."
@@ -59,12 +62,12 @@ def _comparison_table(findings: Findings, table: Comparison, caption: str, paper
     rows = []
     for method, entries in table.entries.items():
         tag = ("reference",) if method == table.reference else ()
-        row = [Cell(method, tag, style=findings.styles[method])]
+        row = [Cell(method, tag, style=styles_of(findings)[method])]
         for column, entry in entries.items():
             notes = [] if entry.difference is None else [_difference(entry)]
             if paper and (text := _paper(findings, method, column)):
                 notes.append(text)
-            text = words.score(entry.mean.value) + words.plus_minus(entry.mean, LEVEL)
+            text = formatting.score(entry.mean.value) + formatting.plus_minus(entry.mean, LEVEL)
             row.append(Cell(text, tuple(notes), strong=entry.better))
         rows.append(row)
     return Table(caption, ["method", *table.columns], rows)
@@ -73,7 +76,7 @@ def _comparison_table(findings: Findings, table: Comparison, caption: str, paper
 def _difference(entry: Entry) -> str:
     assert entry.difference is not None
     bounds = entry.difference.interval(LEVEL)
-    told = words.signed(entry.difference.value) + (f" {words.interval(bounds)}" if bounds else "")
+    told = formatting.signed(entry.difference.value) + (f" {formatting.interval(bounds)}" if bounds else "")
     return told + mark(entry)
 
 
@@ -87,8 +90,8 @@ def _paper(findings: Findings, method: str, column: str) -> str:
     if value is None:
         return ""
     base = findings.paper_value(findings.headline.reference, column)
-    against = "" if base is None or method == findings.headline.reference else f" ({words.signed(value - base)})"
-    return f"paper {words.score(value)}{against}"
+    against = "" if base is None or method == findings.headline.reference else f" ({formatting.signed(value - base)})"
+    return f"paper {formatting.score(value)}{against}"
 
 
 def _reasons(table: Comparison) -> list[Block]:
@@ -109,23 +112,23 @@ def _about_paper(findings: Findings) -> list[Block]:
     text = (
         f"“paper”: Table {findings.paper.number} ({findings.paper.title}) of Raffel et al. 2020, arXiv:1910.10683, "
         "with its difference to the same reference in brackets. Models, data and budgets are others than ours: "
-        f"compare differences, not scores. Columns: {words.listed(stands)}."
+        f"compare differences, not scores. Columns: {wording.listed(stands)}."
     )
     shown = [f"{name} {sigma:g}" for name, sigma in zip(COLUMNS, SIGMA, strict=True) if name in places.values()]
     if shown:
-        text += f" Standard deviation of ten runs of the paper's baseline: {words.listed(shown)}."
+        text += f" Standard deviation of ten runs of the paper's baseline: {wording.listed(shown)}."
     if unknown:
-        text += (
-            f" The table has no row called {words.listed(unknown)}; it has {words.listed(list(findings.paper.rows))}."
-        )
+        rows = wording.listed(list(findings.paper.rows))
+        text += f" The table has no row called {wording.listed(unknown)}; it has {rows}."
     return [Paragraph(text, small=True)]
 
 
 def tasks_section(findings: Findings) -> Section:
     """Methods by tasks, where the headline's columns are not the tasks."""
-    judged = [f"{task} ({words.mean_of(m)})" if m else task for task, m in findings.metrics.items()]
+    judged = [f"{task} ({wording.mean_of(m)})" if m else task for task, m in findings.metrics.items()]
     caption = (
-        f"As above, task by task: {words.listed(judged, 60)}. Holm's correction is over all differences of this table."
+        f"As above, task by task: {wording.listed(judged, 60)}. Holm's correction is over all differences of this "
+        "table."
     )
     blocks: list[Block] = [_comparison_table(findings, findings.by_task, caption), *_reasons(findings.by_task)]
     return Section("tasks", "Scores by task", blocks)
@@ -133,7 +136,7 @@ def tasks_section(findings: Findings) -> Section:
 
 def differences_section(findings: Findings) -> Section:
     """The differences to the reference as a figure."""
-    picture = differences_picture(findings.headline, findings.styles)
+    picture = differences_picture(findings.headline, styles_of(findings))
     return Section("differences", f"Differences to {findings.headline.reference}", [picture])
 
 
@@ -144,17 +147,18 @@ def transfer_section(findings: Findings) -> Section:
     most = max((abs(e.difference.value) for r in table.entries.values() for e in r.values() if e.difference), default=0)
     rows = []
     for method in table.others:
-        row = [Cell(method, style=findings.styles[method])]
+        row = [Cell(method, style=styles_of(findings)[method])]
         for entry in table.entries[method].values():
             assert entry.difference is not None
             value, bounds = entry.difference.value, entry.difference.interval(LEVEL)
-            notes = (words.interval(bounds),) if bounds else ()
+            notes = (formatting.interval(bounds),) if bounds else ()
             heat = value / most if most and value == value else None
-            row.append(Cell(words.signed(value) + mark(entry), notes, strong=entry.better, heat=heat))
+            row.append(Cell(formatting.signed(value) + mark(entry), notes, strong=entry.better, heat=heat))
         rows.append(row)
     caption = (
-        f"Points that each task gains (+) or loses ({words.MINUS}) against being trained alone (“{table.reference}”), "
-        f"with the {words.level(LEVEL)} interval, paired by seeds and examples. {BETTER} and {WORSE}: shown after "
+        f"Points that each task gains (+) or loses ({formatting.MINUS}) against being trained alone "
+        f"(“{table.reference}”), "
+        f"with the {formatting.level(LEVEL)} interval, paired by seeds and examples. {BETTER} and {WORSE}: shown after "
         "Holm's correction over the table. The colour is the size of the difference, blue for gains."
     )
     shown = Table(caption, ["method", *table.columns], rows)
@@ -170,11 +174,11 @@ def metrics_section(findings: Findings) -> Section:
         for method in methods:
             found = values.get(method)
             if found is None:
-                row.append(Cell(words.UNKNOWN))
+                row.append(Cell(units.UNKNOWN))
                 continue
             digits = 3 if metric == "loss" else 2
             spread = f"± {found.std(ddof=1):.{digits}f}" if len(found) > 1 else ""
-            row.append(Cell(words.score(found.mean(), digits), (spread,) if spread else ()))
+            row.append(Cell(formatting.score(found.mean(), digits), (spread,) if spread else ()))
         rows.append(row)
     caption = (
         "Mean over seeds, and below it the standard deviation between seeds. Loss (nats a token, lower is better) and "
@@ -188,10 +192,10 @@ def wins_section(findings: Findings) -> Section:
     wins = findings.study.wins()
     rows = []
     for place, method in enumerate(wins.methods):
-        row = [Cell(method, style=findings.styles[method])]
+        row = [Cell(method, style=styles_of(findings)[method])]
         for other, share in enumerate(wins.shares[place]):
             if other == place or share != share:
-                row.append(Cell("·" if other == place else words.UNKNOWN))
+                row.append(Cell("·" if other == place else units.UNKNOWN))
             else:
                 row.append(Cell(f"{100 * share:.0f} %", heat=2 * float(share) - 1))
         rows.append(row)
@@ -210,8 +214,8 @@ def seeds_section(findings: Findings) -> Section:
     for (method, seed), scores in seed_scores(findings).items():
         values = [scores[task] for task in tasks]
         average = [sum(values) / len(values)] if len(tasks) > 1 else []
-        cells = [Cell(words.score(value)) for value in [*average, *values]]
-        rows.append([Cell(f"{method}, seed {seed}", style=findings.styles[method]), *cells])
+        cells = [Cell(formatting.score(value)) for value in [*average, *values]]
+        rows.append([Cell(f"{method}, seed {seed}", style=styles_of(findings)[method]), *cells])
     header = ["trial", *(["average"] if len(tasks) > 1 else []), *tasks]
     caption = "Every reported trial. What is missing has not finished or has failed; see the list of trials."
     return Section("seeds", "Seed by seed", [Table(caption, header, rows)], brief=False)

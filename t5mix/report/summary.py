@@ -1,8 +1,8 @@
 """What was compared, in a few sentences."""
 
-from t5mix.report import words
+from t5mix.analysis.analysis import Findings
+from t5mix.console import units, wording
 from t5mix.report.document import Document, Notes, Paragraph, Section
-from t5mix.report.findings import Findings
 from t5mix.report.run_sections import (
     costs_section,
     missing_section,
@@ -62,11 +62,12 @@ def build_document(findings: Findings) -> Document:
 def summary(findings: Findings) -> str:
     """Returns what was compared, and what was the same for all."""
     sweep, methods = findings.results.sweep, list(findings.results.methods)
-    seeds = words.listed([str(seed) for seed in sweep.seeds])
+    seeds = wording.listed([str(seed) for seed in sweep.seeds])
     alone = [name for name, method in findings.results.methods.items() if method.each_task]
     sentences = [
-        f"{words.times(len(methods), 'method')} ({words.named(methods)}), {words.times(len(sweep.seeds), 'seed')} "
-        f"({seeds}), {words.times(len(findings.study.tasks), 'task')}, scored on the {sweep.split} split.",
+        f"{wording.times(len(methods), 'method')} ({wording.named(methods)}), "
+        f"{wording.times(len(sweep.seeds), 'seed')} "
+        f"({seeds}), {wording.times(len(findings.study.tasks), 'task')}, scored on the {sweep.split} split.",
         "With the same seed all methods see the same order of data, so that differences are paired.",
         _budget(findings),
         _start(findings),
@@ -77,7 +78,7 @@ def summary(findings: Findings) -> str:
     ]
     if alone:
         runs = "has a run of its own" if len(alone) == 1 else "have runs of their own"
-        sentences.append(f"{words.named(alone)} {runs} for each task.")
+        sentences.append(f"{wording.named(alone)} {runs} for each task.")
     return " ".join(sentence for sentence in sentences if sentence)
 
 
@@ -86,7 +87,7 @@ def _budget(findings: Findings) -> str:
     if budget.equal == "steps":
         steps = sorted({cost.steps for cost in findings.costs.values()})
         if len(steps) == 1:
-            return f"Each run takes {words.count(steps[0])} steps."
+            return f"Each run takes {units.count(steps[0])} steps."
         return _EQUAL["steps"]
     of = budget.of or next(iter(findings.results.sweep.methods))
     return f"{_EQUAL[budget.equal]}: as much as the configured steps of “{of}” take."
@@ -97,7 +98,7 @@ def _start(findings: Findings) -> str:
     fresh = [name for name, method in methods.items() if method.fresh]
     starting = [name for name in methods if name not in fresh]
     longer = [name for name, method in methods.items() if len(method.runs) > 1]
-    who = f"{words.named(starting)} {'starts' if len(starting) == 1 else 'start'}" if fresh else "All methods start"
+    who = f"{wording.named(starting)} {'starts' if len(starting) == 1 else 'start'}" if fresh else "All methods start"
     sentences, trained = [], []
     if sweep.before and starting:
         trained.append(f"{who} from one checkpoint")
@@ -106,12 +107,12 @@ def _start(findings: Findings) -> str:
         sentences.append(f"{who} from {there}: intervals speak of what comes after it, not of its luck.")
     if longer:
         start = "" if trained else "start "
-        trained.append(f"the reported runs of {words.named(longer)} {start}from a run of their own")
+        trained.append(f"the reported runs of {wording.named(longer)} {start}from a run of their own")
     if trained:
         text = f"{', and '.join(trained)}, made {_made(sweep, several=bool(longer))}."
         sentences.append(text[0].upper() + text[1:])
     if fresh and (sweep.before or sweep.start_from):
-        sentences.append(f"{words.named(fresh)} {'begins' if len(fresh) == 1 else 'begin'} with fresh parameters.")
+        sentences.append(f"{wording.named(fresh)} {'begins' if len(fresh) == 1 else 'begin'} with fresh parameters.")
     return " ".join(sentences)
 
 
@@ -128,7 +129,7 @@ def _tuning(sweep: Sweep) -> str:
     again = (
         ", the very split that is reported: scores are a little optimistic" if sweep.tuning.split == sweep.split else ""
     )
-    seeds = words.listed([str(seed) for seed in sweep.tuning.seeds])
+    seeds = wording.listed([str(seed) for seed in sweep.tuning.seeds])
     noun = "seed" if len(sweep.tuning.seeds) == 1 else "seeds"
     return (
         f"Each method's learning rate was chosen from a grid by its mean score on the {sweep.tuning.split} split with "

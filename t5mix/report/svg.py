@@ -12,7 +12,7 @@ import numpy as np
 
 from t5mix.plots.style import legend, legend_columns, new_figure, save, tidy
 from t5mix.report.document import Panel, Picture, Style
-from t5mix.report.looks import COLOURS
+from t5mix.report.method_styles import COLOURS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

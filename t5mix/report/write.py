@@ -3,12 +3,12 @@
 import os
 from pathlib import Path
 
-from t5mix.report.findings import Findings, find
-from t5mix.report.flat import headline_csv, scores_csv
+from t5mix.analysis.analysis import Findings, find
+from t5mix.analysis.results import read_results
+from t5mix.report.csv_export import headline_csv, scores_csv
+from t5mix.report.html import render_page
 from t5mix.report.latex import headline_latex
 from t5mix.report.markdown import render_markdown
-from t5mix.report.page import render_page
-from t5mix.report.results import read_results
 from t5mix.report.summary import build_document
 from t5mix.report.svg import save_picture
 

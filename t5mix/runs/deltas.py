@@ -8,18 +8,18 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from t5mix.checkpoint.reader import Base, base_of, identity_of, read_host, saved_shapes
+from t5mix.checkpoint.train_state import TrainState
+from t5mix.checkpoint.writer import Checkpoints
+from t5mix.config.experiment import plain_policy, read_policy
 from t5mix.errors import T5MixError
-from t5mix.experiment import plain_policy, read_policy
 from t5mix.finetuning import Full
 from t5mix.finetuning.base import FineTuningPolicy, merged
 from t5mix.finetuning.per_task import bank_of
 from t5mix.model.config import T5Config
 from t5mix.model.t5 import abstract_model
-from t5mix.runs.model import load_model
-from t5mix.training.checkpoint import Checkpoints
-from t5mix.training.run_directory import find_checkpoint
-from t5mix.training.saved import Base, base_of, identity_of, read_host, saved_shapes
-from t5mix.training.state import TrainState
+from t5mix.runs.load import load_model
+from t5mix.tracking.run_directory import find_checkpoint
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,17 +8,18 @@ import jax
 import numpy as np
 from flax import nnx
 
-from t5mix import losses
-from t5mix.data.lock import VocabularyEntry, write_json
+from t5mix.checkpoint.reader import read_host
+from t5mix.checkpoint.train_state import Params
+from t5mix.data.manifest import VocabularyEntry
 from t5mix.errors import T5MixError
+from t5mix.files import write_json
 from t5mix.finetuning.base import prompt_length_of
 from t5mix.finetuning.per_task import bank_of
 from t5mix.mixing import DoReMi, MixingStrategy
 from t5mix.model.t5 import T5, merge
-from t5mix.runs.model import TrainedModel, load_model
-from t5mix.training.run_directory import RunDirectory, find_checkpoint
-from t5mix.training.saved import read_host
-from t5mix.training.state import Params
+from t5mix.runs.load import TrainedModel, load_model
+from t5mix.tracking.run_directory import RunDirectory, find_checkpoint
+from t5mix.training import losses
 
 WEIGHTS_FILE = "mixing_weights.json"
 

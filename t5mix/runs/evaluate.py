@@ -6,18 +6,18 @@ from typing import Any
 
 import jax
 
-from t5mix.data.lock import DataLock, TaskEntry
-from t5mix.data.preparation import prepare_in_child
-from t5mix.data.store import TokenStore, open_store
+from t5mix.config.experiment import Experiment, read_experiment
+from t5mix.data.manifest import DataLock, TaskEntry
+from t5mix.data.prepare_client import prepare_in_child
+from t5mix.data.token_store import TokenStore, open_store
 from t5mix.errors import T5MixError
-from t5mix.evaluation.example_scores import TaskEvaluation
 from t5mix.evaluation.generate import generate, score_targets
-from t5mix.evaluation.losses import evaluate_losses
 from t5mix.evaluation.predictions import Prediction, decoded, predictions_path, write_predictions
-from t5mix.evaluation.scoring import score_in_child
-from t5mix.experiment import Experiment, read_experiment
-from t5mix.runs.model import TrainedModel, checkpoint_of, load_model
-from t5mix.training.run_directory import RunDirectory
+from t5mix.evaluation.scoring_client import score_in_child
+from t5mix.evaluation.teacher_forced import evaluate_losses
+from t5mix.metrics.example_scores import TaskEvaluation
+from t5mix.runs.load import TrainedModel, checkpoint_of, load_model
+from t5mix.tracking.run_directory import RunDirectory
 from t5mix.training.step import batch_sums
 
 

@@ -8,26 +8,25 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from t5mix.data.lock import DataLock, DataRequest, VocabularyEntry
-from t5mix.data.preparation import PiecePreparer, prepare_in_child
+from t5mix.checkpoint.reader import Base, base_of, identity_of, read_host, saved_shapes
+from t5mix.config.experiment import Experiment, plain_policy, read_policy
+from t5mix.data.manifest import DataLock, DataRequest, VocabularyEntry
+from t5mix.data.prepare_client import PiecePreparer, prepare_in_child
+from t5mix.distributed.processes import apart, first, gather, join
+from t5mix.distributed.shared_shards import shared
 from t5mix.errors import T5MixError
-from t5mix.experiment import Experiment, plain_policy, read_policy
-from t5mix.finetuning.base import FineTuningPolicy, for_tasks, prompt_length_of
+from t5mix.finetuning.base import FineTuningPolicy, RunShape, for_tasks, prompt_length_of
 from t5mix.finetuning.per_task import bank_of
 from t5mix.mixing.base import named_tasks
 from t5mix.model.config import T5Config
 from t5mix.model.t5 import abstract_model
 from t5mix.runs.doremi import reference_model, save_weights
-from t5mix.runs.provenance import hardware, versions
+from t5mix.tracking.metrics_file import read_lines
+from t5mix.tracking.provenance import hardware, versions
+from t5mix.tracking.run_directory import RunDirectory, find_checkpoint, has_checkpoint
 from t5mix.training.engine import Engine
-from t5mix.training.hosts import apart, first, gather, join
-from t5mix.training.journal import read_lines
-from t5mix.training.loop import Job, Outcome, train
 from t5mix.training.phases import divide
-from t5mix.training.run_directory import RunDirectory, find_checkpoint, has_checkpoint
-from t5mix.training.saved import Base, base_of, identity_of, read_host, saved_shapes
-from t5mix.training.shared_pieces import shared
-from t5mix.types import RunShape
+from t5mix.training.trainer import Job, Outcome, train
 
 
 def train_experiment(

@@ -1,4 +1,4 @@
-"""Where the processes of a sweep run: on this machine here, on a cluster in `t5mix.sweep.clusters`."""
+"""Where the processes of a sweep run: on this machine here, on a cluster in `t5mix.sweep.cluster_executors`."""
 
 import contextlib
 import os

@@ -5,7 +5,7 @@ All that is needed to read them is JSON:
     sweep.json       the sweep as it was read, and the versions that it was begun with
     manifest.json    all runs that were planned beforehand
     runs/            a folder for each run, as `t5mix train` leaves it
-    trials/          a file for each finished trial: what was run on what, and what came out (`t5mix.sweep.record`)
+    trials/          a file for each finished trial: what was run on what, and what came out (`t5mix.sweep.trial`)
     choices.json     the learning rate of each method, and the scores that it was chosen by
     budget.json      what a step of each method takes, where budgets are equalised
     failed/          a file for each run that failed: why, its log, how to run it again
@@ -22,8 +22,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from t5mix.data.lock import write_json
 from t5mix.errors import T5MixError
+from t5mix.files import write_json
 from t5mix.sweep.spec import Sweep, read_sweep
 
 TRIAL_FORMAT = 1  # of the files in trials/

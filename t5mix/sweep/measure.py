@@ -2,7 +2,7 @@
 
     python -m t5mix.sweep.measure FILE UNIT OUT
 
-FILE is a job (`t5mix.sweep.job`) that is not carried out, UNIT is tokens, flops or seconds.
+FILE is a job (`t5mix.sweep.worker`) that is not carried out, UNIT is tokens, flops or seconds.
 """
 
 import dataclasses
@@ -13,12 +13,12 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from t5mix.data.lock import write_json
 from t5mix.errors import T5MixError
-from t5mix.sweep.job import LASTING, Job, configure, prepared
+from t5mix.files import write_json
+from t5mix.sweep.worker import LASTING, Job, configure, prepared
 
 if TYPE_CHECKING:
-    from t5mix.experiment import Experiment
+    from t5mix.config.experiment import Experiment
 
 _WINDOWS, _LOG_EVERY = 6, 4  # of each phase, when it is timed; the first ones hold compilation
 
@@ -45,9 +45,9 @@ def per_step(job: Job, unit: str) -> float:
     Raises:
         T5MixError: the run's settings or its data are wrong.
     """
-    from t5mix.experiment import read_experiment
-    from t5mix.forecast import forecast
-    from t5mix.runs.policy import operations_of
+    from t5mix.config.experiment import read_experiment
+    from t5mix.runs.forecast import forecast
+    from t5mix.runs.policy_report import operations_of
 
     experiment = read_experiment(job.experiment)
     experiment = dataclasses.replace(experiment, start_from=None)
@@ -63,10 +63,10 @@ def per_step(job: Job, unit: str) -> float:
 
 def _seconds(experiment: "Experiment") -> float:
     """Returns the mean over phases of a step's seconds, each phase being trained for a few windows."""
-    from t5mix.runs.policy import phase_starts
+    from t5mix.runs.policy_report import phase_starts
     from t5mix.runs.train import train_experiment
-    from t5mix.training.journal import read_lines
-    from t5mix.training.run_directory import RunDirectory
+    from t5mix.tracking.metrics_file import read_lines
+    from t5mix.tracking.run_directory import RunDirectory
 
     steps = experiment.training.steps
     shares = [end - start for start, end in itertools.pairwise([*phase_starts(experiment), steps])]

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from t5mix.composition import compose_experiment
+from t5mix.config.compose import compose_experiment
+from t5mix.config.experiment import Experiment, read_experiment
 from t5mix.errors import T5MixError
-from t5mix.experiment import Experiment, read_experiment
 from t5mix.runs.train import check_policy, starting_checkpoint
 from t5mix.sweep.spec import Method, Overrides, Sweep, grid_points
 

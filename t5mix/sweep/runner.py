@@ -10,17 +10,17 @@ import time
 from pathlib import Path
 from typing import Any, Protocol
 
-from t5mix.data.child import import_path
-from t5mix.data.lock import write_json
 from t5mix.errors import T5MixError
-from t5mix.runs.provenance import versions
-from t5mix.sweep.agenda import Agenda, Wanted
-from t5mix.sweep.budget import equal_steps
-from t5mix.sweep.checks import check_data, data_splits
+from t5mix.files import write_json
+from t5mix.subprocesses import import_path
+from t5mix.sweep.data_checks import check_data, data_splits
+from t5mix.sweep.equal_budget import equal_steps
 from t5mix.sweep.executors import Executor, Handle, end_all
 from t5mix.sweep.folder import SweepFolder
-from t5mix.sweep.job import LASTING, Job, prepared
 from t5mix.sweep.plan import PlannedRun, Planner, Trial, check_all, manifest, order, placed
+from t5mix.sweep.scheduler import Agenda, Wanted
+from t5mix.sweep.worker import LASTING, Job, prepared
+from t5mix.tracking.provenance import versions
 
 _POLL_SECONDS = 0.3
 _LOG_TAIL = 1500  # characters of a failed process's log that say why
@@ -185,7 +185,7 @@ class Runner:
         )
 
     def _command(self, run: PlannedRun) -> list[str]:
-        return [sys.executable, "-m", "t5mix.sweep.job", str(self._folder.job(run.folder).absolute())]
+        return [sys.executable, "-m", "t5mix.sweep.worker", str(self._folder.job(run.folder).absolute())]
 
     def _collect(self) -> None:
         """Takes notice of the processes that have ended."""

@@ -11,14 +11,14 @@ from typing import Any, Literal
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
+from t5mix.configurable import configurable
 from t5mix.errors import T5MixError, UnknownNameError
-from t5mix.types import config
 
 Overrides = tuple[str, ...]
 """Settings of a run as on the command line, `key=value`. `{task}` stands for a task, see `Method.each_task`."""
 
 
-@config
+@configurable
 class Method:
     """One of the things that are compared.
 
@@ -46,7 +46,7 @@ class Method:
             raise ValueError("each_task is set, and the last run does not depend on {task}")
 
 
-@config
+@configurable
 class Tuning:
     """How each method's learning rate is chosen.
 
@@ -71,7 +71,7 @@ class Tuning:
             raise ValueError("tuning needs at least one seed, and tuning.extensions cannot be negative")
 
 
-@config
+@configurable
 class Hypothesis:
     """Something claimed before anything runs, to be judged by what comes out.
 
@@ -92,7 +92,7 @@ class Hypothesis:
     than_on: tuple[str, ...] = ()
 
 
-@config
+@configurable
 class Column:
     """A column of the headline table: a task, or the average of several.
 
@@ -120,7 +120,7 @@ class Column:
         return [(each,) if isinstance(each, str) else each for each in self.tasks]
 
 
-@config
+@configurable
 class Budget:
     """What all methods get equally much of in the runs that are reported.
 
@@ -134,7 +134,7 @@ class Budget:
     of: str | None = None
 
 
-@config
+@configurable
 class Sweep:
     """A comparison.
 

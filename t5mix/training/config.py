@@ -2,8 +2,8 @@
 
 from typing import Literal
 
-from t5mix.data.plan import BatchShape
-from t5mix.types import config
+from t5mix.configurable import configurable
+from t5mix.data.packing import BatchShape
 
 LossNormalizer = Literal["loss_tokens", "positions", "examples", "sum"]
 """What the summed loss of a batch is divided by: its loss tokens, its target positions (padding included), its
@@ -15,7 +15,7 @@ IN_FLIGHT = 2
 LEAST_LAG = IN_FLIGHT + 1
 
 
-@config
+@configurable
 class TrainingConfig:
     """The loop's settings. Steps count updates from the starting checkpoint; periods are in steps.
 

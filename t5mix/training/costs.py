@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from t5mix.data.plan import BatchShape
-from t5mix.training.checkpoint import size_of
+from t5mix.checkpoint.writer import size_of
+from t5mix.data.packing import BatchShape
 from t5mix.training.engine import Engine
 
 
@@ -89,7 +89,7 @@ def costs_of(engine: Engine, shape: BatchShape, *, compiled: bool = False) -> Co
 
 
 def abstract_batch(shape: BatchShape) -> dict[str, Any]:
-    """Returns the shapes of a batch's arrays (`t5mix.data.fill.Batch`)."""
+    """Returns the shapes of a batch's arrays (`t5mix.data.batch.Batch`)."""
     names = {"encoder": ("inputs",), "decoder": ("inputs", "targets")}
     widths = {"encoder": shape.inputs, "decoder": shape.targets}
     return {

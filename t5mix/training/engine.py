@@ -10,18 +10,17 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
-from t5mix.finetuning.base import FineTuningPolicy
+from t5mix.checkpoint.reader import read_params
+from t5mix.checkpoint.train_state import Params, TrainState, new_state
+from t5mix.finetuning.base import FineTuningPolicy, RunShape
 from t5mix.model.config import T5Config
 from t5mix.model.t5 import abstract_model, init_params
 from t5mix.training import sharding
 from t5mix.training.config import TrainingConfig
 from t5mix.training.optimizer import Optimizer, grouped, later, scaled
 from t5mix.training.phases import divide
-from t5mix.training.saved import read_params
 from t5mix.training.schedule import Schedule
-from t5mix.training.state import Params, TrainState, new_state
 from t5mix.training.step import StepMetrics, StepSums, batch_sums, make_step
-from t5mix.types import RunShape
 
 Step = Callable[[TrainState, dict[str, jax.Array]], tuple[TrainState, StepMetrics]]
 

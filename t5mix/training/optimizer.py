@@ -6,9 +6,9 @@ from typing import Any, Protocol
 import jax
 import optax
 
+from t5mix.configurable import configurable
 from t5mix.registry import Registry
 from t5mix.training.schedule import LearningRate
-from t5mix.types import config
 
 
 class Optimizer(Protocol):
@@ -23,7 +23,7 @@ OPTIMIZERS: Registry[Optimizer] = Registry("optimizer")
 
 
 @OPTIMIZERS.register("adafactor")
-@config
+@configurable
 class Adafactor:
     """Adafactor (Shazeer & Stern 2018) with T5's settings: factored, no momentum, relative step sizes.
 
@@ -54,7 +54,7 @@ class Adafactor:
 
 
 @OPTIMIZERS.register("adamw")
-@config
+@configurable
 class AdamW:
     """Adam with decoupled weight decay (Loshchilov & Hutter 2019), which spares vectors (the layer norms).
 

@@ -6,9 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
 from t5mix.errors import T5MixError
-from t5mix.finetuning.base import FineTuningPolicy, patterns_of
-from t5mix.trees import match
-from t5mix.types import RunShape
+from t5mix.finetuning.base import FineTuningPolicy, RunShape, patterns_of
+from t5mix.finetuning.paths import match
 
 T = TypeVar("T")
 

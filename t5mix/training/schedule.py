@@ -6,8 +6,8 @@ from typing import Any, Protocol
 import jax
 import jax.numpy as jnp
 
+from t5mix.configurable import configurable
 from t5mix.registry import Registry
-from t5mix.types import config
 
 LearningRate = Callable[[Any], Any]
 """Step (updates completed, from 0), an integer or a traced array -> learning rate."""
@@ -25,7 +25,7 @@ SCHEDULES: Registry[Schedule] = Registry("schedule")
 
 
 @SCHEDULES.register("constant")
-@config
+@configurable
 class Constant:
     """A constant, T5's choice for fine-tuning.
 
@@ -46,7 +46,7 @@ class Constant:
 
 
 @SCHEDULES.register("rsqrt")
-@config
+@configurable
 class ReciprocalSquareRoot:
     """learning_rate / sqrt(max(n, hold_steps)), T5's choice for pre-training.
 
@@ -75,7 +75,7 @@ class ReciprocalSquareRoot:
         return rate
 
 
-@config
+@configurable
 class _Decay:
     """From the peak to the end over the run.
 
@@ -109,7 +109,7 @@ class _Decay:
 
 
 @SCHEDULES.register("linear")
-@config
+@configurable
 class Linear(_Decay):
     """A straight line from the peak to the end; the attributes are those of all decays."""
 
@@ -119,7 +119,7 @@ class Linear(_Decay):
 
 
 @SCHEDULES.register("cosine")
-@config
+@configurable
 class Cosine(_Decay):
     """Half a cosine from the peak to the end; the attributes are those of all decays."""
 

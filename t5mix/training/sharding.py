@@ -9,8 +9,8 @@ import jax
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
+from t5mix.configurable import configurable
 from t5mix.errors import T5MixError
-from t5mix.types import config
 
 RULES: tuple[tuple[str, PartitionSpec], ...] = (
     (r".*/relative_bias/.*", PartitionSpec()),
@@ -23,7 +23,7 @@ RULES: tuple[tuple[str, PartitionSpec], ...] = (
 BATCH = PartitionSpec(("data", "fsdp"))
 
 
-@config
+@configurable
 class MeshConfig:
     """The devices of a run.
 

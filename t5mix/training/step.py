@@ -8,11 +8,11 @@ import jax.numpy as jnp
 import optax
 from flax import nnx
 
-from t5mix import losses
+from t5mix.checkpoint.train_state import Params, TrainState
 from t5mix.model.t5 import merge
+from t5mix.training import losses
 from t5mix.training.config import LossNormalizer, TrainingConfig
 from t5mix.training.schedule import LearningRate
-from t5mix.training.state import Params, TrainState
 
 Batch = dict[str, jax.Array]
 
@@ -64,7 +64,7 @@ def batch_sums(
     Args:
         graphdef: the model's structure.
         params: its parameters.
-        batch: `t5mix.data.fill.Batch`, and optionally, float32 [B, T], `decoder_loss_weights`, what each token counts
+        batch: `t5mix.data.batch.Batch`, and optionally, float32 [B, T], `decoder_loss_weights`, what each token counts
             in the objective, and `decoder_reference_losses`, a reference model's cross-entropy.
         num_tasks: N.
         key: of the dropout masks; None for evaluation, without dropout.

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from t5mix.checkpoint.reader import Base
 from t5mix.cli.main import main
 from t5mix.runs import deltas
-from t5mix.training.saved import Base
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from t5mix import forecast as forecast_module
 from t5mix.cli.main import main
-from t5mix.experiment import read_strategy
+from t5mix.config.experiment import read_strategy
 from t5mix.mixing import Equal, Temperature
+from t5mix.runs import forecast as forecast_module
 
 SHOW = ["mixtures", "show", "copy,first", "lengths={inputs:16,targets:8}", "training.rows=8", "--steps", "20"]
 

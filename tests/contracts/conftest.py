@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from t5mix.experiment import import_plugins
+from t5mix.config.experiment import import_plugins
 from t5mix.finetuning import POLICIES
 from t5mix.mixing import STRATEGIES, DoReMi, Equal, Fixed, Phases, PriorODM
 
@@ -26,11 +26,12 @@ from collections.abc import Mapping
 
 from t5mix.mixing import STRATEGIES
 from t5mix.mixing.base import check_sizes, normalized
-from t5mix.types import MixingBudget, TaskFeedback, config
+from t5mix.configurable import configurable
+from t5mix.mixing.base import MixingBudget, TaskFeedback
 
 
 @STRATEGIES.register("least_seen")
-@config
+@configurable
 class LeastSeen:
     """Favours the tasks that have been drawn least, measured by their size."""
 
@@ -56,7 +57,7 @@ import jax.numpy as jnp
 
 from t5mix.finetuning import POLICIES
 from t5mix.model.blocks import Residual
-from t5mix.types import config
+from t5mix.configurable import configurable
 
 
 class Scaled(Residual):
@@ -70,7 +71,7 @@ class Scaled(Residual):
 
 
 @POLICIES.register("scaled_sublayers")
-@config
+@configurable
 class ScaledSublayers:
     """Scales of the feed-forward sublayers train, and the decoder's joins them after a quarter of the run."""
 

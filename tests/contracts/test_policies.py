@@ -10,18 +10,17 @@ import jax
 import numpy as np
 import pytest
 
+from t5mix.config.experiment import _read_kind, plain_policy, read_policy
 from t5mix.data.pipeline import task_data, training_batches
 from t5mix.errors import T5MixError
-from t5mix.experiment import _read_kind, plain_policy, read_policy
 from t5mix.finetuning import POLICIES, FineTuningPolicy
-from t5mix.finetuning.base import prompt_length_of
+from t5mix.finetuning.base import RunShape, prompt_length_of
 from t5mix.model.t5 import abstract_model, init_params, merge
 from t5mix.training.config import TrainingConfig
 from t5mix.training.engine import Engine
 from t5mix.training.optimizer import AdamW
 from t5mix.training.schedule import Constant
 from t5mix.training.sharding import MeshConfig
-from t5mix.types import RunShape
 
 
 @pytest.fixture(scope="module")

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from t5mix.config.experiment import _plain, _read_kind
 from t5mix.errors import T5MixError
-from t5mix.experiment import _plain, _read_kind
 from t5mix.mixing import STRATEGIES, MixingStrategy, StaticStrategy
-from t5mix.types import MixingBudget, TaskFeedback
+from t5mix.mixing.base import MixingBudget, TaskFeedback
 
 SIZES = [
     {"only": 7},

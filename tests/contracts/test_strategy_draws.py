@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from t5mix.data.store import TokenStore
 from t5mix.data.stream import MixedStream, TaskData
-from t5mix.mixing.base import named_tasks
-from t5mix.mixing.census import Census, TaskSize
-from t5mix.mixing.mixer import Mixer, start_state
-from t5mix.types import MixingBudget
+from t5mix.data.token_store import TokenStore
+from t5mix.mixing.base import MixingBudget, named_tasks
+from t5mix.mixing.controller import Mixer, start_state
+from t5mix.mixing.task_sizes import Census, TaskSize
 
 SIZES = {"a": 300, "b": 5_000, "c": 900, "d": 40_000}
 STEPS, PER_STEP = 200, 500  # 100,000 draws

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from t5mix.data.lock import DataRequest
-from t5mix.data.vocabulary_training import train_vocabulary
+from t5mix.cache.vocabulary_training import train_vocabulary
+from t5mix.data.manifest import DataRequest
 
 _NOUNS = [
     "river",

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from t5mix.data.lock import DataLock, StoreEntry, TaskEntry, piece_path
+from t5mix.data.manifest import DataLock, StoreEntry, TaskEntry, piece_path
+from t5mix.data.packing import BatchShape
 from t5mix.data.pipeline import TrainBatch, evaluation_batches, task_data, training_batches
-from t5mix.data.plan import BatchShape
-from t5mix.data.store import DamagedStoreError, StoreCounts, delete_store, open_store
 from t5mix.data.stream import shard_of
+from t5mix.data.token_store import DamagedStoreError, StoreCounts, delete_store, open_store
 
 SHAPE = BatchShape(rows=4, inputs=16, targets=8, lookahead=8)
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from t5mix.data.store import TokenStore
 from t5mix.data.stream import Draws, MixedStream, SequentialStream, TaskData, permutation, uniforms
+from t5mix.data.token_store import TokenStore
 
 SIZES = {"a": 7, "b": 30, "c": 12}
 

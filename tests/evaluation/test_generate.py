@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from t5mix.data.store import write_store
+from t5mix.data.token_store import write_store
 from t5mix.evaluation.generate import generate, score_targets
 from t5mix.model.config import T5Config
 from t5mix.model.decoding import greedy_decode

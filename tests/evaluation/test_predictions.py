@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from t5mix.data.store import write_store
+from t5mix.data.token_store import write_store
 from t5mix.errors import T5MixError
 from t5mix.evaluation.predictions import (
     Prediction,

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from t5mix.finetuning import IA3, Adapter, Full, Houlsby, LoRA, Norms, Pattern, Pfeiffer
+from t5mix.finetuning.base import RunShape
 from t5mix.model.presets import PRESETS
 from t5mix.model.t5 import abstract_model
-from t5mix.types import RunShape
 
 BASE = dataclasses.replace(PRESETS["t5_base"], vocab_size=32_128)
 RUN = RunShape(1000, BASE)

@@ -21,10 +21,9 @@ from t5mix.finetuning import (
     PerTask,
     PromptTuning,
 )
-from t5mix.finetuning.base import for_tasks, merged, patterns_of, prompt_length_of
+from t5mix.finetuning.base import RunShape, for_tasks, merged, patterns_of, prompt_length_of
 from t5mix.model import PRESETS, T5Config, abstract_model
 from t5mix.training.phases import divide
-from t5mix.types import RunShape
 
 BASE = dataclasses.replace(PRESETS["t5_base"], vocab_size=32_128)
 SMALL = T5Config(vocab_size=64, d_model=16, d_ff=32, d_kv=8, num_heads=2, num_layers=2, num_decoder_layers=5)

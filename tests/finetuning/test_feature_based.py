@@ -9,13 +9,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from t5mix.config.experiment import read_policy
 from t5mix.errors import T5MixError
-from t5mix.experiment import read_policy
 from t5mix.finetuning import FeatureBased, Full
-from t5mix.losses import token_losses
+from t5mix.finetuning.base import RunShape
 from t5mix.model import T5Config, abstract_model, merge
+from t5mix.training.losses import token_losses
 from t5mix.training.phases import divide
-from t5mix.types import RunShape
 
 TABLE, CORRECTION, OUTPUT = "token_embedding/embedding", "token_embedding/output_correction", "output/kernel"
 SIZES: Any = {"vocab_size": 64, "d_model": 16, "d_ff": 32, "d_kv": 8, "num_heads": 2}

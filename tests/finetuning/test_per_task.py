@@ -26,11 +26,10 @@ from t5mix.finetuning import (
     PrefixTuning,
     PromptTuning,
 )
-from t5mix.finetuning.base import for_tasks, merged, prompt_length_of
+from t5mix.finetuning.base import RunShape, for_tasks, merged, prompt_length_of
 from t5mix.finetuning.per_task import bank_of
-from t5mix.losses import token_losses
 from t5mix.model import T5Config, abstract_model, greedy_decode, merge
-from t5mix.types import RunShape
+from t5mix.training.losses import token_losses
 
 Params = dict[str, Any]
 Batch = dict[str, jax.Array]
@@ -116,7 +115,7 @@ def examples() -> tuple[tuple[np.ndarray, np.ndarray], ...]:
 
 
 def batch_of(rows: Sequence[Sequence[int]], prompt: int, task_of: Sequence[int] = TASK_OF, padding: int = 0) -> Batch:
-    """Packs examples into rows, as `t5mix.data.fill` does.
+    """Packs examples into rows, as `t5mix.data.batch` does.
 
     Args:
         rows: the examples of each row.

@@ -10,11 +10,11 @@ import pytest
 from flax import nnx
 
 from t5mix.finetuning import PrefixTuning
+from t5mix.finetuning.base import RunShape
 from t5mix.finetuning.prefix import PrefixAttention
 from t5mix.model import T5Config, abstract_model, greedy_decode, init_params, merge
 from t5mix.model.layers import NO_DROPOUT, Attention
 from t5mix.model.presets import PRESETS
-from t5mix.types import RunShape
 
 Params = dict[str, jax.Array]
 EXAMPLES = [([5, 6, 7, 8, 1], [9, 10, 11, 1]), ([20, 21, 22, 23, 24, 25, 1], [30, 31, 32, 33, 1])]

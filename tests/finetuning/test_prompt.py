@@ -11,13 +11,13 @@ import pytest
 from flax import nnx
 
 from t5mix.data.pipeline import evaluation_batches
-from t5mix.data.store import TokenStore
+from t5mix.data.token_store import TokenStore
 from t5mix.finetuning import PromptTuning
+from t5mix.finetuning.base import RunShape
 from t5mix.finetuning.prompt import Prompt
 from t5mix.model import abstract_model, greedy_decode, init_params, merge
 from t5mix.model.presets import PRESETS
 from t5mix.training.config import TrainingConfig
-from t5mix.types import RunShape
 
 LENGTH = 3
 POLICY = PromptTuning(length=LENGTH)

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from t5mix.finetuning import GradualUnfreezing
-from t5mix.losses import token_losses
+from t5mix.finetuning.base import RunShape
 from t5mix.model import PRESETS, T5Config, abstract_model, merge
+from t5mix.training.losses import token_losses
 from t5mix.training.phases import Phases, divide
-from t5mix.types import RunShape
 
 TABLE = "token_embedding/embedding"
 BASE = dataclasses.replace(PRESETS["t5_base"], vocab_size=32_128)

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from t5mix.mixing import ODM, Capped, Equal, Fixed, Proportional
+from t5mix.mixing.base import MixingBudget, TaskFeedback
 from t5mix.mixing.capped import water_fill
-from t5mix.types import MixingBudget, TaskFeedback
 
 SIZES = {"tiny": 10, "small": 100, "large": 10_000}
 

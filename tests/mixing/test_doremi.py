@@ -3,7 +3,7 @@ import math
 import pytest
 
 from t5mix.mixing import DoReMi
-from t5mix.types import MixingBudget, TaskFeedback
+from t5mix.mixing.base import MixingBudget, TaskFeedback
 
 BUDGET = MixingBudget(10, 100.0)
 

@@ -6,7 +6,7 @@ import pytest
 
 from t5mix.errors import T5MixError
 from t5mix.mixing import Fixed
-from t5mix.types import MixingBudget
+from t5mix.mixing.base import MixingBudget
 
 BUDGET = MixingBudget(100, 1000.0)
 

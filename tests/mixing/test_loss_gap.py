@@ -6,7 +6,7 @@ import pytest
 
 from t5mix.errors import T5MixError
 from t5mix.mixing import Equal, LossGap
-from t5mix.types import MixingBudget, TaskFeedback
+from t5mix.mixing.base import MixingBudget, TaskFeedback
 
 SIZES = {"a": 100, "b": 300}
 BUDGET = MixingBudget(1000, 5000.0)

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from t5mix.mixing import ODM, Equal, Fixed, PriorODM, Proportional
-from t5mix.types import MixingBudget, TaskFeedback
+from t5mix.mixing.base import MixingBudget, TaskFeedback
 
 SIZES = {"a": 100, "b": 300}
 BUDGET = MixingBudget(1000, 5000.0)

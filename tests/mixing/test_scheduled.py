@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from t5mix.mixing import AnnealedTemperature, Equal, Fixed, Phases, Proportional, Temperature, TwoPhase
-from t5mix.types import MixingBudget
+from t5mix.mixing.base import MixingBudget
 
 SIZES = {"small": 100, "middle": 4_000, "large": 90_000}
 BUDGET = MixingBudget(1000, 5000.0)

@@ -3,7 +3,7 @@ import math
 import pytest
 
 from t5mix.mixing import Equal, UniMax
-from t5mix.types import MixingBudget
+from t5mix.mixing.base import MixingBudget
 
 SIZES = {"large": 90_000, "small": 100, "middle": 4_000}
 

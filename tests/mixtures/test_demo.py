@@ -2,9 +2,9 @@
 
 import pytest
 
-from t5mix.data.tensorflow_setup import seqio
 from t5mix.mixtures import demo
 from t5mix.tasks.demo import REFERENCE
+from t5mix.tensorflow_setup import seqio
 
 
 @pytest.mark.parametrize(

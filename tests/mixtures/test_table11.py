@@ -7,8 +7,8 @@ from fractions import Fraction
 import pytest
 
 from t5mix.mixing import Equal, Proportional, StaticStrategy, Temperature
+from t5mix.mixing.base import MixingBudget
 from t5mix.tasks.demo_world import MAKERS
-from t5mix.types import MixingBudget
 
 SIZES = {
     "demo_acceptability": 6000,

@@ -9,7 +9,7 @@ import pytest
 
 from t5mix.errors import T5MixError
 from t5mix.plots.curves import curves_figure, draw_run
-from t5mix.runs.history import TaskSummary, read_history, summarise
+from t5mix.tracking.history import TaskSummary, read_history, summarise
 
 Make = Callable[..., Path]
 

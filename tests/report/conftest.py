@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from t5mix.report.findings import Findings, find
-from t5mix.report.results import read_results
+from t5mix.analysis.analysis import Findings, find
+from t5mix.analysis.results import read_results
 from t5mix.report.write import write_report
 
 

@@ -223,7 +223,7 @@ def _failure(file: str) -> dict[str, Any]:
         "status": 1,
         "why": "Traceback ...\nValueError: the loss is NaN at step 40",
         "log": f"logs/{file}.log",
-        "command": "python -m t5mix.sweep.job jobs/x.json",
+        "command": "python -m t5mix.sweep.worker jobs/x.json",
     }
 
 

@@ -9,6 +9,8 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from t5mix.analysis.analysis import Findings
+from t5mix.analysis.training_curves import Line, Progress
 from t5mix.report.document import Panel, Picture
 from t5mix.report.figures import (
     costs_picture,
@@ -18,11 +20,9 @@ from t5mix.report.figures import (
     verdicts_picture,
     weights_picture,
 )
-from t5mix.report.findings import Findings
-from t5mix.report.looks import COLOURS, method_styles
-from t5mix.report.style import STYLESHEET
+from t5mix.report.method_styles import COLOURS, method_styles, styles_of
+from t5mix.report.stylesheet import STYLESHEET
 from t5mix.report.svg import inline, save_picture, swatch
-from t5mix.report.training import Line, Progress
 
 
 def drawn(panel: Panel) -> Axes:
@@ -44,13 +44,13 @@ def test_forty_methods_are_told_apart():
 
 
 def test_differences_stand_where_they_are(findings: Findings):
-    picture = differences_picture(findings.headline, findings.styles)
+    picture = differences_picture(findings.headline, styles_of(findings))
     assert [panel.title for panel in picture.panels] == ["Sentences", "Pairs"]
     axes = drawn(picture.panels[1])
     for method in findings.headline.others:
         entry = findings.headline.entries[method]["Pairs"]
         assert entry.difference is not None
-        style = findings.styles[method]
+        style = styles_of(findings)[method]
         (line,) = [line for line in axes.lines if line.get_marker() == style["marker"]]
         assert np.asarray(line.get_xdata()) == pytest.approx([entry.difference.value])
         assert (line.get_markerfacecolor() == style["color"]) == (entry.better or entry.worse)
@@ -61,14 +61,14 @@ def test_differences_stand_where_they_are(findings: Findings):
 
 
 def test_hypotheses_are_drawn_with_their_margins(findings: Findings):
-    (panel,) = verdicts_picture(findings.verdicts, findings.styles).panels
+    (panel,) = verdicts_picture(findings.verdicts, styles_of(findings)).panels
     lines = drawn(panel).lines
     margins = [line.get_xdata()[0] for line in lines if len(set(line.get_xdata())) == 1 and len(line.get_xdata()) == 2]
     assert margins == [0.0, 0.5, 0.0]
 
 
 def test_the_chosen_rate_is_circled_and_an_extended_one_hollow(findings: Findings):
-    picture = rates_picture(findings.results.choices, findings.styles, "validation")
+    picture = rates_picture(findings.results.choices, styles_of(findings), "validation")
     assert [panel.title for panel in picture.panels][:3] == ["full", "lora, r=8: best at the edge", "adapter"]
     axes = drawn(picture.panels[1])
     circled = [line for line in axes.lines if line.get_markersize() == 12]
@@ -79,7 +79,7 @@ def test_the_chosen_rate_is_circled_and_an_extended_one_hollow(findings: Finding
 
 
 def test_costs_have_a_panel_each_and_the_front_is_circled(findings: Findings):
-    picture = costs_picture(findings.costs, findings.overall, findings.styles)
+    picture = costs_picture(findings.costs, findings.overall, styles_of(findings))
     assert picture is not None
     assert [panel.title.split()[0] for panel in picture.panels] == ["Trained", "Floating-point", "Peak", "Time"]
     assert list(picture.legend) == list(findings.costs)
@@ -90,11 +90,11 @@ def test_costs_have_a_panel_each_and_the_front_is_circled(findings: Findings):
 
 def test_one_method_alone_has_no_price_to_compare(findings: Findings):
     costs = {"full": findings.costs["full"]}
-    assert costs_picture(costs, findings.overall, findings.styles) is None
+    assert costs_picture(costs, findings.overall, styles_of(findings)) is None
 
 
 def test_losses_of_all_methods_share_panels(findings: Findings):
-    picture = training_picture(findings.progress, findings.styles)
+    picture = training_picture(findings.progress, styles_of(findings))
     assert picture is not None
     titles = [panel.title for panel in picture.panels]
     assert titles[:3] == [
@@ -113,13 +113,13 @@ def test_a_run_that_was_evaluated_once_has_no_course_to_show(findings: Findings)
         name: dataclasses.replace(one, validation=dict.fromkeys(one.validation, once), mean_validation=once)
         for name, one in findings.progress.items()
     }
-    picture = training_picture(single, findings.styles)
+    picture = training_picture(single, styles_of(findings))
     assert picture is not None
     assert [panel.title for panel in picture.panels] == ["Training loss (nats a token)"]
     assert "Validation" not in picture.caption
-    assert training_picture({"alone": single["alone"]}, findings.styles) is None
+    assert training_picture({"alone": single["alone"]}, styles_of(findings)) is None
     mixed = {**single, "full": findings.progress["full"]}
-    picture = training_picture(mixed, findings.styles)
+    picture = training_picture(mixed, styles_of(findings))
     assert picture is not None
     assert len(picture.panels) == 5
 
@@ -127,7 +127,7 @@ def test_a_run_that_was_evaluated_once_has_no_course_to_show(findings: Findings)
 def test_long_curves_are_thinned(findings: Findings):
     line = Line(np.arange(1, 5001), np.arange(1.0, 5001))
     progress = {"full": Progress(line, {}, {}, {}, None)}
-    picture = training_picture(progress, findings.styles)
+    picture = training_picture(progress, styles_of(findings))
     assert picture is not None
     (shown,) = drawn(picture.panels[0]).lines
     assert len(shown.get_xdata()) == 150

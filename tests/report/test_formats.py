@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from t5mix.report.findings import Findings, find
-from t5mix.report.flat import headline_csv, scores_csv
+from t5mix.analysis.analysis import Findings, find
+from t5mix.analysis.results import read_results
+from t5mix.report.csv_export import headline_csv, scores_csv
 from t5mix.report.latex import headline_latex
 from t5mix.report.markdown import render_markdown
-from t5mix.report.results import read_results
 from t5mix.report.summary import build_document
 
 

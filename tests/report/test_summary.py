@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import pytest
 
-from t5mix.report.findings import Findings
+from t5mix.analysis.analysis import Findings
 from t5mix.report.summary import _start
 from t5mix.sweep.spec import read_sweep
 

@@ -5,8 +5,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from t5mix.analysis.analysis import Findings
 from t5mix.report.document import Listing
-from t5mix.report.findings import Findings
 from t5mix.report.run_sections import reproduction_section
 from t5mix.report.write import write_report
 from t5mix.sweep.spec import load_sweep

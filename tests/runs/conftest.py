@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from t5mix.composition import compose_experiment
-from t5mix.data.lock import DataLock, DataRequest, VocabularyEntry
-from t5mix.experiment import Experiment, read_experiment
+from t5mix.config.compose import compose_experiment
+from t5mix.config.experiment import Experiment, read_experiment
+from t5mix.data.manifest import DataLock, DataRequest, VocabularyEntry
 
 SETTINGS = (
     "mixture=[copy,first]",

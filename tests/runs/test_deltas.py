@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from t5mix.checkpoint.reader import base_of, identity_of, saved_shapes
+from t5mix.config.experiment import Experiment
 from t5mix.errors import T5MixError
-from t5mix.experiment import Experiment
 from t5mix.runs.deltas import extract_task, look, merge_delta
-from t5mix.runs.model import load_model, predict_texts
+from t5mix.runs.load import load_model
+from t5mix.runs.predict import predict_texts
 from t5mix.runs.train import train_experiment
-from t5mix.training.saved import base_of, identity_of, saved_shapes
 
 Make = Callable[..., Experiment]
 LORA = ("finetuning=lora", "finetuning.rank=2", "optimizer=adamw")
@@ -76,10 +77,10 @@ def test_a_stopped_run_on_a_base_goes_on(runs: Path, finished: Any, experiment_o
 
 
 def test_several_switch_on_one_loaded_base(runs: Path, monkeypatch: pytest.MonkeyPatch):
-    from t5mix.training import saved
+    from t5mix.checkpoint import reader
 
     first = load_model(runs / "lora")
-    monkeypatch.setattr(saved, "load_base", lambda path: pytest.fail("the base was read again"))
+    monkeypatch.setattr(reader, "load_base", lambda path: pytest.fail("the base was read again"))
     second = first.switch(runs / "bank")
     third = second.switch(runs / "lora")
     for path in ("token_embedding/embedding", "encoder/blocks/0/attention/query/kernel"):

@@ -6,15 +6,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from t5mix.data.fill import Batch
+from t5mix.config.experiment import Experiment
+from t5mix.data.batch import Batch
 from t5mix.data.pipeline import evaluation_batches
-from t5mix.data.store import open_store
+from t5mix.data.token_store import open_store
 from t5mix.errors import T5MixError
-from t5mix.experiment import Experiment
 from t5mix.mixing import DoReMi, Equal
 from t5mix.runs.doremi import reference_model
 from t5mix.runs.train import train_experiment
-from t5mix.training.run_directory import RunDirectory
+from t5mix.tracking.run_directory import RunDirectory
 
 Make = Callable[..., Experiment]
 

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from t5mix.errors import T5MixError
-from t5mix.evaluation.example_scores import ExampleScores, TaskEvaluation
 from t5mix.evaluation.predictions import predictions_path, read_predictions
+from t5mix.metrics.example_scores import ExampleScores, TaskEvaluation
 from t5mix.runs import evaluate
 from t5mix.runs.evaluate import evaluate_run
-from t5mix.training.run_directory import RunDirectory
+from t5mix.tracking.run_directory import RunDirectory
 
 
 def test_the_losses_are_those_of_the_run(finished: Any, data: Any, tiny: Any):

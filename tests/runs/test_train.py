@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from t5mix.data.lock import DataLock
+from t5mix.config.experiment import Experiment
+from t5mix.data.manifest import DataLock
 from t5mix.errors import T5MixError
-from t5mix.experiment import Experiment
 from t5mix.runs import train as train_module
 from t5mix.runs.train import train_experiment
+from t5mix.tracking.run_directory import RunDirectory
 from t5mix.training.engine import Engine
-from t5mix.training.run_directory import RunDirectory
 
 Make = Callable[..., Experiment]
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from t5mix.sweep.scores import Study, TaskScores
-from t5mix.sweep.statistics import resample
+from t5mix.analysis.scores import Study, TaskScores
+from t5mix.analysis.statistics import resample
 
 
 def f1(sums: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from t5mix.errors import T5MixError
-from t5mix.sweep.clusters import RayExecutor, SubmititExecutor
+from t5mix.sweep.cluster_executors import RayExecutor, SubmititExecutor
 from t5mix.sweep.executors import Executor, Handle, LocalExecutor, end_all, visible_gpus
 
 PATIENCE = 60.0

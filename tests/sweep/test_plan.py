@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import yaml
 
+from t5mix.analysis.averages import GLUE
 from t5mix.cli.sweep import find
 from t5mix.errors import T5MixError
 from t5mix.sweep import plan
-from t5mix.sweep.averages import GLUE
 from t5mix.sweep.estimate import estimate
 from t5mix.sweep.plan import Planner, check_all, order, placed
 from t5mix.sweep.runner import Cores

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from t5mix.data.lock import write_json
 from t5mix.errors import T5MixError
+from t5mix.files import write_json
 from t5mix.sweep import checks, runner
 from t5mix.sweep.folder import SweepFolder
 from t5mix.sweep.plan import Planner

@@ -138,6 +138,6 @@ def test_what_is_wrong_is_said_before_the_first_trial(
 
 def prepare_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Prepares data in this process: a child takes seconds to load TensorFlow."""
-    from t5mix.data.prepare import prepare
+    from t5mix.cache.prepare_worker import prepare
 
-    monkeypatch.setattr("t5mix.data.preparation.prepare_in_child", prepare)
+    monkeypatch.setattr("t5mix.data.prepare_client.prepare_in_child", prepare)

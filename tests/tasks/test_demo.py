@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from t5mix.data.tensorflow_setup import seqio, tf
-from t5mix.evaluation import metrics
+from t5mix import metrics
 from t5mix.tasks import demo, demo_world
 from t5mix.tasks.demo_world import similarity, translation
 from t5mix.tasks.demo_world.dice import Dice
 from t5mix.tasks.demo_world.example import Example, Sizes, draw_splits, pair_key
 from t5mix.tasks.demo_world.world import ATTRIBUTES, facts_to_ask, people
+from t5mix.tensorflow_setup import seqio, tf
 
 SUPERVISED = tuple(demo.REFERENCE)
 CLASSIFICATION = ("demo_acceptability", "demo_sentiment", "demo_entailment", "demo_paraphrase")

@@ -14,22 +14,23 @@ import jax
 import numpy as np
 import pytest
 
+from t5mix.configurable import configurable
+from t5mix.data.packing import BatchShape
 from t5mix.data.pipeline import task_data, training_batches
-from t5mix.data.plan import BatchShape
 from t5mix.errors import T5MixError
 from t5mix.finetuning import IA3, Adapter, Full, LoRA, Pattern
+from t5mix.finetuning.base import RunShape
 from t5mix.training.config import TrainingConfig
 from t5mix.training.engine import Engine
-from t5mix.training.loop import train
 from t5mix.training.optimizer import AdamW
 from t5mix.training.schedule import Constant
 from t5mix.training.sharding import MeshConfig
-from t5mix.types import RunShape, config
+from t5mix.training.trainer import train
 
 CONFIG = TrainingConfig(steps=8, rows=8, log_every=1, checkpoint_every=4, evaluate_every=4, keep=3)
 
 
-@config
+@configurable
 class OnlyNorms:
     """Trains the norms."""
 
@@ -43,7 +44,7 @@ class OnlyNorms:
         return 1.0
 
 
-@config
+@configurable
 class Nothing(OnlyNorms):
     def unfreeze_step(self, path: str, run: RunShape) -> int | None:
         return None

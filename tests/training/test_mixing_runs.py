@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from t5mix.data.lock import DataLock
+from t5mix.checkpoint.reader import read_host
+from t5mix.configurable import configurable
+from t5mix.data.manifest import DataLock
 from t5mix.errors import T5MixError
 from t5mix.mixing import ODM, Capped, DoReMi, Equal, LossGap, Phases, PriorODM, UniMax
 from t5mix.training.config import TrainingConfig
-from t5mix.training.loop import train
-from t5mix.training.saved import read_host
-from t5mix.types import config
+from t5mix.training.trainer import train
 
 STEPS = 13
 CONFIG = TrainingConfig(
@@ -118,7 +118,7 @@ def test_doremi_weighs_each_tasks_mean_loss(tiny: ModuleType, lock: DataLock, tm
 def test_a_strategy_that_leaves_the_simplex_ends_the_run_with_its_state(
     tiny: ModuleType, lock: DataLock, tmp_path: Path
 ):
-    @config
+    @configurable
     class Broken(Equal):
         def weights(self, state: Any, step: int) -> dict[str, float]:
             return state if step < 7 else dict.fromkeys(state, float("nan"))

@@ -8,9 +8,9 @@ import pytest
 
 from t5mix.errors import T5MixError
 from t5mix.finetuning import Full, GradualUnfreezing, Norms, Pattern
+from t5mix.finetuning.base import RunShape
 from t5mix.model import abstract_model
 from t5mix.training.phases import Phases, divide
-from t5mix.types import RunShape
 
 RUN = RunShape(steps=10, model=None)
 PHASES = Phases(starts=(0, 3, 7), groups=(("c", "a"), ("d",), ("b",)), frozen=("e",))

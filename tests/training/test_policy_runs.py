@@ -9,16 +9,16 @@ import jax
 import numpy as np
 import pytest
 
-from t5mix.data.lock import DataLock
-from t5mix.experiment import plain_policy
+from t5mix.config.experiment import plain_policy
+from t5mix.data.manifest import DataLock
 from t5mix.finetuning import Adapter, GradualUnfreezing, LoRA, PerTask, PromptTuning
 from t5mix.finetuning.base import prompt_length_of
 from t5mix.training.config import TrainingConfig
 from t5mix.training.engine import Engine
-from t5mix.training.loop import train
 from t5mix.training.optimizer import AdamW
 from t5mix.training.schedule import Linear
 from t5mix.training.sharding import MeshConfig
+from t5mix.training.trainer import train
 
 STEPS = 12
 CONFIG = TrainingConfig(steps=STEPS, rows=8, log_every=1, checkpoint_every=3, evaluate_every=5, keep=9)
@@ -64,7 +64,7 @@ def test_what_begins_to_train_has_an_optimizer_as_young_as_itself(tiny: ModuleTy
     engine = engine_of(tiny, GradualUnfreezing())
     assert engine.phases.starts == (0, 4, 8)
     train(job(tiny, lock, tmp_path / "run", engine, GradualUnfreezing()))
-    from t5mix.training.checkpoint import Checkpoints
+    from t5mix.checkpoint.writer import Checkpoints
 
     checkpoints = Checkpoints(tmp_path / "run" / "checkpoints")
     for step, counts in {3: [3], 6: [6, 2], 9: [9, 5, 1], 12: [12, 8, 4]}.items():

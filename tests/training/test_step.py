@@ -10,9 +10,9 @@ import numpy as np
 import optax
 import pytest
 
+from t5mix.checkpoint.train_state import TrainState, new_state
 from t5mix.training import step as step_module
 from t5mix.training.config import TrainingConfig
-from t5mix.training.state import TrainState, new_state
 from t5mix.training.step import StepMetrics, make_step
 
 VOCAB, TASKS, ROWS, WIDTH = 7, 3, 4, 6

@@ -1,0 +1,1 @@
+"""From the trials of a sweep to scores, intervals and verdicts."""

@@ -1,0 +1,125 @@
+"""Hypotheses that were declared before anything ran, judged by what came out."""
+
+import dataclasses
+import enum
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from t5mix.analysis.statistics import Estimate, Resampled, check_share
+from t5mix.errors import T5MixError
+from t5mix.sweep.spec import Hypothesis
+
+
+class Verdict(enum.StrEnum):
+    """What became of a hypothesis; a claim that is shown to be false is lost, one that is not shown is inconclusive."""
+
+    WON = "won"
+    LOST = "lost"
+    INCONCLUSIVE = "inconclusive"
+
+
+@dataclasses.dataclass(frozen=True)
+class Judgement:
+    """A verdict and all that it rests on.
+
+    Attributes:
+        hypothesis: what was claimed.
+        verdict: won, lost or inconclusive.
+        reason: why, in words.
+        estimate: the paired difference, the better method's metric minus the worse one's; minus the same on the
+            tasks of `than_on`, where the hypothesis has some.
+        level: of the corrected interval: 1 - alpha / (the hypotheses that Holm's procedure still held open).
+        interval: the corrected interval of the difference; None where there is none. It leaves the margin out if and
+            only if the verdict is won or lost.
+        p_value: two-sided, of a difference equal to the margin; 1 where it cannot be tested.
+        corrected_p_value: Holm's, over all hypotheses judged together.
+        smallest_effect: how far from the margin a difference must be to be detected at this level with the power
+            asked for; None where nothing can be detected.
+    """
+
+    hypothesis: Hypothesis
+    verdict: Verdict
+    reason: str
+    estimate: Estimate
+    level: float
+    interval: tuple[float, float] | None
+    p_value: float
+    corrected_p_value: float
+    smallest_effect: float | None
+
+
+def judge(
+    resampled: Resampled, hypotheses: Mapping[str, Hypothesis], alpha: float = 0.05, power: float = 0.8
+) -> dict[str, Judgement]:
+    """Judges a family of hypotheses together.
+
+    A hypothesis claims that a difference lies above its margin. Each is tested two-sided at its margin, and Holm's
+    procedure keeps the probability that any verdict is false at `alpha` or below, however many hypotheses are true.
+    All that were declared count, also those that cannot be tested because trials are missing.
+
+    Args:
+        resampled: the study and its draws.
+        hypotheses: all that were declared, by name.
+        alpha: the probability of any false verdict.
+        power: the probability with which the smallest detectable effect is detected.
+
+    Raises:
+        UnknownNameError: a hypothesis names a method or a task that the study has not.
+        T5MixError: alpha or the power is not between 0 and 1.
+    """
+    check_share("alpha", alpha)
+    check_share("power", power)
+    estimates = [
+        resampled.difference(each.better, each.worse, each.tasks or None, minus=each.than_on or None)
+        for each in hypotheses.values()
+    ]
+    tests = [each.p_value(one.margin) for each, one in zip(estimates, hypotheses.values(), strict=True)]
+    p_values = [1.0 if p is None else p for p in tests]
+    corrected = holm(p_values)
+    # A hypothesis is tested while those after it in Holm's order are open too; those never tested share the last level.
+    rejected = int((corrected <= alpha).sum())
+    ranks = np.minimum(np.argsort(np.argsort(p_values, kind="stable"), kind="stable"), rejected)
+    judgements = {}
+    for place, (name, hypothesis) in enumerate(hypotheses.items()):
+        estimate, level = estimates[place], 1 - alpha / (len(hypotheses) - int(ranks[place]))
+        interval = estimate.interval(level)
+        verdict = Verdict.INCONCLUSIVE
+        if corrected[place] <= alpha:
+            verdict = Verdict.WON if estimate.value > hypothesis.margin else Verdict.LOST
+        judgements[name] = Judgement(
+            hypothesis=hypothesis,
+            verdict=verdict,
+            reason=estimate.reason or _reason(verdict, level, hypothesis.margin),
+            estimate=estimate,
+            level=level,
+            interval=interval,
+            p_value=p_values[place],
+            corrected_p_value=float(corrected[place]),
+            smallest_effect=estimate.smallest_effect(level, power),
+        )
+    return judgements
+
+
+def holm(p_values: Sequence[float]) -> np.ndarray:
+    """Returns p values corrected for testing all of them (Holm 1979, the step-down procedure), in the same order.
+
+    Rejecting those that are at most alpha keeps the probability of any false rejection at alpha or below, however the
+    tests depend on each other.
+
+    Raises:
+        T5MixError: a p value is not between 0 and 1.
+    """
+    values = np.asarray(p_values, dtype=float)
+    if not ((values >= 0) & (values <= 1)).all():
+        raise T5MixError(f"p values lie between 0 and 1; got {values.tolist()}.")
+    order = np.argsort(values, kind="stable")
+    stepped = np.maximum.accumulate(values[order] * np.arange(len(values), 0, -1))
+    corrected = np.empty_like(values)
+    corrected[order] = np.minimum(stepped, 1)
+    return corrected
+
+
+def _reason(verdict: Verdict, level: float, margin: float) -> str:
+    where = {Verdict.WON: "lies above", Verdict.LOST: "lies below", Verdict.INCONCLUSIVE: "holds"}[verdict]
+    return f"the {100 * level:.4g} % interval {where} {margin:g}"

@@ -1,0 +1,262 @@
+"""What there is to train on, and what a model will see of it: the data behind `t5mix tasks`."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from t5mix.cache import task_registry
+from t5mix.cache.materialize import FIXED_SEED, TRAIN, Recipe, is_random, piece_seed, raw_examples
+from t5mix.cache.prepare_worker import load_tasks, metric_names, recipe_of
+from t5mix.cache.vocabulary import FEATURES
+from t5mix.data.manifest import DataRequest, VocabularyEntry
+from t5mix.data.tokenizer import TextCodec
+from t5mix.errors import T5MixError
+from t5mix.sources.seqio_sources import FileRowsDataSource
+from t5mix.tensorflow_setup import seqio
+
+_SHOWN = 400  # characters of a passed-along field
+
+
+@dataclasses.dataclass(frozen=True)
+class TaskSummary:
+    """One registered task.
+
+    Attributes:
+        name: its name.
+        splits: its splits; empty where only the network could tell.
+        source: what kind of source it reads.
+        sizes: raw examples of each split, where the source knows without reading.
+        metrics: names of its metrics.
+        mixtures: names of the mixtures it belongs to.
+    """
+
+    name: str
+    splits: tuple[str, ...]
+    source: str
+    sizes: dict[str, int]
+    metrics: tuple[str, ...]
+    mixtures: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class FeatureView:
+    """The inputs or targets of one example.
+
+    Attributes:
+        text: before tokenising, where the task passes it along.
+        ids: the token ids that the model gets, cut to the length.
+        pieces: what each id stands for.
+        decoded: the text of the ids.
+        length: tokens before the cut.
+        truncated: whether it was cut.
+    """
+
+    text: str | None
+    ids: tuple[int, ...]
+    pieces: tuple[str, ...]
+    decoded: str
+    length: int
+    truncated: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class ExampleView:
+    """One example, and the other fields that post-processors get, as text."""
+
+    inputs: FeatureView
+    targets: FeatureView
+    fields: dict[str, str]
+
+
+@dataclasses.dataclass(frozen=True)
+class LengthStatistics:
+    """Lengths in tokens, before any cut, and the share of examples that are cut."""
+
+    min: int
+    mean: float
+    p50: float
+    p95: float
+    max: int
+    limit: int
+    truncated: float
+
+
+@dataclasses.dataclass(frozen=True)
+class TaskView:
+    """One split of a task as the model will see it.
+
+    Attributes:
+        name: the task.
+        split: the split.
+        source: what kind of source it reads.
+        splits: all its splits.
+        metrics: names of its metrics.
+        random: whether each epoch of its training split is drawn anew.
+        vocabulary: what it is tokenised with.
+        examples: the first ones.
+        examined: number of examples that the statistics rest on.
+        inputs: their lengths.
+        targets: their lengths.
+    """
+
+    name: str
+    split: str
+    source: str
+    splits: tuple[str, ...]
+    metrics: tuple[str, ...]
+    random: bool
+    vocabulary: VocabularyEntry
+    examples: tuple[ExampleView, ...]
+    examined: int
+    inputs: LengthStatistics
+    targets: LengthStatistics
+
+
+def list_tasks(plugins: Sequence[str] = ()) -> list[TaskSummary]:
+    """Returns all registered tasks by name; touches neither the network nor the data.
+
+    Raises:
+        T5MixError: a plugin cannot be imported.
+    """
+    task_registry.load(plugins)
+    members = list_mixtures()
+    summaries = []
+    for name in sorted(seqio.TaskRegistry.names()):
+        task = seqio.TaskRegistry.get(name)
+        splits = _known_splits(task.source)
+        summaries.append(
+            TaskSummary(
+                name=name,
+                splits=splits,
+                source=type(task.source).__name__,
+                sizes=_known_sizes(task.source, splits),
+                metrics=metric_names(task),
+                mixtures=tuple(mixture for mixture, tasks in members.items() if name in tasks),
+            )
+        )
+    return summaries
+
+
+def list_mixtures(plugins: Sequence[str] = ()) -> dict[str, tuple[str, ...]]:
+    """Returns the tasks of each registered mixture.
+
+    Raises:
+        T5MixError: a plugin cannot be imported.
+    """
+    task_registry.load(plugins)
+    return {
+        name: tuple(task.name for task in task_registry.resolve([name]))
+        for name in sorted(seqio.MixtureRegistry.names())
+    }
+
+
+def inspect_task(
+    request: DataRequest, name: str, split: str = TRAIN, *, count: int = 3, sample: int = 1000
+) -> TaskView:
+    """Runs the first examples of a task and shows what comes out; writes nothing.
+
+    Args:
+        request: lengths, vocabulary, plugins and declared tasks; its mixture plays no part.
+        name: a registered or declared task.
+        split: which split.
+        count: number of examples to show.
+        sample: number of examples to take the lengths of.
+
+    Raises:
+        T5MixError: the task is unknown or its data wrong.
+    """
+    request = dataclasses.replace(request, mixture=(name,))
+    run = load_tasks(request)
+    task = run.task(name)
+    if split not in task.splits:
+        raise T5MixError(f"Task {name!r} has no split {split!r}; it has {', '.join(task.splits)}.")
+    recipe = recipe_of(request, task, split)
+    random = split == TRAIN and is_random(recipe)
+    seed = piece_seed(request.seed, name, 0) if random else FIXED_SEED
+    codec = TextCodec(run.vocabulary)
+    views: list[ExampleView] = []
+    lengths: dict[str, list[int]] = {feature: [] for feature in FEATURES}
+    for index, example in enumerate(raw_examples(recipe, seed)):
+        if index >= max(sample, count):
+            break
+        if index < count:
+            views.append(_view(example, recipe, codec))
+        for feature in FEATURES:
+            lengths[feature].append(len(example[feature]))
+    if not lengths["inputs"]:
+        raise T5MixError(f"Task {name!r}, split {split!r} holds no examples.")
+    statistics = {feature: _statistics(lengths[feature], recipe.lengths[feature]) for feature in FEATURES}
+    return TaskView(
+        name=name,
+        split=split,
+        source=type(task.source).__name__,
+        splits=tuple(task.splits),
+        metrics=metric_names(task),
+        random=random,
+        vocabulary=run.vocabulary,
+        examples=tuple(views),
+        examined=len(lengths["inputs"]),
+        **statistics,
+    )
+
+
+def _known_splits(source: Any) -> tuple[str, ...]:
+    # A TFDS source that was given no splits asks the data set's own description, which may be far away.
+    known = source._splits if isinstance(source, seqio.TfdsDataSource) else source.splits
+    return tuple(known or ())
+
+
+def _known_sizes(source: Any, splits: Sequence[str]) -> dict[str, int]:
+    if isinstance(source, seqio.TfdsDataSource | FileRowsDataSource):
+        return {}
+    sizes = {split: source.num_input_examples(split) for split in splits}
+    return {split: size for split, size in sizes.items() if size is not None}
+
+
+def _view(example: dict[str, Any], recipe: Recipe, codec: TextCodec) -> ExampleView:
+    features = {
+        name: _feature(example[name], example.get(f"{name}_pretokenized"), recipe.lengths[name], codec)
+        for name in FEATURES
+    }
+    shown = {*FEATURES, *(f"{name}_pretokenized" for name in FEATURES)}
+    fields = {name: _text(value)[:_SHOWN] for name, value in example.items() if name not in shown}
+    return ExampleView(**features, fields=fields)
+
+
+def _feature(tokens: np.ndarray, text: Any, limit: int, codec: TextCodec) -> FeatureView:
+    ids = tokens.tolist()
+    truncated = len(ids) > limit
+    if truncated:  # as the store does it
+        ids = [*ids[: limit - 1], ids[-1]]
+    return FeatureView(
+        text=None if text is None else _text(text),
+        ids=tuple(ids),
+        pieces=tuple(codec.pieces(ids)),
+        decoded=codec.decode(ids),
+        length=len(tokens),
+        truncated=truncated,
+    )
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", errors="replace")
+    if isinstance(value, np.ndarray) and value.ndim:
+        return "[" + ", ".join(_text(each) for each in value.tolist()) + "]"
+    return str(value)
+
+
+def _statistics(lengths: Sequence[int], limit: int) -> LengthStatistics:
+    values = np.asarray(lengths)
+    middle, high = np.percentile(values, [50, 95])
+    return LengthStatistics(
+        min=int(values.min()),
+        mean=float(values.mean()),
+        p50=float(middle),
+        p95=float(high),
+        max=int(values.max()),
+        limit=limit,
+        truncated=float((values > limit).mean()),
+    )

@@ -1,0 +1,389 @@
+"""Materialising: runs a seqio task's preprocessing once and keeps the tokens in a store.
+
+A store's folder is named after its fingerprint, so one that exists is the one that is wanted. The training
+split of a task whose preprocessing draws at random (span corruption) has a store for each epoch, that of a streamed
+task one for each shard of its source in each epoch; both are made piece by piece.
+"""
+
+import dataclasses
+import errno
+import hashlib
+import itertools
+import logging
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from t5mix.cache.fingerprint import describe, digest
+from t5mix.cache.vocabulary import FEATURES
+from t5mix.console.progress import counted, progress
+from t5mix.data.manifest import StoreEntry, piece_path
+from t5mix.data.stream import shard_of
+from t5mix.data.token_store import TokenStore, open_store, write_store
+from t5mix.data.tokenizer import EOS
+from t5mix.errors import T5MixError
+from t5mix.tensorflow_setup import seqio, tf
+
+TRAIN = "train"
+FIXED_SEED = 0  # of what is made once: evaluation splits, and all of tasks that draw nothing
+PROBED = 32  # examples that are made twice to see whether a task draws at random
+BATCHED = 128
+STALE_SECONDS = 3600  # an unfinished store that nobody has written to for so long is left from a crash
+
+log = logging.getLogger(__name__)
+Example = tuple[np.ndarray, np.ndarray]
+
+
+class PreprocessingError(T5MixError):
+    """A task's own code failed; its `__cause__` says where."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """One split of a task, as a run wants it.
+
+    Attributes:
+        task: the task, with the vocabulary in force.
+        split: the split.
+        inputs_length: longest input in tokens.
+        targets_length: longest target in tokens.
+        shards: how many shards its source is read in, one at a time; 1 to read it whole.
+    """
+
+    task: seqio.Task
+    split: str
+    inputs_length: int
+    targets_length: int
+    shards: int = 1
+
+    @property
+    def lengths(self) -> dict[str, int]:
+        """The lengths as seqio takes them."""
+        return {"inputs": self.inputs_length, "targets": self.targets_length}
+
+    def folder(self, store_dir: Path, seed: int | None) -> tuple[Path, dict[str, Any]]:
+        """Returns where the store belongs, and the description that its name is taken from."""
+        description = describe(self.task, self.split, self.lengths, seed, self.shards)
+        return store_dir / self.task.name / f"{self.split}-{digest(description)[:16]}", description
+
+
+@dataclasses.dataclass(frozen=True)
+class Materialized:
+    """A split that is ready.
+
+    Attributes:
+        entry: where it lies and what it holds; of a random or streamed task, the folder of the pieces and the first
+            one's counts.
+        random: whether each epoch is drawn anew.
+    """
+
+    entry: StoreEntry
+    random: bool
+
+
+def find(recipe: Recipe, store_dir: Path, seed: int) -> Materialized | None:
+    """Returns a split that is there already, without running any of the task's code; None if it is not.
+
+    Raises:
+        DamagedStoreError: there is a store, and it is not whole.
+    """
+    if recipe.shards == 1:
+        folder, description = recipe.folder(store_dir, None)
+        if folder.exists():
+            return _materialized(folder, description, open_store(folder), random=False)
+    if recipe.split == TRAIN:
+        folder, description = recipe.folder(store_dir, seed)
+        first = piece_path(folder, 0, recipe.shards)
+        if first.exists():
+            store = open_store(first)
+            return _materialized(folder, description, store, random=store.made_by.get("random", True))
+    return None
+
+
+def materialize(recipe: Recipe, store_dir: Path, seed: int, *, quiet: bool = False) -> Materialized:
+    """Makes the store of one split, or returns the one that is there.
+
+    Args:
+        recipe: what to make.
+        store_dir: folder of all stores.
+        seed: the run's seed, for tasks whose preprocessing draws at random.
+        quiet: whether to show no progress.
+
+    Raises:
+        T5MixError: the task's data cannot be had, is empty, or does not fit; nothing is left half-written.
+        DamagedStoreError: there is a store, and it is not whole.
+    """
+    ready = find(recipe, store_dir, seed)
+    if ready is None:
+        shard = shard_of(seed, recipe.task.name, 0, recipe.shards)
+        random = recipe.split == TRAIN and is_random(recipe, shard)
+        in_pieces = random or recipe.shards > 1
+        folder, description = recipe.folder(store_dir, seed if in_pieces else None)
+        if in_pieces:
+            store = make_piece(recipe, store_dir, seed, 0, quiet=quiet, random=random)
+        else:
+            store = _write(recipe, folder, description, FIXED_SEED, quiet)
+        ready = _materialized(folder, description, store, random=random)
+    _warn_of_truncation(recipe, ready.entry)
+    return ready
+
+
+def make_piece(
+    recipe: Recipe, store_dir: Path, seed: int, piece: int, *, quiet: bool = False, random: bool = True
+) -> TokenStore:
+    """Makes the store of one piece of a training split, or opens the one that is there.
+
+    Args:
+        recipe: the split of a random task, whose pieces are epochs, or of a streamed one.
+        store_dir: folder of all stores.
+        seed: the run's seed.
+        piece: counted from 0 through all epochs.
+        quiet: whether to show no progress.
+        random: whether the task draws at random, recorded with a streamed task's piece.
+
+    Raises:
+        T5MixError: see `materialize`.
+    """
+    folder, description = recipe.folder(store_dir, seed)
+    path = piece_path(folder, piece, recipe.shards)
+    if path.exists():
+        return open_store(path)
+    drawn = piece_seed(seed, recipe.task.name, piece)
+    if recipe.shards == 1:
+        return _write(recipe, path, {**description, "epoch": piece}, drawn, quiet)
+    shard = shard_of(seed, recipe.task.name, piece, recipe.shards)
+    made_by = {**description, "piece": piece, "shard": shard, "random": random}
+    return _write(recipe, path, made_by, drawn, quiet, shard)
+
+
+def piece_seed(seed: int, task: str, piece: int) -> int:
+    """Returns what one piece of one task draws from, a 31-bit number."""
+    key = f"{seed}/{task}/{piece}".encode()
+    return int.from_bytes(hashlib.sha256(key).digest()[:4], "big") >> 1
+
+
+def is_random(recipe: Recipe, shard: int = 0) -> bool:
+    """Whether a task's preprocessing draws at random, so that each epoch should differ.
+
+    Judged by what it does: its first examples are made with two seeds and compared. No declaration is
+    needed, and none can be wrong; a step that changes fewer than one in `PROBED` examples would escape.
+    """
+    first, second = (list(itertools.islice(examples(recipe, seed, shard), PROBED)) for seed in (1, 2))
+    if _equal(first, second):
+        return False
+    if not _equal(first, list(itertools.islice(examples(recipe, 1, shard), PROBED))):
+        log.warning(
+            "Task %s draws numbers that no seed governs, so its stores cannot be made again alike. "
+            "Draw with the seed that seqio.map_over_dataset(num_seeds=1) passes.",
+            recipe.task.name,
+        )
+    return True
+
+
+def _equal(first: list[Example], second: list[Example]) -> bool:
+    return len(first) == len(second) and all(
+        np.array_equal(a, b) for pair in zip(first, second, strict=True) for a, b in zip(*pair, strict=True)
+    )
+
+
+def examples(recipe: Recipe, seed: int, shard: int = 0) -> Iterator[Example]:
+    """Runs a task's source and preprocessing and yields its examples, in order and uncut.
+
+    Args:
+        recipe: the task, split and lengths.
+        seed: what its preprocessors draw from.
+        shard: which of the recipe's shards.
+
+    Raises:
+        T5MixError: the task's code fails, or yields something else than 1-D integer inputs and targets.
+    """
+
+    def batches(dataset: tf.data.Dataset) -> Iterator[Any]:
+        # Crossing from TensorFlow to Python costs more than tokenising: many examples cross at once.
+        kept = dataset.map(lambda example: {name: example[name] for name in FEATURES})
+        return iter(kept.ragged_batch(BATCHED).prefetch(2))
+
+    for batch in _run(recipe, seed, shard, batches):
+        yield from zip(*(_rows(batch[name]) for name in FEATURES), strict=True)
+
+
+def _rows(batch: Any) -> list[np.ndarray]:
+    if isinstance(batch, tf.RaggedTensor):
+        return np.split(batch.values.numpy(), batch.row_splits.numpy()[1:-1])
+    return list(batch.numpy())  # a task whose examples are all of one length
+
+
+def raw_examples(recipe: Recipe, seed: int) -> Iterator[dict[str, Any]]:
+    """Like `examples` of the first shard, but yields dictionaries with every feature that the task passes along."""
+    return _run(recipe, seed, 0, lambda dataset: dataset.prefetch(16).as_numpy_iterator())
+
+
+def _run(
+    recipe: Recipe, seed: int, shard: int, read: Callable[[tf.data.Dataset], Iterator[Any]]
+) -> Iterator[dict[str, Any]]:
+    """Yields what `read` makes of a task's data set, and says which task it was if something fails."""
+    try:
+        yield from read(_dataset(recipe, seed, shard))
+    except T5MixError:
+        raise
+    except Exception as error:  # any line of the task author's code can fail in any way
+        raise PreprocessingError(
+            f"Task {recipe.task.name!r}, split {recipe.split!r}: its source or preprocessing failed with "
+            f"{type(error).__name__}: {getattr(error, 'message', None) or error}"
+        ) from error
+
+
+def _dataset(recipe: Recipe, seed: int, shard: int) -> tf.data.Dataset:
+    # Not `Task.get_dataset`: it hands the seed to the source too, which functions without such an argument
+    # refuse, and its trimming would cut the end of the sequence off and hide how much was cut.
+    task = _untrimmed(recipe.task)
+    tf.random.set_seed(seed)  # reaches what draws without a seed of its own
+    part: dict[str, Any] = {"shard_info": seqio.ShardInfo(shard, recipe.shards)} if recipe.shards > 1 else {}
+    dataset = task.source.get_dataset(split=recipe.split, shuffle=False, **part)
+    dataset = task.preprocess_precache(dataset, seed=seed)
+    dataset = task.preprocess_postcache(dataset, sequence_length=recipe.lengths, seed=seed)
+    _check_features(recipe, dataset.element_spec)
+    options = tf.data.Options()
+    options.deterministic = True
+    return dataset.with_options(options)
+
+
+def _untrimmed(task: seqio.Task) -> seqio.Task:
+    """Returns the task with the end appended but nothing cut; the store cuts in the same way, and counts."""
+    trims = seqio.preprocessors.append_eos_after_trim
+    if trims not in task.preprocessors:
+        return task
+    steps = [seqio.preprocessors.append_eos if step is trims else step for step in task.preprocessors]
+    return task.replace(preprocessors=steps)
+
+
+def _check_features(recipe: Recipe, specs: Mapping[str, Any]) -> None:
+    for name in FEATURES:
+        if name not in specs:
+            raise T5MixError(
+                f"Task {recipe.task.name!r}: its preprocessed examples have no {name}; they have "
+                f"{', '.join(sorted(specs))}."
+            )
+        if specs[name].shape.rank != 1 or not specs[name].dtype.is_integer:
+            raise T5MixError(
+                f"Task {recipe.task.name!r}: {name} are {specs[name].dtype.name} of rank "
+                f"{specs[name].shape.rank}, where a row of token ids is needed. Does a preprocessor "
+                "tokenise them (seqio.preprocessors.tokenize)?"
+            )
+
+
+def _write(recipe: Recipe, path: Path, made_by: dict[str, Any], seed: int, quiet: bool, shard: int = 0) -> TokenStore:
+    _sweep(path)
+    place = "".join(f" {each} {made_by[each]}" for each in ("epoch", "piece") if each in made_by)
+    title = f"{recipe.task.name} {recipe.split}{place}"
+    whole = not made_by.get("piece")  # later pieces may be unlike the rest: one short shard is no reason to stop
+    pairs = examples(recipe, seed, shard)
+    started = time.perf_counter()
+    try:
+        with progress(None if quiet else title, total=None) as advance:
+            store = write_store(
+                path,
+                counted(_checked(recipe, pairs, whole=whole), advance),
+                made_by=made_by,
+                max_inputs=recipe.inputs_length,
+                max_targets=recipe.targets_length,
+            )
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM):
+            raise
+        raise T5MixError(_no_room(recipe, path, error)) from error
+    log.info("%s: %d examples in %.1f s", title, len(store), time.perf_counter() - started)
+    return store
+
+
+def _no_room(recipe: Recipe, path: Path, error: OSError) -> str:
+    folder = next(parent for parent in path.parents if parent.exists())
+    free = shutil.disk_usage(folder).free / 2**30
+    name = recipe.task.name
+    stream = f", or keep only parts of {name} at a time: streamed=[{name}]" if recipe.split == TRAIN else ""
+    return (
+        f"The token store cannot be written: {error.strerror}. Folder {folder}, {free:.1f} GiB free. "
+        f"Make room, or set another store_dir{stream if recipe.shards == 1 else ''}. Nothing half-written was left."
+    )
+
+
+def _checked(recipe: Recipe, pairs: Iterator[Example], *, whole: bool) -> Iterator[Example]:
+    """Passes examples on; raises if an id is not in the vocabulary and, of a whole split, if none is there or fits."""
+    name = f"Task {recipe.task.name!r}, split {recipe.split!r}"
+    shortest = dict.fromkeys(FEATURES, np.iinfo(np.int64).max)
+    longest = dict.fromkeys(FEATURES, 0)
+    sizes = {each: recipe.task.output_features[each].vocabulary.vocab_size for each in FEATURES}
+    unended = number = 0
+    for number, pair in enumerate(pairs, 1):
+        for feature, tokens in zip(FEATURES, pair, strict=True):
+            if not len(tokens):
+                raise T5MixError(f"{name}, example {number - 1}: its {feature} hold no token, not even the end.")
+            if tokens.min() < 0 or tokens.max() >= sizes[feature]:
+                raise T5MixError(
+                    f"{name}, example {number - 1}: {feature} hold the id {_outside(tokens, sizes[feature])}, and "
+                    f"the vocabulary has {sizes[feature]} ids. Was it tokenised with another vocabulary?"
+                )
+            shortest[feature] = min(shortest[feature], len(tokens))
+            longest[feature] = max(longest[feature], len(tokens))
+        unended += pair[1][-1] != EOS
+        yield pair
+    if not whole:
+        return
+    if not number:
+        raise T5MixError(f"{name} holds no examples: its size is 0. Check its files and its filters.")
+    for feature in FEATURES:
+        limit = recipe.lengths[feature]
+        if shortest[feature] > limit:
+            raise T5MixError(
+                f"{name}: no {feature} fit into {limit} tokens; they have {shortest[feature]} to "
+                f"{longest[feature]}. Set lengths.{feature} to {shortest[feature]} or more "
+                f"({longest[feature]} cuts nothing)."
+            )
+    if unended:
+        log.warning(
+            "%s: %d of %d targets lack the end of the sequence (id %d), so a model would not learn to stop. "
+            "Add seqio.preprocessors.append_eos.",
+            *(name, unended, number, EOS),
+        )
+
+
+def _outside(tokens: np.ndarray, size: int) -> int:
+    return int(tokens[(tokens < 0) | (tokens >= size)][0])
+
+
+def _sweep(path: Path) -> None:
+    """Removes what crashed writers of the same store, or of another piece of the same split, left beside it."""
+    pieces = path.name.startswith("epoch-")
+    for draft in path.parent.glob(".epoch-*" if pieces else f".{path.name}-*"):
+        try:
+            newest = max(file.stat().st_mtime for file in [draft, *draft.iterdir()])
+        except FileNotFoundError:  # its writer has just finished
+            continue
+        if time.time() - newest > STALE_SECONDS:
+            shutil.rmtree(draft, ignore_errors=True)
+
+
+def _materialized(folder: Path, description: Mapping[str, Any], store: TokenStore, *, random: bool) -> Materialized:
+    return Materialized(StoreEntry(str(folder), digest(description), store.counts), random)
+
+
+def _warn_of_truncation(recipe: Recipe, entry: StoreEntry) -> None:
+    for text in truncation_warnings(recipe.task.name, recipe.split, recipe.lengths, entry):
+        log.warning("%s", text)
+
+
+def truncation_warnings(task: str, split: str, lengths: Mapping[str, int], entry: StoreEntry) -> list[str]:
+    """Returns a sentence for each feature of which some examples are cut."""
+    counts = entry.counts
+    cut = {"inputs": counts.truncated_inputs, "targets": counts.truncated_targets}
+    longest = {"inputs": counts.longest_input, "targets": counts.longest_target}
+    return [
+        f"Task {task}, {split}: {100 * cut[name] / counts.examples:.1f} % of the {name} are cut to "
+        f"{lengths[name]} tokens (the longest has {longest[name]}; lengths.{name} sets this)."
+        for name in FEATURES
+        if cut[name]
+    ]

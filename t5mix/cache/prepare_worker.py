@@ -1,0 +1,304 @@
+"""Prepares a run's data: from a request to a lock. The only way from training to seqio, and a process of its own.
+
+python -m t5mix.cache.prepare_worker --request request.json --out lock.json
+python -m t5mix.cache.prepare_worker --serve       # makes one piece after the other, as its standard input asks
+
+A line on the standard input is {"request": text of a DataRequest, "task": "c4", "piece": 3}; the answer on the
+standard output is {"path": folder} or {"error": text}.
+"""
+
+import argparse
+import contextlib
+import dataclasses
+import json
+import logging
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+from t5mix.cache import task_registry
+from t5mix.cache.materialize import (
+    TRAIN,
+    Materialized,
+    PreprocessingError,
+    Recipe,
+    find,
+    make_piece,
+    materialize,
+)
+from t5mix.cache.seqio_tasks import register
+from t5mix.cache.source_shards import count_shards, extrapolated
+from t5mix.cache.vocabulary import common_vocabulary, load_vocabulary, with_vocabulary
+from t5mix.data.manifest import DataLock, DataRequest, TaskEntry, VocabularyEntry, piece_path
+from t5mix.data.token_store import MissingStoreError
+from t5mix.errors import T5MixError, UnknownNameError
+from t5mix.files import write_json
+from t5mix.preprocessors.objectives import check_sentinels
+from t5mix.sources.declaration import DeclaredTask, declared_task
+from t5mix.tensorflow_setup import seqio
+
+_IDLE_SECONDS = 300.0  # TensorFlow takes about a gigabyte: not to be held for an epoch that may last hours
+_GRACE_SECONDS = 10.0  # to remove what is half-written, before the process ends by force
+
+
+@dataclasses.dataclass(frozen=True)
+class RunTasks:
+    """The tasks of a request.
+
+    Attributes:
+        tasks: each once, with the vocabulary in force.
+        vocabulary: that vocabulary.
+        declared: those of them that are declared in configuration.
+    """
+
+    tasks: tuple[seqio.Task, ...]
+    vocabulary: VocabularyEntry
+    declared: dict[str, DeclaredTask]
+
+    def task(self, name: str) -> seqio.Task:
+        """Returns one of the tasks.
+
+        Raises:
+            UnknownNameError: the request does not reach it.
+        """
+        for task in self.tasks:
+            if task.name == name:
+                return task
+        raise UnknownNameError("task of the run", name, [task.name for task in self.tasks])
+
+
+def load_tasks(request: DataRequest) -> RunTasks:
+    """Finds the tasks of a request and settles their vocabulary; reads no data.
+
+    Raises:
+        T5MixError: a name, a plugin, a declaration or the vocabulary is wrong.
+    """
+    if not request.mixture:
+        raise T5MixError("The request names no task or mixture.")
+    task_registry.load(request.plugins)
+    declared = {name: declared_task(name, raw) for name, raw in request.declared.items()}
+    override = load_vocabulary(request.vocabulary, request.extra_ids) if request.vocabulary else None
+    known = {*task_registry.names(), *declared}
+    for name in request.mixture:
+        if name not in known:
+            raise UnknownNameError("task or mixture", name, known, task_registry.HINT)
+    own = task_registry.resolve(name for name in request.mixture if name not in declared)
+    if declared:
+        vocabulary = override
+        if vocabulary is None and own:
+            common_vocabulary(own)
+            vocabulary = own[0].output_features["targets"].vocabulary
+        if vocabulary is None:
+            raise T5MixError(
+                f"The tasks {', '.join(declared)} are declared in configuration and bring no vocabulary. "
+                "Set vocabulary to the path of a SentencePiece model, or to bytes."
+            )
+        for name, task in declared.items():
+            register(name, task, vocabulary)
+    tasks = task_registry.resolve(request.mixture)
+    if override is not None:
+        tasks = [with_vocabulary(task, override) for task in tasks]
+    names = {task.name for task in tasks}
+    used = {name: task for name, task in declared.items() if name in names}
+    return RunTasks(tuple(tasks), common_vocabulary(tasks), used)
+
+
+def prepare(request: DataRequest, *, quiet: bool = False) -> DataLock:
+    """Makes every token store that a request needs, and says where they are.
+
+    Stores that are there already are used as they are. All that can be checked beforehand is checked before
+    the first store is written.
+
+    Raises:
+        T5MixError: something about the request, the tasks or their files is wrong.
+        DamagedStoreError: a store that is needed is not whole.
+    """
+    run = load_tasks(request)
+    if request.start_vocabulary not in (None, run.vocabulary.identity):
+        raise T5MixError(
+            f"start_from was trained with another vocabulary: {request.start_vocabulary}. The data has "
+            f"{run.vocabulary.path or run.vocabulary.kind}: {run.vocabulary.identity}. Set vocabulary to the "
+            "checkpoint's, or start from another checkpoint."
+        )
+    _check_named(request.named_tasks, [task.name for task in run.tasks])
+    _check_streamed(request, run)
+    store_dir = Path(request.store_dir).expanduser().resolve()
+    recipes = {task.name: _recipes(request, task) for task in run.tasks}
+    for task in run.tasks:
+        check_sentinels(task, recipes[task.name][0].lengths)
+    for name, declared in run.declared.items():
+        absent = [recipe for recipe in recipes[name] if find(recipe, store_dir, request.seed) is None]
+        if absent:  # a streamed split is too large to be read for this; its pieces are checked as they are made
+            declared.check([split for split in declared.files if split != TRAIN or name not in request.streamed])
+    entries = []
+    for task in run.tasks:
+        made = [(recipe, materialize(recipe, store_dir, request.seed, quiet=quiet)) for recipe in recipes[task.name]]
+        entries.append(_task_entry(request, task, made))
+    return DataLock(request, run.vocabulary, tuple(entries))
+
+
+def prepare_piece(request: DataRequest, task: str, piece: int, *, quiet: bool = False) -> Path:
+    """Makes the store of one piece of a random or streamed task and returns its folder.
+
+    Raises:
+        T5MixError: see `prepare`.
+    """
+    recipe = recipe_of(request, load_tasks(request).task(task), TRAIN)
+    store_dir = Path(request.store_dir).expanduser().resolve()
+    with contextlib.suppress(MissingStoreError):  # another run has just discarded it: who waits for it asks again
+        make_piece(recipe, store_dir, request.seed, piece, quiet=quiet)
+    return piece_path(recipe.folder(store_dir, request.seed)[0], piece, recipe.shards)
+
+
+def _check_streamed(request: DataRequest, run: RunTasks) -> None:
+    known = {*seqio.TaskRegistry.names(), *(task.name for task in run.tasks)}
+    for name in request.streamed:
+        if name not in known:
+            raise UnknownNameError("task", name, known, "streamed lists tasks, not mixtures.")
+
+
+def _check_named(named: Sequence[str], tasks: Sequence[str]) -> None:
+    for name in named:
+        if name not in tasks:
+            raise UnknownNameError("task of the mixture", name, tasks, "The settings of mixing name it.")
+    missing = [name for name in tasks if named and name not in named]
+    if missing:
+        raise T5MixError(
+            f"The settings of mixing name {', '.join(named)} and say nothing of {', '.join(missing)}, also in the "
+            "mixture: give every task a value, or leave those tasks out."
+        )
+
+
+def _recipes(request: DataRequest, task: seqio.Task) -> list[Recipe]:
+    splits = list(task.splits)
+    first = request.splits[0]
+    if first not in splits:
+        raise T5MixError(f"Task {task.name!r} has no split {first!r}; it has {', '.join(splits)}.")
+    return [recipe_of(request, task, split) for split in request.splits if split in splits]
+
+
+def recipe_of(request: DataRequest, task: seqio.Task, split: str) -> Recipe:
+    """Returns how a request wants one split of a task."""
+    shards = count_shards(task, split) if split == TRAIN and task.name in request.streamed else 1
+    return Recipe(task, split, request.inputs_length, request.targets_length, shards)
+
+
+def _task_entry(request: DataRequest, task: seqio.Task, made: list[tuple[Recipe, Materialized]]) -> TaskEntry:
+    splits = {recipe.split: each.entry for recipe, each in made}
+    for recipe, each in made:
+        if recipe.shards > 1:
+            examples = request.streamed[task.name]
+            splits[recipe.split] = extrapolated(each.entry, recipe, request.seed, examples)
+    return TaskEntry(
+        name=task.name,
+        random=any(each.random for _, each in made),
+        splits=splits,
+        metrics=metric_names(task),
+        likelihoods=needs_likelihoods(task),
+        pieces=max(recipe.shards for recipe, _ in made),
+    )
+
+
+def metric_names(task: seqio.Task) -> tuple[str, ...]:
+    """Returns the names of a task's metric functions and objects."""
+    functions = [seqio.utils.function_name(function) for function in task.metric_fns]
+    objects = [type(each).__name__ for each in task._metric_objs_constructor_args]
+    return tuple(functions + objects)
+
+
+def needs_likelihoods(task: seqio.Task) -> bool:
+    """Whether a metric of a task scores the targets' likelihoods."""
+    kinds = {seqio.metrics.ModelOutputType(metric.model_output_type) for metric in task.metric_objs}
+    return seqio.metrics.ModelOutputType.SCORE in kinds
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs as a child process: writes the result, or {"error": text}, to the file that --out names."""
+    parser = argparse.ArgumentParser(prog="python -m t5mix.cache.prepare_worker")
+    parser.add_argument("--request", type=Path, help="a DataRequest as JSON")
+    parser.add_argument("--out", type=Path, help="where the DataLock or error goes")
+    parser.add_argument("--serve", action="store_true", help="make pieces as the standard input asks for them")
+    parser.add_argument("--quiet", action="store_true", help="show no progress")
+    parser.add_argument("--nice", type=int, default=0, help="lower the priority by this much")
+    parser.add_argument("--end-with-parent", action="store_true", help="end when the standard input is closed")
+    options = parser.parse_args(arguments)
+    if options.nice:
+        os.nice(options.nice)
+    if not options.serve and not (options.request and options.out):
+        parser.error("--request and --out are needed, or --serve")
+    asked: queue.SimpleQueue[str] = queue.SimpleQueue()
+    if options.end_with_parent or options.serve:
+        _end_with_parent(asked)
+    logging.basicConfig(
+        level=logging.ERROR if options.quiet else logging.WARNING, format="%(message)s", stream=sys.stderr
+    )
+    if options.serve:
+        _serve(asked, quiet=options.quiet)
+        return 0
+    try:
+        prepare(DataRequest.from_json(options.request.read_text(encoding="utf-8")), quiet=options.quiet).save(
+            options.out
+        )
+    except T5MixError as error:
+        write_json(options.out, {"error": _explain(error)})
+        return 2
+    return 0
+
+
+def _serve(asked: "queue.SimpleQueue[str]", *, quiet: bool) -> None:
+    """Answers requests until the parent ends, or asks for nothing more."""
+    with os.fdopen(os.dup(1), "w") as answers:
+        os.dup2(2, 1)  # what a task's code prints must not get between the answers
+        while True:
+            try:
+                wanted = json.loads(asked.get(timeout=_IDLE_SECONDS))
+            except queue.Empty:
+                return
+            try:
+                request = DataRequest.from_json(wanted["request"])
+                path = prepare_piece(request, wanted["task"], wanted["piece"], quiet=quiet)
+                answer = {"path": str(path)}
+            except T5MixError as error:
+                answer = {"error": _explain(error)}
+            answers.write(json.dumps(answer) + "\n")
+            answers.flush()
+
+
+def _explain(error: T5MixError) -> str:
+    if isinstance(error, PreprocessingError):
+        traceback.print_exception(error.__cause__)
+    return str(error)
+
+
+def _end_with_parent(asked: "queue.SimpleQueue[str]") -> None:
+    """Ends this process, half-written stores removed, when the parent ends, however it ends.
+
+    Args:
+        asked: gets the lines that come on the standard input, which closes at the parent's end.
+    """
+
+    def ended(*_: object) -> None:
+        raise SystemExit(143)
+
+    def watch() -> None:
+        text = b""
+        while more := os.read(0, 1 << 16):  # not sys.stdin, whose lock a thread must not hold when Python ends
+            *lines, text = (text + more).split(b"\n")
+            for line in lines:
+                asked.put(line.decode())
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(_GRACE_SECONDS)
+        os._exit(143)  # something native does not come back to Python
+
+    signal.signal(signal.SIGTERM, ended)
+    threading.Thread(target=watch, daemon=True).start()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,57 @@
+"""Whether a checkpoint is whole: checksums, taken when it was written and compared when it is read."""
+
+import json
+import zlib
+from pathlib import Path
+
+from t5mix.errors import T5MixError
+
+CHECKSUMS = "crc32.json"
+
+
+class DamagedCheckpointError(T5MixError):
+    """A checkpoint whose files are not what was written."""
+
+
+def verify(path: Path) -> None:
+    """Compares a checkpoint's files with the checksums taken when it was written, if it got that far.
+
+    Args:
+        path: the checkpoint's folder; the last good one is looked for beside it.
+
+    Raises:
+        DamagedCheckpointError: a file is missing or changed.
+    """
+    problem = _damage(path)
+    if problem is None:
+        return
+    others = [int(entry.name) for entry in path.parent.iterdir() if entry.name.isdigit() and entry.name != path.name]
+    good = [step for step in sorted(others, reverse=True) if _damage(path.parent / str(step)) is None]
+    advice = (
+        f"The last good one is step {good[0]}: delete {path} and start again to continue from there."
+        if good
+        else f"There is no other in {path.parent}: delete that folder to train from the beginning."
+    )
+    raise DamagedCheckpointError(f"The checkpoint {path} is damaged: {problem}. {advice}")
+
+
+def _damage(path: Path) -> str | None:
+    file = path / CHECKSUMS
+    if not file.exists():  # the run was killed after the checkpoint was whole and before its checksums were
+        return None
+    try:
+        recorded = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError:
+        return f"{CHECKSUMS} cannot be read"
+    found = checksums(path)
+    missing = sorted(recorded.keys() - found.keys())
+    if missing:
+        return f"{missing[0]} is missing"
+    changed = sorted(name for name in recorded if recorded[name] != found[name])
+    return f"{changed[0]} does not match its checksum" if changed else None
+
+
+def checksums(path: Path) -> dict[str, int]:
+    """Returns the CRC-32 of each file of a checkpoint, by its path in the folder."""
+    files = sorted(file for file in path.rglob("*") if file.is_file() and file.name != CHECKSUMS)
+    return {str(file.relative_to(path)): zlib.crc32(file.read_bytes()) for file in files}

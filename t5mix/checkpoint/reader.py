@@ -1,0 +1,232 @@
+"""What lies in a checkpoint's folder: reading it, checking that it is whole, and finding the base it builds on.
+
+A checkpoint of a run that trains only some parameters of another's holds what differs, and names its base: the
+checkpoint that the rest is read from, with the hash of its content. Only this module and `checkpoint` know Orbax.
+"""
+
+import hashlib
+import json
+import logging
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+from jax.sharding import SingleDeviceSharding
+
+from t5mix.checkpoint.integrity import verify
+from t5mix.checkpoint.train_state import Params
+from t5mix.distributed.processes import first
+from t5mix.errors import T5MixError
+
+logging.getLogger("absl").setLevel(logging.CRITICAL)  # Orbax logs each stage, and each error that it raises
+
+
+class Base(NamedTuple):
+    """The checkpoint that another builds on.
+
+    Attributes:
+        path: its folder.
+        identity: the hash of its parameters (`identity_of`), which stays the same wherever they are kept.
+    """
+
+    path: Path
+    identity: str
+
+    def to_json(self) -> dict[str, str]:
+        """Returns it as a checkpoint's `host` item keeps it."""
+        return {"path": str(self.path), "identity": self.identity}
+
+
+class LoadedBase(NamedTuple):
+    """A base in memory, for as many checkpoints as build on it.
+
+    Attributes:
+        identity: see `Base`.
+        params: all its parameters by path.
+    """
+
+    identity: str
+    params: Params
+
+    @classmethod
+    def of(cls, params: Params) -> "LoadedBase":
+        """Returns the base that some parameters are."""
+        return cls(_hash(params), params)
+
+
+def base_of(path: Path) -> Base | None:
+    """Returns the base of the checkpoint at `path`; None if it holds all its parameters itself."""
+    found = read_host(path).get("base")
+    return Base(Path(found["path"]), found["identity"]) if found else None
+
+
+def load_base(path: Path) -> LoadedBase:
+    """Reads a checkpoint that others build on.
+
+    Raises:
+        DamagedCheckpointError: a file is missing or changed.
+        T5MixError: there is no checkpoint, or it builds on another itself.
+    """
+    if base := base_of(path):
+        raise T5MixError(f"{path} is no base: it holds only what was trained on top of {base.path}.")
+    return LoadedBase.of(read_params(path, saved_shapes(path)))
+
+
+def open_base(path: Path, wanted: Base, given: LoadedBase | Path | None = None) -> LoadedBase:
+    """Returns the base of the checkpoint at `path`, read unless it is given in memory.
+
+    Raises:
+        T5MixError: it is missing, or another one than it was.
+    """
+    if isinstance(given, LoadedBase):
+        place = wanted.path
+    else:
+        place = _place_of(path, wanted, given)
+        given = load_base(place)
+    check_base(path, wanted, given.identity, place)
+    return given
+
+
+def identity_of(path: Path) -> str:
+    """Returns the SHA-256 of a checkpoint's parameters: names, shapes and values; each process reads them all.
+
+    Raises:
+        DamagedCheckpointError: a file is missing or changed.
+    """
+    first(lambda: verify(path))
+    whole = {name: ocp.RestoreArgs(restore_type=np.ndarray) for name in saved_shapes(path)}
+    with ocp.PyTreeCheckpointer() as checkpointer:
+        return _hash(checkpointer.restore(path.absolute() / "params", restore_args=whole))
+
+
+def check_base(path: Path, wanted: Base, found: str, place: Path) -> None:
+    """Refuses a base that is not the one that the checkpoint at `path` was trained on.
+
+    Args:
+        path: the checkpoint.
+        wanted: its base.
+        found: the identity of the base at hand.
+        place: where that was found.
+
+    Raises:
+        T5MixError: they differ.
+    """
+    if found != wanted.identity:
+        raise T5MixError(
+            f"{place} is not the base of {path}, which was trained on parameters with the hash "
+            f"{wanted.identity[:12]}; here are others, {found[:12]}. The base was {wanted.path}."
+        )
+
+
+def _hash(params: Mapping[str, Any]) -> str:
+    digest = hashlib.sha256()
+    for name, leaf in sorted(params.items()):
+        values = np.ascontiguousarray(np.asarray(leaf, np.float32))
+        digest.update(f"{name} {values.shape}\n".encode())
+        digest.update(values.data)
+    return digest.hexdigest()
+
+
+def read_host(path: Path) -> dict[str, Any]:
+    """Returns what was saved as `host` in the checkpoint at `path`.
+
+    Raises:
+        T5MixError: there is no checkpoint.
+    """
+    file = path / "host" / "metadata"
+    if not file.exists():
+        raise T5MixError(f"{path} is no checkpoint of t5mix: name a run's folder, or one of its checkpoints/STEP.")
+    return json.loads(file.read_text(encoding="utf-8"))
+
+
+def saved_shapes(path: Path) -> dict[str, Any]:
+    """Returns the shape and type of each parameter that the checkpoint at `path` holds itself."""
+    with ocp.StandardCheckpointer() as checkpointer:
+        metadata = checkpointer.metadata(path.absolute() / "params").item_metadata
+    return {name: jax.ShapeDtypeStruct(leaf.shape, np.float32) for name, leaf in metadata.items()}  # type: ignore[union-attr]
+
+
+def read_params(
+    path: Path, like: Mapping[str, Any], may_lack: Collection[str] = (), base: LoadedBase | None = None
+) -> Params:
+    """Reads a checkpoint's parameters alone, with those of its base where it builds on one.
+
+    Args:
+        path: the checkpoint's folder.
+        like: shape, type and optionally sharding of each parameter wanted.
+        may_lack: those of them that the checkpoint may lack; they are then left out.
+        base: its base, if that is in memory.
+
+    Raises:
+        DamagedCheckpointError: a file is missing or changed.
+        T5MixError: the checkpoint has other parameters or shapes, or its base is missing or another one.
+    """
+    first(lambda: verify(path))
+    here, below = saved_shapes(path), base_of(path)
+    beneath: Mapping[str, Any] = {}
+    place = path
+    if below is not None:
+        place = below.path if base else _checked_place(path, below)
+        beneath = base.params if base else saved_shapes(place)
+    saved = {name: tuple(leaf.shape) for name, leaf in {**beneath, **here}.items()}
+    like = {name: leaf for name, leaf in like.items() if name in saved or name not in may_lack}
+    wanted = {name: tuple(leaf.shape) for name, leaf in like.items()}
+    if saved != wanted:
+        differing = sorted(n for n in saved.keys() | wanted.keys() if saved.get(n) != wanted.get(n))
+        lines = [f"  {n}: {saved.get(n, 'absent')} there, {wanted.get(n, 'absent')} here" for n in differing[:8]]
+        raise T5MixError(f"{path} holds another model; {len(differing)} parameters differ:\n" + "\n".join(lines))
+    params = _restore(path, {name: leaf for name, leaf in like.items() if name in here})
+    rest = {name: leaf for name, leaf in like.items() if name not in here}
+    if below is not None and base is not None:
+        return params | {name: base.params[name] for name in rest}
+    return params | _restore(place, rest)
+
+
+def read_base(path: Path, base: Base, like: Mapping[str, Any]) -> Params:
+    """Reads some parameters of the base of the run or checkpoint at `path`.
+
+    Raises:
+        DamagedCheckpointError: a file is missing or changed.
+        T5MixError: the base is missing, or another one than it was.
+    """
+    return _restore(_checked_place(path, base), like)
+
+
+def _checked_place(path: Path, base: Base) -> Path:
+    place = _place_of(path, base, None)
+    check_base(path, base, identity_of(place), place)
+    return place
+
+
+def _place_of(path: Path, base: Base, moved: Path | None) -> Path:
+    """Returns where the base of a checkpoint lies."""
+    place = moved or base.path
+    if not place.is_dir():
+        raise T5MixError(
+            f"The base of {path} is missing: {place} is not there. The checkpoint holds what was trained on top of it. "
+            "Put it back, or say where it lies now (--base)."
+        )
+    return place
+
+
+def _restore(path: Path, like: Mapping[str, Any]) -> Params:
+    """Reads some of a checkpoint's parameters."""
+    if not like:
+        return {}
+    here = SingleDeviceSharding(jax.local_devices()[0])
+    target = {
+        name: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=getattr(leaf, "sharding", None) or here)
+        for name, leaf in like.items()
+    }
+    with ocp.PyTreeCheckpointer() as checkpointer:
+        return checkpointer.restore(
+            path.absolute() / "params",
+            args=ocp.args.PyTreeRestore(  # type: ignore[call-arg]
+                item=target,
+                restore_args=ocp.checkpoint_utils.construct_restore_args(target),
+                partial_restore=True,
+            ),
+        )

@@ -1,0 +1,119 @@
+"""Composing an experiment from a configuration file, groups and overrides, with Hydra's compose API."""
+
+import re
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir, initialize_config_module
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from t5mix.errors import T5MixError, UnknownNameError
+
+_MODULE = "t5mix.config.experiments"
+
+
+def compose_experiment(source: str = "experiment", overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """Composes plain configuration data; `t5mix.config.experiment.read_experiment` validates it.
+
+    Args:
+        source: the name of a configuration of the package (`demo`), or the path of a YAML file of one's own, whose
+            `defaults` list begins with `experiment`.
+        overrides: `key=value`, `group=option`, in Hydra's grammar. Keys need no `+`: validation knows which exist.
+
+    Raises:
+        T5MixError: the file is missing or no YAML, an override cannot be parsed, a group has no such option.
+    """
+    arguments = [_accept_new_keys(override) for override in overrides]
+    path = Path(source)
+    try:
+        if path.suffix in (".yaml", ".yml"):
+            _check_file(path)
+            searching = [f"hydra.searchpath=[pkg://{_MODULE}]"]
+            with initialize_config_dir(str(path.parent.absolute()), version_base="1.3", job_name="t5mix"):
+                composed = compose(path.stem, overrides=[*searching, *arguments])
+        else:
+            if source not in named_configs():
+                raise UnknownNameError("configuration", source, named_configs(), "A file of your own ends in .yaml.")
+            with initialize_config_module(_MODULE, version_base="1.3", job_name="t5mix"):
+                composed = compose(source, overrides=arguments)
+        return OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)  # type: ignore[return-value]
+    except (HydraException, OmegaConfBaseException, YAMLError) as error:
+        raise T5MixError(f"The configuration cannot be composed: {str(error).strip()}") from error
+
+
+def parse_choice(text: str) -> dict[str, Any]:
+    """Reads `KIND` or `KIND:key=value,key=value`, an option of a group with its settings.
+
+    Values are written as in overrides: `temperature:temperature=4,limit=65536`, and for a strategy within another
+    `capped:strategy={kind:temperature,temperature:4},max_epochs=2`.
+
+    Returns:
+        `{"kind": KIND, key: value, ...}`, which `t5mix.config.experiment` validates.
+
+    Raises:
+        T5MixError: a setting cannot be parsed.
+    """
+    kind, _, rest = text.partition(":")
+    choice: dict[str, Any] = {}
+    for setting in re.split(r",(?=\w+=)", rest) if rest else ():  # a comma within a value is followed by no `key=`
+        try:
+            override = OverridesParser.create().parse_override(setting)
+        except HydraException as error:
+            raise T5MixError(f"{setting!r} is no setting: {_CHOICE}. {error}") from error
+        if override.is_sweep_override() or not re.match(r"\w+=", setting):
+            raise T5MixError(f"{setting!r} is no setting: {_CHOICE}.")
+        choice[override.key_or_group] = override.value()
+    return {**choice, "kind": kind}
+
+
+_CHOICE = (
+    "write KIND:key=value,key=value, such as temperature:temperature=4,limit=65536; lists and braces are values too"
+)
+
+
+def named_configs() -> list[str]:
+    """Returns the names of the package's own experiments."""
+    return sorted(f.name.removesuffix(".yaml") for f in resources.files(_MODULE).iterdir() if f.name.endswith(".yaml"))
+
+
+def groups() -> dict[str, list[str]]:
+    """Returns the options of each group."""
+    folders = [folder for folder in resources.files(_MODULE).iterdir() if folder.is_dir()]
+    return {
+        folder.name: sorted(f.name.removesuffix(".yaml") for f in folder.iterdir() if f.name.endswith(".yaml"))
+        for folder in folders
+        if not folder.name.startswith("_")
+    }
+
+
+def _accept_new_keys(text: str) -> str:
+    """Returns the override in the form that Hydra takes: an option of a group, or a value of a key, new or not."""
+    try:
+        override = OverridesParser.create().parse_override(text)
+    except HydraException as error:
+        raise T5MixError(f"{text!r} is no override: write key=value, such as training.steps=500. {error}") from error
+    key, options = override.key_or_group, groups()
+    if key in options and isinstance(override.value(), str):
+        option = str(override.value())
+        # An option without a file may be a plugin's kind: a choice by its kind then, which validation judges.
+        return text if option in options[key] else f"++{key}={{{'preset' if key == 'model' else 'kind'}: {option}}}"
+    if key in options and not isinstance(override.value(), dict) and not override.is_delete():
+        raise T5MixError(f"{text!r}: {key} is a group. Choose one of its options: {', '.join(options[key])}.")
+    return text if text.startswith(("+", "~")) else f"++{text}"
+
+
+def _check_file(path: Path) -> None:
+    if not path.is_file():
+        raise T5MixError(f"The configuration file {path} is missing.")
+    text = path.read_text(encoding="utf-8")
+    if not re.search(r"^defaults:", text, re.MULTILINE):
+        raise T5MixError(f"{path} has no defaults list. Begin it with:\ndefaults:\n  - experiment\n  - _self_")
+    hiding = path.parent / "experiment.yaml"
+    if hiding.exists():
+        raise T5MixError(f"{hiding} hides the package's own defaults of that name. Give the file another name.")

@@ -1,0 +1,170 @@
+"""Preparing data from a process that has neither TensorFlow nor seqio, by children that have them.
+
+`prepare_in_child` does it before a run starts; `PiecePreparer` makes the coming pieces of random and streamed tasks in
+the background. A child ends with its parent, however that ends.
+"""
+
+import concurrent.futures
+import tempfile
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from t5mix.data.manifest import DataLock, DataRequest
+from t5mix.data.token_store import delete_store
+from t5mix.errors import T5MixError
+from t5mix.subprocesses import Child, Worker, WorkerLeftError
+
+_NICE = 10  # the background gives way to the host's part of training
+_PIECES_A_WORKER = 256  # then a fresh one takes over: TensorFlow keeps a little of every data set it has built
+
+
+def prepare_in_child(request: DataRequest, *, quiet: bool = False) -> DataLock:
+    """Prepares a run's data in a process of its own and returns the lock.
+
+    The child's progress and warnings appear on this process's error stream.
+
+    Args:
+        request: what the run wants.
+        quiet: whether to show no progress.
+
+    Raises:
+        T5MixError: what the child raised, word for word.
+    """
+    with tempfile.TemporaryDirectory(prefix="t5mix-") as folder:
+        result = _child(request, Path(folder), ["--quiet"] if quiet else [], show=True).result()
+        return DataLock.load(result)
+
+
+class PiecePreparer:
+    """Makes the stores of coming pieces in the background, and deletes those of streamed tasks that are used up.
+
+        with PiecePreparer(lock) as preparer:
+            preparer.request("c4", 1)   # returns at once
+            ...
+            path = preparer.wait("c4", 1)
+
+    One worker makes them, one after the other. It stays for the next, as loading TensorFlow takes longer than most
+    pieces do, and leaves when there has been none for minutes.
+
+    Args:
+        lock: the run's data.
+    """
+
+    def __init__(self, lock: DataLock) -> None:
+        self._lock = lock
+        self._queue = concurrent.futures.ThreadPoolExecutor(1, "piece-preparer")
+        self._jobs: dict[tuple[str, int], concurrent.futures.Future[None]] = {}
+        self._guard = threading.Lock()
+        self._worker: Worker | None = None
+        self._made = 0
+        self._closed = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def path(self, task: str, piece: int) -> Path:
+        """Returns where the store of a piece lies or will lie.
+
+        Raises:
+            T5MixError: the task is not in the lock, or has one store for all epochs.
+        """
+        entry = self._lock.task(task)
+        if not entry.in_pieces:
+            raise T5MixError(f"Task {task!r} is not random and not streamed: it has one store for all epochs.")
+        return entry.path("train", piece)
+
+    def request(self, task: str, piece: int) -> None:
+        """Sees to it that a piece's store is made; returns at once."""
+        self._request(task, piece)
+
+    def wait(self, task: str, piece: int) -> Path:
+        """Returns a piece's store, asking for it if nobody has, once it is there.
+
+        Raises:
+            T5MixError: it cannot be made.
+        """
+        while (job := self._request(task, piece)) is not None:
+            job.result()
+        return self.path(task, piece)
+
+    def discard(self, task: str, piece: int) -> None:
+        """Deletes the store of a piece that this run needs no more, if its task is streamed.
+
+        The first piece stays, as what is known of the task's size rests on it; so do the epochs of tasks that are not
+        streamed, which other runs can use. A run that needs a piece after all makes it again, the same.
+        """
+        with self._guard:
+            self._jobs.pop((task, piece), None)
+        if piece and self._lock.task(task).pieces > 1:
+            delete_store(self.path(task, piece))
+
+    def close(self) -> None:
+        """Ends the worker and forgets what was asked for; what was finished stays."""
+        with self._guard:
+            self._closed = True
+            worker = self._worker
+        if worker is not None:
+            worker.end()  # whoever waits for it gets an error
+        self._queue.shutdown(wait=True, cancel_futures=True)
+        if worker is not None:
+            worker.close()
+
+    def _request(self, task: str, piece: int) -> concurrent.futures.Future[None] | None:
+        """Returns the job that makes a piece, beginning one if none is under way; None if the store is there."""
+        path = self.path(task, piece)
+        with self._guard:
+            job = self._jobs.get((task, piece))
+            if job is None or job.done():  # one that failed is tried again: what was wrong may have been mended
+                if (path / "meta.json").exists():
+                    return None
+                if self._closed:
+                    raise T5MixError("The preparer of pieces is closed.")
+                job = self._jobs[task, piece] = self._queue.submit(self._make, task, piece)
+            return job
+
+    def _make(self, task: str, piece: int) -> None:
+        request = {"request": self._lock.request.to_json(), "task": task, "piece": piece}
+        try:
+            answer = self._ask(request)
+        except WorkerLeftError:
+            answer = self._ask(request)
+        made = Path(answer["path"])
+        if made != self.path(task, piece):
+            raise T5MixError(
+                f"Piece {piece} of task {task!r} was made in {made}, and the run's data lock expects "
+                f"{self.path(task, piece)}: the task's files, its code or its vocabulary have changed since the "
+                "run began. Put them back, or start a new run."
+            )
+
+    def _ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        with self._guard:
+            if self._closed:
+                raise T5MixError("The preparer of pieces was closed.")
+            if self._worker is None:
+                self._worker = Worker("t5mix.cache.prepare_worker", ["--serve", "--quiet", "--nice", str(_NICE)])
+                self._made = 0
+            worker = self._worker
+        try:
+            self._made += 1
+            return worker.ask(request)
+        finally:
+            if not worker.alive or self._made == _PIECES_A_WORKER:
+                with self._guard:
+                    self._worker = None
+                worker.close()
+
+
+def _child(request: DataRequest, folder: Path, options: Sequence[str], *, show: bool) -> Child:
+    """Starts `python -m t5mix.cache.prepare_worker` on a request; the two exchange files in `folder`, an empty one."""
+    asked = folder / "request.json"
+    asked.write_text(request.to_json(), encoding="utf-8")
+    arguments = ["--request", str(asked), "--end-with-parent", *options]
+    return Child("t5mix.cache.prepare_worker", arguments, folder / "out.json", show=show, end_with_us=True)

@@ -1,0 +1,36 @@
+"""Scores predictions from a process that must not load TensorFlow: a child process does it."""
+
+import json
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from t5mix.data.manifest import DataRequest
+from t5mix.metrics.example_scores import TaskEvaluation
+from t5mix.subprocesses import Child
+
+
+def score_in_child(
+    request: DataRequest, predictions: str | Path, split: str, tasks: Iterable[str] = ()
+) -> dict[str, TaskEvaluation]:
+    """Computes the metrics of predictions on disk.
+
+    Args:
+        request: the request that the run's stores were made by.
+        predictions: the folder of the predictions (see `t5mix.evaluation.predictions.predictions_path`).
+        split: the split they are for.
+        tasks: the tasks; by default all of the request's that have predictions.
+
+    Returns:
+        For each task its metrics, each metric function's headline first, and what each example adds to them.
+
+    Raises:
+        T5MixError: the child failed; the text is what it said.
+    """
+    with tempfile.TemporaryDirectory(prefix="t5mix-score-") as folder:
+        asked, out = Path(folder, "request.json"), Path(folder, "evaluations.json")
+        asked.write_text(request.to_json(), encoding="utf-8")
+        arguments = ["--request", str(asked), "--predictions", str(predictions), "--split", split]
+        arguments += [part for task in tasks for part in ("--task", task)]
+        written = Child("t5mix.evaluation.scoring_worker", arguments, out).result().read_text(encoding="utf-8")
+        return {name: TaskEvaluation.from_json(each) for name, each in json.loads(written).items()}

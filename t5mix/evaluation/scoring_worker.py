@@ -1,0 +1,73 @@
+"""Scores predictions with the metrics of their seqio tasks. Loads TensorFlow: runs in a process of its own.
+
+    python -m t5mix.evaluation.scoring_worker --request FILE --predictions DIR --split validation --out FILE
+
+`t5mix.evaluation.scoring_client` starts it.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from t5mix.cache.materialize import FIXED_SEED, Recipe, raw_examples
+from t5mix.cache.prepare_worker import load_tasks
+from t5mix.data.manifest import DataRequest
+from t5mix.errors import T5MixError
+from t5mix.evaluation.predictions import predictions_path, read_predictions
+from t5mix.evaluation.seqio_metrics import task_metrics
+from t5mix.files import write_json
+from t5mix.metrics.example_scores import TaskEvaluation
+
+
+def score(request: DataRequest, predictions: Path, split: str, names: Iterable[str] = ()) -> dict[str, TaskEvaluation]:
+    """Scores the predictions for one split.
+
+    Args:
+        request: the request that the stores were made by, which decides the examples and their order.
+        predictions: the folder that `predictions_path` is about.
+        split: the split.
+        names: the tasks; by default all of the request's that have predictions.
+
+    Returns:
+        The metrics of each task, in the order its metric functions give them, and what its examples add to them.
+
+    Raises:
+        T5MixError: there are no predictions, or they are not those of the task's examples.
+    """
+    run = load_tasks(request)
+    names = list(names) or [task.name for task in run.tasks if predictions_path(predictions, task.name, split).exists()]
+    if not names:
+        raise T5MixError(f"There are no predictions for the split {split!r} in {predictions}.")
+    results = {}
+    for name in names:
+        task = run.task(name)
+        made = read_predictions(predictions_path(predictions, name, split))
+        recipe = Recipe(task, split, request.inputs_length, request.targets_length)
+        # The same examples in the same order as in the store, with the fields that post-processors look at.
+        examples = list(raw_examples(recipe, FIXED_SEED))
+        results[name] = task_metrics(task, examples, made)
+    return results
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs as a child process: writes what `score` gives, or {"error": text}, to the file that --out names."""
+    parser = argparse.ArgumentParser(prog="python -m t5mix.evaluation.scoring_worker", description=__doc__)
+    parser.add_argument("--request", type=Path, required=True, help="the data request, JSON")
+    parser.add_argument("--predictions", type=Path, required=True, help="folder of the predictions")
+    parser.add_argument("--split", required=True)
+    parser.add_argument("--task", action="append", default=[], help="only this task; may be repeated")
+    parser.add_argument("--out", type=Path, required=True, help="where the evaluations or the error go, JSON")
+    options = parser.parse_args(arguments)
+    try:
+        request = DataRequest.from_json(options.request.read_text(encoding="utf-8"))
+        evaluations = score(request, options.predictions, options.split, options.task)
+        write_json(options.out, {name: evaluation.to_json() for name, evaluation in evaluations.items()})
+    except T5MixError as error:
+        write_json(options.out, {"error": str(error)})
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

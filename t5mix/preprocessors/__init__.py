@@ -1,0 +1,1 @@
+"""Objectives: from raw text to inputs and targets."""

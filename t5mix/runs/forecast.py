@@ -1,0 +1,215 @@
+"""What a mixture will draw, before anything is trained: proportions, and expected examples, tokens and epochs."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from t5mix.config.experiment import Experiment
+from t5mix.data.manifest import DataLock, TaskEntry
+from t5mix.data.prepare_client import prepare_in_child
+from t5mix.errors import T5MixError
+from t5mix.mixing import STRATEGIES, MixingStrategy, Proportional, StaticStrategy, Temperature
+from t5mix.mixing.base import MixingBudget, TaskFeedback, normalized
+from t5mix.mixing.budget import census_of, draws_over_run, expect, first_stores, moments, pack
+from t5mix.mixing.task_sizes import Census
+
+_MOST_PLANNED = 100  # batches; their mean is within a per cent or two of any longer run's
+_CURVE_POINTS = 65
+_LARGEST_TEMPERATURE = 100.0
+
+
+@dataclasses.dataclass(frozen=True)
+class TaskForecast:
+    """What one task is expected to get.
+
+    Attributes:
+        name: the task.
+        size: training examples.
+        rate: the strategy's unnormalised rate; None if it has none.
+        proportion: share of the examples, the mean over the run.
+        first: share of the examples at the first step.
+        last: share of the examples at the last step.
+        examples: expected over the run.
+        tokens: inputs and targets together.
+        epochs: passes over the task's data.
+        truncated: share of its examples whose inputs or targets are cut.
+    """
+
+    name: str
+    size: int
+    rate: float | None
+    proportion: float
+    first: float
+    last: float
+    examples: float
+    tokens: float
+    epochs: float
+    truncated: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Forecast:
+    """What a mixture is expected to draw.
+
+    Attributes:
+        tasks: each task.
+        steps: of the run.
+        planned_steps: batches that were packed to find out.
+        examples_per_step: mean examples in a batch.
+        inputs_filled: share of encoder positions that hold a token.
+        targets_filled: the same of the decoder.
+        changes: whether the proportions change over the run without any feedback.
+        adaptive: whether losses would move them: they are forecast without.
+    """
+
+    tasks: tuple[TaskForecast, ...]
+    steps: int
+    planned_steps: int
+    examples_per_step: float
+    inputs_filled: float
+    targets_filled: float
+    changes: bool
+    adaptive: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Curve:
+    """Proportions as one setting of a strategy varies.
+
+    Attributes:
+        setting: its values; [G].
+        proportions: share of the examples of each task at each value; [G, N].
+    """
+
+    setting: np.ndarray
+    proportions: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """Several strategies on one mixture.
+
+    Attributes:
+        forecasts: by the name that the strategy goes by.
+        by_temperature: temperature-scaled mixing without a limit, T from 1 to 100, and infinity: equal mixing.
+        by_limit: examples-proportional mixing, K from the smallest size to the largest.
+    """
+
+    forecasts: Mapping[str, Forecast]
+    by_temperature: Curve
+    by_limit: Curve
+
+
+def forecast(experiment: Experiment, steps: int) -> Forecast:
+    """Prepares the data of an experiment, packs its first batches, and extrapolates.
+
+    An adaptive strategy is forecast without feedback: as it would go on if it never learned a loss.
+
+    Raises:
+        T5MixError: there are no steps to plan; or see `t5mix.cache.prepare_worker.prepare`.
+    """
+    return compare(experiment, {"": experiment.mixing}, steps).forecasts[""]
+
+
+def compare(experiment: Experiment, strategies: Mapping[str, MixingStrategy], steps: int) -> Comparison:
+    """Forecasts several strategies on the data of an experiment, which is prepared once; see `forecast`."""
+    if steps < 1:
+        raise T5MixError(f"--steps is {steps}: it must be 1 or more.")
+    lock = prepare_in_child(experiment.data_request(splits=("train",)))
+    census = census_of(lock, Proportional(), experiment.mixing_unit)
+    sizes = list(census.sizes.values())
+    temperatures = np.append(np.geomspace(1.0, _LARGEST_TEMPERATURE, _CURVE_POINTS), np.inf)
+    between = np.geomspace(min(sizes), max(sizes), _CURVE_POINTS).round().astype(int)
+    limits = np.unique([*between, *sizes])  # at a task's size its curve has a kink
+    return Comparison(
+        forecasts={name: forecast_of(lock, experiment, strategy, steps) for name, strategy in strategies.items()},
+        by_temperature=_curve(census, temperatures, [Temperature(temperature=t) for t in temperatures.tolist()]),
+        by_limit=_curve(census, limits, [Proportional(limit=k) for k in limits.tolist()]),
+    )
+
+
+def forecast_of(lock: DataLock, experiment: Experiment, strategy: MixingStrategy, steps: int) -> Forecast:
+    """Forecasts one strategy on data that is ready; see `forecast`."""
+    census = census_of(lock, strategy, experiment.mixing_unit)
+    shape = experiment.batch_shape
+    seed, planned = experiment.seed, min(steps, _MOST_PLANNED)
+    budget = expect(lock, strategy, census, shape, steps=steps, seed=seed).budget
+    over_run = draws_over_run(strategy, census, budget)
+    draws = over_run.mean(axis=0)
+    packing = pack(first_stores(lock), [task.name for task in lock.tasks], shape, draws, seed=seed, batches=planned)
+    rates = strategy.rates(census.sizes) if isinstance(strategy, StaticStrategy) else {}
+    return Forecast(
+        tasks=tuple(
+            _task(task, rates.get(task.name), over_run[:, i], packing.examples * steps)
+            for i, task in enumerate(lock.tasks)
+        ),
+        steps=steps,
+        planned_steps=planned,
+        examples_per_step=packing.examples,
+        inputs_filled=packing.inputs_filled,
+        targets_filled=packing.targets_filled,
+        changes=bool(np.ptp(over_run, axis=0).max() > 0),
+        adaptive=_is_adaptive(strategy, census, budget),
+    )
+
+
+def label(strategy: MixingStrategy) -> str:
+    """Returns a strategy's kind and settings, those at their defaults left out, as `--mixing` takes them."""
+    kind, *settings = _choice(strategy)
+    return ":".join([kind[1], ",".join(f"{key}={value}" for key, value in settings)]) if settings else kind[1]
+
+
+def _choice(strategy: MixingStrategy) -> list[tuple[str, str]]:
+    fields = [field for field in dataclasses.fields(strategy) if getattr(strategy, field.name) != field.default]  # type: ignore[arg-type]
+    return [
+        ("kind", STRATEGIES.kind_of(strategy)),
+        *((field.name, _written(getattr(strategy, field.name))) for field in fields),
+    ]
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, MixingStrategy):
+        return "{" + ",".join(f"{key}:{setting}" for key, setting in _choice(value)) + "}"
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"{key}:{_written(entry)}" for key, entry in value.items()) + "}"
+    if isinstance(value, tuple | list):
+        return "[" + ",".join(map(_written, value)) + "]"
+    return "null" if value is None else str(value)
+
+
+def _curve(census: Census, setting: np.ndarray, strategies: list[StaticStrategy]) -> Curve:
+    draws = [census.draws(normalized(strategy.rates(census.sizes))) for strategy in strategies]
+    return Curve(setting, np.stack(draws))
+
+
+def _is_adaptive(strategy: MixingStrategy, census: Census, budget: MixingBudget) -> bool:
+    """Says whether losses that differ from task to task would change the proportions at any moment."""
+    state = strategy.init(census.sizes, budget)
+    share = 1 / len(census.sizes)
+    losses = {  # no amount: a cap on epochs counts what was drawn, which is no feedback of this kind
+        name: TaskFeedback(i + 1.0, 1.0, 1, amount=0.0, weight=share, excess_sum=0.0)
+        for i, name in enumerate(census.sizes)
+    }
+    told = strategy.observe(state, losses)
+    return any(strategy.weights(told, step) != strategy.weights(state, step) for step in moments(budget.steps))
+
+
+def _task(task: TaskEntry, rate: float | None, over_run: np.ndarray, examples: float) -> TaskForecast:
+    counts = task.splits["train"].counts
+    size, proportion = counts.examples, float(over_run.mean())
+    own = proportion * examples
+    mean_tokens = (counts.input_tokens + counts.target_tokens) / counts.examples
+    return TaskForecast(
+        name=task.name,
+        size=size,
+        rate=rate,
+        proportion=proportion,
+        first=float(over_run[0]),
+        last=float(over_run[-1]),
+        examples=own,
+        tokens=own * mean_tokens,
+        epochs=own / size,
+        truncated=max(counts.truncated_inputs, counts.truncated_targets) / counts.examples,
+    )

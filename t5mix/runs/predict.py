@@ -1,0 +1,70 @@
+"""Asking a trained model: lines of text, or the inputs of a task's split."""
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from t5mix.config.experiment import read_experiment
+from t5mix.data.prepare_client import prepare_in_child
+from t5mix.data.token_store import open_store
+from t5mix.data.tokenizer import TextCodec
+from t5mix.errors import T5MixError
+from t5mix.evaluation.generate import generate
+from t5mix.runs.load import TrainedModel
+from t5mix.tracking.run_directory import RunDirectory
+
+
+def task_inputs(run: Path, task: str, split: str, codec: TextCodec) -> Iterator[str]:
+    """Returns the inputs of one split of a task as the model sees them.
+
+    Args:
+        run: a run's folder, whose configuration says where the task comes from and how long its inputs may be.
+        task: any registered task, or one declared in the run's configuration.
+        split: the split.
+        codec: turns tokens into text.
+
+    Raises:
+        T5MixError: the run, the task or the split does not exist.
+    """
+    experiment = read_experiment({**RunDirectory(run).experiment(), "mixture": [task]})
+    lock = prepare_in_child(experiment.data_request(splits=(split,)))
+    if len(lock.tasks) != 1:
+        raise T5MixError(f"{task} is a mixture of {', '.join(t.name for t in lock.tasks)}. Name one task.")
+    store = open_store(lock.tasks[0].path(split))
+    return (codec.decode(store.example(index)[0].tolist()) for index in range(len(store)))
+
+
+def predict_texts(
+    model: TrainedModel, texts: Sequence[str], *, batch_size: int, max_length: int, task: str | None = None
+) -> list[str]:
+    """Answers texts, in their order.
+
+    Args:
+        model: the model.
+        texts: inputs, with the prefix their task was trained with.
+        batch_size: sequences decoded at once.
+        max_length: the most tokens of an answer.
+        task: the task whose part of a bank answers; models without one need none.
+    """
+    inputs = [np.asarray(model.codec.encode(text), np.int32) for text in texts]
+    outputs = generate(
+        model.graphdef,
+        model.params,
+        inputs,
+        batch_size=batch_size,
+        max_length=max_length,
+        task_id=model.task_id(task),
+    )
+    return [model.codec.decode(output.tolist()) for output in outputs]
+
+
+def predict_lines(
+    model: TrainedModel, lines: Iterable[str], *, batch_size: int, max_length: int, task: str | None = None
+) -> Iterator[tuple[str, str]]:
+    """Yields (text, answer) for each line, holding no more than a few batches of them in memory."""
+    stripped = (line.rstrip("\n") for line in lines)
+    while block := list(itertools.islice(stripped, 16 * batch_size)):
+        answers = predict_texts(model, block, batch_size=batch_size, max_length=max_length, task=task)
+        yield from zip(block, answers, strict=True)

@@ -1,0 +1,1 @@
+"""Readers of people's files, tasks declared in configuration, and seqio sources."""

@@ -1,0 +1,81 @@
+"""Checks of a sweep against its data, before the first trial: tasks, splits and metrics are there."""
+
+import dataclasses
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from t5mix.data.manifest import DataLock, DataRequest
+from t5mix.errors import T5MixError, UnknownNameError
+from t5mix.metrics import METRICS
+from t5mix.runs.train import vocabulary_of
+from t5mix.sweep.plan import Planner, Trial, order
+from t5mix.sweep.reported_metrics import reported_metrics
+from t5mix.sweep.spec import Sweep
+from t5mix.tracking.run_directory import find_checkpoint
+
+
+def data_splits(sweep: Sweep) -> tuple[str, ...]:
+    """Returns the splits that all runs of a sweep prepare."""
+    scored = (sweep.split,) if sweep.tuning is None else (sweep.tuning.split, sweep.split)
+    return tuple(dict.fromkeys(("train", "validation", *scored)))
+
+
+def check_data(planner: Planner, trials: Iterable[Trial], prepare: Callable[[DataRequest], DataLock]) -> None:
+    """Prepares the data that the reported runs need, and checks that all that is to be reported is there.
+
+    Raises:
+        T5MixError: the data cannot be prepared; a task that is reported is in no run, has no metrics or not the one
+            that is asked for, or lacks a split.
+    """
+    sweep, splits = planner.sweep, data_splits(planner.sweep)
+    runs = [planner.runs[identity] for identity in dict.fromkeys(trial.run for trial in trials)]
+    experiments = [run.experiment for run in runs]
+    declared = {name: task for each in experiments for name, task in each.tasks.items()}
+    streamed = {name: count for each in experiments for name, count in each.streamed.items()}
+    mixtures: dict[str, dict[str, None]] = {}  # by request, but for the mixture
+    for run in runs:
+        request = run.experiment.data_request(splits)
+        start = order(planner.runs, [run.id])[0].experiment.start_from
+        alike = dataclasses.replace(
+            request,
+            mixture=(),
+            seed=0,
+            declared=declared,
+            streamed=streamed,
+            start_vocabulary=None if start is None else vocabulary_of(find_checkpoint(Path(start).expanduser())),
+        )
+        mixtures.setdefault(alike.to_json(), {}).update(dict.fromkeys(request.mixture))
+    known = {}
+    for alike, mixture in mixtures.items():
+        request = dataclasses.replace(DataRequest.from_json(alike), mixture=tuple(mixture))
+        known.update({task.name: task for task in prepare(request).tasks})
+    reported = sweep.tasks or tuple(name for name, task in known.items() if task.metrics)
+    if not reported:
+        raise T5MixError(f"None of the tasks has a metric: {', '.join(known)}.")
+    in_columns = (name for column in sweep.columns.values() for name in column.weights)
+    in_claims = (name for each in sweep.hypotheses.values() for name in (*each.tasks, *each.than_on))
+    for name in (*in_columns, *in_claims, *sweep.metrics):
+        if name not in reported:
+            raise UnknownNameError("task", name, reported, "The sweep reports no other.")
+    for name in reported:
+        if name not in known:
+            raise UnknownNameError("task", name, known, "The runs train no other.")
+        if missing := [split for split in splits if split not in known[name].splits]:
+            raise T5MixError(f"The task {name!r} has no split {missing[0]!r}; it has {', '.join(known[name].splits)}.")
+        if not known[name].metrics:
+            raise T5MixError(f"The task {name!r} has no metric, and the sweep reports it. Name others under tasks.")
+        if (values := value_names(known[name].metrics)) is not None:
+            reported_metrics(sweep, name, values)
+
+
+def value_names(functions: Iterable[str]) -> list[str] | None:
+    """Returns the values that metric functions give, headline first; None if one of them is not ours."""
+    names: list[str] = []
+    for function in functions:
+        if function == "f1":
+            names.append("f1")
+        elif function in METRICS:
+            names += METRICS[function]([], [])
+        else:
+            return None
+    return names

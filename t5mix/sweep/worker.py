@@ -1,0 +1,183 @@
+"""One run of a sweep in a process of its own: trains it, scores it, writes down what came out.
+
+    python -m t5mix.sweep.worker FILE
+
+May be ended at any moment and started again: it goes on where it was. Exits with 0 when all is done, with 2 for an
+error that another try would meet again, with anything else for one that it may not.
+"""
+
+import dataclasses
+import functools
+import hashlib
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from t5mix.data.manifest import DataLock, DataRequest
+from t5mix.errors import T5MixError
+from t5mix.files import write_json
+from t5mix.sweep.folder import only_one
+
+LASTING = 2  # the exit status of an error that another try would meet again
+_WATCH_SECONDS = 0.5
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """What a process is to do.
+
+    Attributes:
+        experiment: what is trained, resolved.
+        splits: the splits that are scored; none for a run that others start from.
+        data_splits: the splits that are prepared, the same for all jobs of a sweep.
+        tasks: those that are scored; none for all that have metrics.
+        checkpoint: "latest", or "best" for each task's own.
+        about: what the document of the trial says of the trial.
+        trial: the file of that document; None if the run is no trial.
+        data: folder of the data locks, shared by all jobs of a sweep.
+        cores: threads that it computes with on a CPU.
+        cache: folder of compiled programs, shared by all jobs.
+    """
+
+    experiment: Mapping[str, Any]
+    splits: tuple[str, ...]
+    data_splits: tuple[str, ...]
+    tasks: tuple[str, ...]
+    checkpoint: str
+    about: Mapping[str, Any]
+    trial: str | None
+    data: str
+    cores: int
+    cache: str
+
+    def save(self, path: Path) -> None:
+        """Writes it to a file."""
+        write_json(path, dataclasses.asdict(self))
+
+    @classmethod
+    def load(cls, path: Path) -> "Job":
+        """Reads what `save` wrote."""
+        raw: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in raw.items()}
+        return cls(**values)
+
+
+def main() -> int:
+    """Does the job that the command line names."""
+    path = Path(sys.argv[1])
+    job = Job.load(path)
+    configure(job)
+    from t5mix.subprocesses import ProcessDiedError
+
+    try:
+        with only_one(path.with_suffix(".lock"), wait=True):  # a sweep that was killed may have left one behind
+            return do(job)
+    except ProcessDiedError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - the log of the job
+        return 1
+    except T5MixError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return LASTING
+
+
+def configure(job: Job) -> None:
+    """Sets what must be set before JAX is loaded, and has this process end with the one that started it."""
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", job.cache)
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
+    os.environ["NPROC"] = str(job.cores)  # XLA's threads on a CPU; their number decides the last digits
+    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+
+
+def do(job: Job) -> int:
+    """Trains and scores what is not yet, and returns the exit status."""
+    from t5mix.config.experiment import read_experiment
+    from t5mix.runs.train import train_experiment
+    from t5mix.tracking.run_directory import RunDirectory
+
+    experiment = read_experiment(job.experiment)
+    directory = RunDirectory(Path(experiment.run_dir))
+    if directory.result() is None:
+        prepare = functools.partial(prepared, folder=Path(job.data))
+        outcome = train_experiment(experiment, splits=job.data_splits, prepare=prepare)
+        if not outcome.finished:
+            assert outcome.signal is not None
+            return 128 + signal.Signals[outcome.signal]
+    if job.trial is not None:
+        _score(job, experiment, Path(job.trial))
+    return 0
+
+
+def _score(job: Job, experiment: Any, trial: Path) -> None:
+    """Scores the splits that are not scored yet, and writes the trial's document."""
+    from t5mix.sweep.trial import record
+
+    before = json.loads(trial.read_text(encoding="utf-8")) if trial.exists() else {"scores": {}, "seconds": {}}
+    scores, started = before["scores"], time.monotonic()
+    missing = [split for split in job.splits if split not in scores]
+    if not missing:
+        return
+    for split in missing:
+        scores[split] = evaluate(Path(experiment.run_dir), split, job.tasks, job.checkpoint)
+    seconds = time.monotonic() - started + before["seconds"].get("evaluation", 0.0)
+    write_json(trial, record(experiment, job.about, scores, seconds))
+
+
+def evaluate(run: Path, split: str, tasks: tuple[str, ...], checkpoint: str) -> dict[str, Any]:
+    """Scores a run on one split.
+
+    Args:
+        run: its folder.
+        split: the split.
+        tasks: those that are scored; none for all that have metrics.
+        checkpoint: "latest", or "best" for each task's own.
+
+    Returns:
+        For each task `metrics`, the name of its `headline`, `examples` (what each adds to a metric), and the `step`.
+    """
+    from t5mix.runs.evaluate import evaluate_run
+    from t5mix.runs.load import checkpoint_of
+    from t5mix.tracking.run_directory import RunDirectory
+
+    lock = RunDirectory(run).lock()
+    assert lock is not None
+    names = tasks or tuple(task.name for task in lock.tasks if task.metrics and split in task.splits)
+    by_step: dict[str, list[str]] = {}
+    for name in names:
+        step = checkpoint_of(run, "latest" if checkpoint == "latest" else name).name
+        by_step.setdefault(step, []).append(name)
+    scores = {}
+    for step, some in by_step.items():
+        for name, found in evaluate_run(run, which=step, split=split, tasks=some).items():
+            scores[name] = {**found.to_json(), "step": int(step)}
+    return {name: scores[name] for name in names}
+
+
+def prepared(request: DataRequest, folder: Path) -> DataLock:
+    """Prepares data, or finds it prepared for the same request by another job of the sweep."""
+    from t5mix.data.prepare_client import prepare_in_child
+
+    path = folder / f"{hashlib.sha256(request.to_json().encode()).hexdigest()[:16]}.json"
+    if path.exists():
+        lock = DataLock.load(path)
+        if lock.stores_exist():
+            return lock
+    lock = prepare_in_child(request)
+    lock.save(path)
+    return lock
+
+
+def _end_with_parent(parent: int) -> None:
+    """Ends this process when the one that started it is gone: nobody would wait for it any more."""
+    while os.getppid() == parent:
+        time.sleep(_WATCH_SECONDS)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

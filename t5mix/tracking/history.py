@@ -1,0 +1,134 @@
+"""What a run has told so far, task by task: read from its metrics file, also while it goes."""
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from t5mix.errors import T5MixError
+from t5mix.tracking.metrics_file import read_lines
+from t5mix.tracking.run_directory import RunDirectory
+
+
+@dataclasses.dataclass(frozen=True)
+class TaskHistory:
+    """One task over the logged windows (W) and the evaluations (V) of a run; NaN where there was nothing to tell.
+
+    Attributes:
+        loss: training loss in nats a token; [W].
+        weight: share of the examples that the mixing strategy asked for at the window's end; [W].
+        share: share of the window's examples; [W].
+        examples: how many; [W].
+        expected: how many the weights in force gave to expect; [W].
+        tokens: inputs and targets together; [W].
+        epochs: passes over the task's data since the first step; [W].
+        validation: validation loss in nats a token; [V].
+    """
+
+    loss: np.ndarray
+    weight: np.ndarray
+    share: np.ndarray
+    examples: np.ndarray
+    expected: np.ndarray
+    tokens: np.ndarray
+    epochs: np.ndarray
+    validation: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class History:
+    """A run so far.
+
+    Attributes:
+        steps: at which windows were logged; [W], one at least.
+        evaluated: steps of the evaluations; [V].
+        tasks: each task, in the order of the run.
+    """
+
+    steps: np.ndarray
+    evaluated: np.ndarray
+    tasks: Mapping[str, TaskHistory]
+
+
+@dataclasses.dataclass(frozen=True)
+class TaskSummary:
+    """What became of one task; None where nothing is known.
+
+    Attributes:
+        examples: drawn so far.
+        expected: how many the weights in force gave to expect.
+        tokens: inputs and targets together.
+        epochs: passes over its data.
+        loss: the last training loss.
+        validation: the last validation loss.
+    """
+
+    examples: float | None
+    expected: float | None
+    tokens: float | None
+    epochs: float | None
+    loss: float | None
+    validation: float | None
+
+
+def read_history(run: Path) -> History:
+    """Reads a run's metrics.
+
+    Raises:
+        T5MixError: it has logged nothing yet, or there is no such run.
+    """
+    if not run.is_dir():
+        raise T5MixError(f"{run} is no run of t5mix: there is no such folder.")
+    lines = list(read_lines(RunDirectory(run).metrics))
+    logged = [line for line in lines if line["kind"] == "train"]
+    evaluated = [line for line in lines if line["kind"] == "evaluation"]
+    if not logged:
+        raise T5MixError(
+            f"{run} has logged nothing yet in {RunDirectory(run).metrics.name}: a run's first figures come after "
+            "training.log_every steps."
+        )
+    names = dict.fromkeys(name for line in logged for name in line["tasks"])
+    in_window = np.asarray([sum(task["examples"] for task in line["tasks"].values()) for line in logged], float)
+    tasks = {}
+    for name in names:
+        told = {key: _series(logged, name, key) for key in ("loss", "weight", "examples", "tokens", "epochs")}
+        tasks[name] = TaskHistory(
+            share=told["examples"] / np.maximum(in_window, 1),
+            expected=_series(logged, name, "expected_examples"),
+            validation=_series(evaluated, name, "loss"),
+            **told,
+        )
+    return History(_steps(logged), _steps(evaluated), tasks)
+
+
+def summarise(task: TaskHistory) -> TaskSummary:
+    """Returns a task's totals and last figures."""
+    return TaskSummary(
+        examples=_total(task.examples),
+        expected=_total(task.expected),
+        tokens=_total(task.tokens),
+        epochs=_last(task.epochs),
+        loss=_last(task.loss),
+        validation=_last(task.validation),
+    )
+
+
+def _series(lines: Iterable[Mapping[str, Any]], task: str, key: str) -> np.ndarray:
+    values = (line["tasks"].get(task, {}).get(key) for line in lines)
+    return np.asarray([np.nan if value is None else value for value in values], float)
+
+
+def _steps(lines: Iterable[Mapping[str, Any]]) -> np.ndarray:
+    return np.asarray([line["step"] for line in lines], int)
+
+
+def _total(values: np.ndarray) -> float | None:
+    known = values[np.isfinite(values)]
+    return float(known.sum()) if known.size else None
+
+
+def _last(values: np.ndarray) -> float | None:
+    known = values[np.isfinite(values)]
+    return float(known[-1]) if known.size else None

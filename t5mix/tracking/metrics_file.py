@@ -1,0 +1,57 @@
+"""`metrics.jsonl`: one line for each logging step or evaluation."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, TextIO
+
+
+class MetricsFile:
+    """A JSON Lines file with one line for each logging step or evaluation.
+
+    Args:
+        path: the file. Lines of steps after `first_step` are dropped: a run that was killed after logging them is
+            about to take those steps again.
+        first_step: the step that the run starts or resumes at.
+    """
+
+    def __init__(self, path: Path, first_step: int) -> None:
+        kept = [line for line in read_lines(path) if line["step"] <= first_step]
+        draft = path.with_suffix(".tmp")
+        draft.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
+        draft.replace(path)
+        self._file: TextIO = open(path, "a", encoding="utf-8", buffering=1)  # noqa: SIM115 - closed by `close`
+
+    def write(self, line: Mapping[str, Any]) -> None:
+        """Appends one line."""
+        self._file.write(json.dumps(line) + "\n")
+
+    def flush(self) -> None:
+        """Brings all lines to the disk; called before each checkpoint, so that none of them is ever missing."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._file.close()
+
+
+def read_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """Yields the lines of a metrics file; a last line cut short by a kill is left out."""
+    if not path.exists():
+        return
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            yield json.loads(line)
+        except ValueError:
+            return
+
+
+def read_last(path: Path, kind: str) -> dict[str, Any] | None:
+    """Returns the last line of a kind in a metrics file; None if there is none."""
+    last = None
+    for line in read_lines(path):
+        if line["kind"] == kind:
+            last = line
+    return last

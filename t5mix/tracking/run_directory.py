@@ -1,0 +1,130 @@
+"""A run's folder: what it is, what it did, what came out."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from t5mix.data.manifest import DataLock
+from t5mix.errors import T5MixError
+from t5mix.files import write_json
+
+_FREE = (
+    *("run_dir", "store_dir", "mesh", "distributed", "evaluation"),
+    *("training.prefetch", "training.keep", "training.warn_epochs", "training.warn_examples"),
+)
+"""Settings that a run may be resumed with another value of: none of them touches a loss."""
+
+
+class RunDirectory:
+    """The files of one run.
+
+    Args:
+        path: the folder; it is made when something is written.
+
+    Attributes:
+        checkpoints: folder of the checkpoints.
+        metrics: JSON Lines, one line for each logging step and evaluation.
+        tensorboard: folder of the event files.
+        predictions: folder of generated texts.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.checkpoints = path / "checkpoints"
+        self.metrics = path / "metrics.jsonl"
+        self.tensorboard = path / "tensorboard"
+        self.predictions = path / "predictions"
+
+    def check(self, experiment: Mapping[str, Any]) -> None:
+        """Checks that the folder is free, or this experiment's; writes nothing.
+
+        Args:
+            experiment: the resolved experiment, JSON-able.
+
+        Raises:
+            T5MixError: the folder holds something else; lists what differs from the experiment it holds.
+        """
+        if not (self.path / "experiment.json").exists():
+            if self.path.exists() and not self.path.is_dir():
+                raise T5MixError(f"{self.path} is a file, and run_dir must be a folder. Choose another run_dir.")
+            entries = self.path.iterdir() if self.path.exists() else ()
+            others = sorted(entry.name for entry in entries if not entry.name.startswith("."))
+            if others:
+                raise T5MixError(
+                    f"{self.path} is not empty ({', '.join(others[:3])}) and holds no run of t5mix. "
+                    "Choose another run_dir."
+                )
+            return
+        differences = list(_differences(self.experiment(), experiment))
+        if differences:
+            raise T5MixError(
+                f"{self.path} holds a run of another experiment:\n"
+                + "\n".join(f"  {key}: {there!r} there, {here!r} here" for key, there, here in differences)
+                + "\nChoose another run_dir, or give the settings it was started with to continue it."
+            )
+
+    def claim(self, experiment: Mapping[str, Any], versions: Mapping[str, str], lock: DataLock) -> None:
+        """Makes the folder this experiment's, and records what it runs on and the exact data."""
+        # The experiment first: a kill between the two leaves a folder that is known to be ours.
+        write_json(self.path / "experiment.json", {"experiment": dict(experiment), "versions": dict(versions)})
+        lock.save(self.path / "data.lock.json")
+
+    def experiment(self) -> dict[str, Any]:
+        """Returns the resolved experiment that the folder holds.
+
+        Raises:
+            T5MixError: it holds none.
+        """
+        file = self.path / "experiment.json"
+        if not file.exists():
+            raise T5MixError(f"{self.path} is no run of t5mix: it has no experiment.json.")
+        return json.loads(file.read_text(encoding="utf-8"))["experiment"]
+
+    def lock(self) -> DataLock | None:
+        """Returns the run's data lock, or None before the data was first prepared."""
+        file = self.path / "data.lock.json"
+        return DataLock.load(file) if file.exists() else None
+
+    def save_result(self, result: Mapping[str, Any]) -> None:
+        """Records what came out."""
+        write_json(self.path / "result.json", dict(result))
+
+    def result(self) -> dict[str, Any] | None:
+        """Returns what came out, or None while the run is not finished."""
+        file = self.path / "result.json"
+        return json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
+
+
+def find_checkpoint(path: Path) -> Path:
+    """Returns the checkpoint that a path names: a run's latest, or the one itself.
+
+    Raises:
+        T5MixError: there is none.
+    """
+    if (path / "host").is_dir():
+        return path
+    if not has_checkpoint(path):
+        raise T5MixError(f"{path} holds no checkpoint: name a run's folder, or one of its checkpoints/STEP.")
+    return path / "checkpoints" / str(_steps(path)[-1])
+
+
+def has_checkpoint(path: Path) -> bool:
+    """Says whether a run's folder holds a checkpoint to continue from."""
+    return bool(_steps(path))
+
+
+def _steps(path: Path) -> list[int]:
+    folder = path / "checkpoints"
+    return sorted(int(entry.name) for entry in folder.iterdir() if entry.name.isdigit()) if folder.is_dir() else []
+
+
+def _differences(there: Any, here: Any, key: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Yields (key, value there, value here) for each setting that differs and may not."""
+    if key in _FREE:
+        return
+    if isinstance(there, Mapping) and isinstance(here, Mapping):
+        for name in sorted(there.keys() | here.keys()):
+            yield from _differences(there.get(name), here.get(name), f"{key}.{name}" if key else name)
+    elif there != here:
+        yield key, there, here

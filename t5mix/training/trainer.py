@@ -1,0 +1,322 @@
+"""The training loop: data in, steps, logs, evaluations, checkpoints, and out again where it was stopped."""
+
+import contextlib
+import dataclasses
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from signal import Signals
+from typing import Any
+
+import numpy as np
+
+from t5mix.checkpoint.reader import Base, read_base
+from t5mix.checkpoint.train_state import Params, TrainState
+from t5mix.checkpoint.writer import Checkpoints, size_of
+from t5mix.data.manifest import DataLock
+from t5mix.data.packing import BatchShape
+from t5mix.data.pipeline import PieceStores, TrainBatch, task_data, training_batches
+from t5mix.data.prefetch import Prefetcher
+from t5mix.data.token_store import TokenStore, open_store
+from t5mix.distributed.consensus import Agreement
+from t5mix.distributed.processes import apart, is_first
+from t5mix.distributed.signals import StopRequest
+from t5mix.errors import T5MixError
+from t5mix.evaluation.teacher_forced import evaluate_losses
+from t5mix.files import check_room, disk_errors
+from t5mix.mixing.base import MixingStrategy
+from t5mix.mixing.budget import Expectation, census_of, expect
+from t5mix.mixing.controller import Mixer, start_state
+from t5mix.mixing.task_sizes import Census, Unit
+from t5mix.mixing.warnings import MixtureWarnings
+from t5mix.tracking.metric_logger import Journal, SilentJournal
+from t5mix.tracking.run_directory import RunDirectory
+from t5mix.training.config import IN_FLIGHT, TrainingConfig
+from t5mix.training.engine import Engine
+from t5mix.training.metrics_accumulator import Window
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """All that a training run consists of.
+
+    Attributes:
+        directory: the run's folder.
+        lock: its data.
+        pieces: makes the stores of random and streamed tasks; None where there are no such tasks.
+        strategy: how tasks are mixed.
+        unit: what sizes and proportions count.
+        config: the loop's settings.
+        engine: the compiled functions.
+        start_from: checkpoint that the parameters come from; None for fresh ones.
+        seed: of the data stream.
+        about: what each checkpoint should say of itself: model, policy, vocabulary.
+        prompt_length: positions that a prompt takes of each example's inputs.
+        base: the checkpoint that holds what this run's own leave out; None if they leave out nothing.
+        left_out: those parameters, by path.
+        reference: gives a reference model's cross-entropy of each target token of a batch, for a strategy that asks by
+            how much the losses exceed it; None where none does.
+    """
+
+    directory: RunDirectory
+    lock: DataLock
+    pieces: PieceStores | None
+    strategy: MixingStrategy
+    unit: Unit
+    config: TrainingConfig
+    engine: Engine
+    start_from: Path | None
+    seed: int
+    about: Mapping[str, Any]
+    prompt_length: int = 0
+    base: Base | None = None
+    left_out: frozenset[str] = frozenset()
+    reference: Callable[[Mapping[str, np.ndarray]], Any] | None = None
+
+    @property
+    def shape(self) -> BatchShape:
+        """The shape of a training batch."""
+        request = self.lock.request
+        return self.config.batch_shape(request.inputs_length, request.targets_length, self.prompt_length)
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """How a run ended.
+
+    Attributes:
+        step: updates completed.
+        finished: whether that is all of them.
+        signal: the name of the signal that stopped it early, or None.
+    """
+
+    step: int
+    finished: bool
+    signal: str | None = None
+
+
+class _Run:
+    """A run under way: what it carries from step to step besides the state on the devices.
+
+    Args:
+        job: what is run.
+        checkpoints: where its state goes.
+        host: what the checkpoint that it continues from holds besides arrays; None to begin.
+        first: the step it begins at.
+    """
+
+    def __init__(self, job: Job, checkpoints: Checkpoints, host: Mapping[str, Any] | None, first: int) -> None:
+        self.job, self.checkpoints = job, checkpoints
+        self.sizes = {task.name: task.splits["train"].counts.examples for task in job.lock.tasks}
+        self.names = list(self.sizes)
+        self.warnings = MixtureWarnings(self.sizes, job.config.warn_epochs, job.config.warn_examples)
+        census = census_of(job.lock, job.strategy, job.unit)
+        if host is None:
+            expected = expect(job.lock, job.strategy, census, job.shape, steps=job.config.steps, seed=job.seed)
+            mixing = start_state(job.strategy, census, expected.budget)
+            warnings = [*_training(job.engine), *self._mixture_warnings(census, expected)]
+        else:
+            mixing, warnings = host["mixing"], []
+        self.mixer = Mixer(
+            job.strategy,
+            census,
+            mixing,
+            lag=job.config.feedback_lag,
+            first_step=first,
+            dump=job.directory.path / "mixing_state.json" if is_first() else None,
+        )
+        self.window = Window(self.sizes, self.mixer, host["window"] if host else None)
+        self.best: dict[str, dict[str, float]] = dict(host["best"]) if host else {}
+        self.stream: dict[str, Any] | None = host["stream"] if host else None
+        self.validation = _validation_stores(job.lock)
+        self.journal = self._journal(first) if is_first() else SilentJournal()
+        for text in warnings:
+            self.journal.say(text)
+
+    def _journal(self, first: int) -> Journal:
+        directory, config = self.job.directory, self.job.config
+        return Journal(
+            directory.metrics,
+            directory.tensorboard,
+            steps=config.steps,
+            first_step=first,
+            log_every=config.log_every,
+        )
+
+    def _mixture_warnings(self, census: Census, expected: Expectation) -> list[str]:
+        doubles = [
+            f"{' and '.join(names)} hold the same training data and count as one task, drawn in equal parts."
+            for names in census.duplicates.values()
+        ]
+        return [*doubles, *self.warnings.before_run(expected.examples)]
+
+    def batches(self, first: int) -> Iterator[TrainBatch]:
+        """Yields the batches from step `first` on."""
+        job = self.job
+        return training_batches(
+            [task_data(task, job.pieces) for task in job.lock.tasks],
+            job.shape,
+            seed=job.seed,
+            weights=lambda step: self.mixer.mix(step).draws,
+            first_step=first,
+            state=self.stream,
+            rows=job.engine.rows,
+        )
+
+    def arrays(self, batch: TrainBatch) -> dict[str, np.ndarray]:
+        """Returns what a batch brings to the devices."""
+        loss_weights, arrays = self.mixer.mix_of(batch.step).loss_weights, batch.arrays
+        if loss_weights is not None:
+            share = loss_weights / np.maximum(batch.counts.target_tokens, 1) * batch.counts.target_tokens.sum()
+            real = arrays["decoder_segment_ids"] > 0
+            weights = np.where(real, share[arrays["decoder_task_ids"]], 0.0).astype(np.float32)
+            arrays = {**arrays, "decoder_loss_weights": weights}
+        if self.job.reference is not None:
+            arrays = {**arrays, "decoder_reference_losses": self.job.reference(batch.arrays)}
+        return arrays
+
+    def log(self, step: int) -> None:
+        """Tells the figures of the steps since the last time."""
+        line = self.window.close(step)
+        self.journal.log(line)
+        for text in self.warnings.at_log_step(line):
+            self.journal.say(text)
+
+    def evaluate(self, state: TrainState) -> bool:
+        """Evaluates the validation splits and says whether any task has a new best."""
+        job, started, step, params = self.job, time.perf_counter(), int(state.step), state.params
+        totals = evaluate_losses(
+            lambda batch: job.engine.sums(params, batch),
+            self.validation,
+            job.shape,
+            len(self.names),
+            job.config.evaluation_examples,
+            job.engine.rows,
+        )
+        losses, accuracies = totals.loss(), totals.accuracy()
+        tasks = {
+            self.names[i]: {"loss": float(losses[i]), "token_accuracy": float(accuracies[i])}
+            for i, store in self.validation.items()
+            if len(store)
+        }
+        self.journal.evaluation(step, time.perf_counter() - started, tasks)
+        better = {
+            task: {"step": step, "loss": values["loss"]}
+            for task, values in tasks.items()
+            if task not in self.best or values["loss"] < self.best[task]["loss"]
+        }
+        self.best |= better
+        return bool(better)
+
+    def checkpoint(self, state: TrainState) -> None:
+        """Saves all that the run needs to go on from here.
+
+        Raises:
+            T5MixError: the processes of the run no longer do the same.
+        """
+        self.journal.flush()
+        window = self.window.state()  # waits for the steps so far, which the mixer's state must include
+        host = {"stream": self.stream, "window": window, "mixing": self.mixer.state(), "best": self.best}
+        if others := apart(host):
+            raise T5MixError(
+                f"At step {int(state.step)} the processes {others} have other data or other losses than process 0, so "
+                "no checkpoint is written. Start again to continue from the last one; if it comes back, one of their "
+                "devices computes wrongly."
+            )
+        base = {"base": self.job.base.to_json()} if self.job.base else {}
+        self.checkpoints.save(state, {**host, **self.job.about, **base})
+        self.tidy()
+
+    def tidy(self) -> None:
+        """Deletes what need not be kept; while a checkpoint is being written, as many complete ones stay."""
+        best = {int(entry["step"]) for entry in self.best.values()}
+        self.checkpoints.keep({*self.checkpoints.steps()[-self.job.config.keep :], *best})
+
+    def conclude(self) -> None:
+        """Tells what became of the mixture."""
+        examples = dict(zip(self.names, self.window.total.examples.tolist(), strict=True))
+        for text in self.warnings.after_run(examples):
+            self.journal.say(text)
+
+    def close(self) -> None:
+        """Closes the journal, and wakes who waits for feedback or for a piece of the data."""
+        self.mixer.close()
+        if self.job.pieces is not None:
+            self.job.pieces.close()
+        self.journal.close()
+
+
+def train(job: Job) -> Outcome:
+    """Trains until the last step or a signal, from the run's latest checkpoint if it has one.
+
+    Raises:
+        T5MixError: a damaged store or checkpoint, a loss that is not finite, a full disk.
+    """
+    check_room(job.directory.checkpoints, size_of(job.engine.like(job.config.steps)))
+    with contextlib.ExitStack() as opened:
+        opened.enter_context(disk_errors(job.directory.path))
+        checkpoints = opened.enter_context(contextlib.closing(Checkpoints(job.directory.checkpoints, job.left_out)))
+        steps = checkpoints.steps()
+        if steps:
+            state, host = checkpoints.restore(steps[-1], job.engine.like(steps[-1]), _left_out(job))
+        else:
+            state, host = job.engine.start(job.start_from), None
+        first = int(state.step)
+        run = _Run(job, checkpoints, host, first)
+        batches = opened.enter_context(contextlib.closing(Prefetcher(run.batches(first), job.config.prefetch)))
+        opened.enter_context(contextlib.closing(run))  # before the batches, whose thread may wait for the mixer
+        outcome = _take_steps(run, state, batches)
+        checkpoints.finish()
+        run.tidy()
+        if outcome.finished:
+            run.conclude()
+    return outcome
+
+
+def _take_steps(run: _Run, state: TrainState, batches: Iterator[TrainBatch]) -> Outcome:
+    """Takes steps until the last one or a signal."""
+    config = run.job.config
+    outcome = Outcome(int(state.step), finished=int(state.step) >= config.steps)
+    heard = Agreement(run.job.engine.mesh, delay=IN_FLIGHT)
+    with StopRequest() as stop:
+        while outcome.step < config.steps and outcome.signal is None:
+            batch = next(batches)
+            state, metrics = run.job.engine.step(state, run.arrays(batch))
+            step = batch.step + 1
+            state = run.job.engine.advance(state, step)
+            run.window.add(step, metrics, batch.counts)
+            run.stream = batch.state
+            run.journal.advance(step)
+            last, signal = step == config.steps, heard(stop.signal or 0)
+            if step % config.log_every == 0 or last:
+                run.log(step)
+            improved = False
+            if run.validation and (last or (config.evaluate_every and step % config.evaluate_every == 0)):
+                improved = run.evaluate(state)
+            if improved or last or signal or step % config.checkpoint_every == 0:
+                run.checkpoint(state)
+            outcome = Outcome(step, finished=last, signal=Signals(signal).name if signal else None)
+    return outcome
+
+
+def _training(engine: Engine) -> list[str]:
+    """Says what of the model trains, where that is not all of it from the start."""
+    if not engine.phases.frozen and len(engine.phases.starts) == 1:
+        return []
+    trained, total = engine.num_trained, engine.num_parameters
+    text = f"Of {total:,} parameters {trained:,} train ({trained / total:.2%})."
+    if len(engine.phases.starts) > 1:
+        text += f" More begin to train at the steps {', '.join(map(str, engine.phases.starts[1:]))}."
+    return [text]
+
+
+def _left_out(job: Job) -> Params:
+    """Returns what the run's checkpoints leave out."""
+    if job.base is None:
+        return {}
+    return read_base(job.directory.path, job.base, {path: job.engine.params[path] for path in job.left_out})
+
+
+def _validation_stores(lock: DataLock) -> dict[int, TokenStore]:
+    tasks = enumerate(lock.tasks)
+    return {i: open_store(Path(t.splits["validation"].path)) for i, t in tasks if "validation" in t.splits}

@@ -1,0 +1,190 @@
+"""The headline: means, differences, and what is shown after Holm's correction."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from t5mix.analysis.analysis import Findings, find
+from t5mix.analysis.comparisons import compare, headline_columns
+from t5mix.analysis.results import read_results
+from t5mix.analysis.scores import Study, TaskScores
+from t5mix.analysis.statistics import resample
+from t5mix.errors import T5MixError, UnknownNameError
+from t5mix.sweep.spec import read_sweep
+
+Make = Callable[..., Path]
+
+
+def by_hand(folder: Path, method: str, task: str, metric: str) -> dict[int, float]:
+    """A method's scores by seed, read from the files."""
+    raws = [json.loads(path.read_text(encoding="utf-8")) for path in (folder / "trials").iterdir()]
+    return {
+        raw["seed"]: raw["scores"]["test"][task]["metrics"][metric]
+        for raw in raws
+        if raw["method"] == method and task in raw["scores"].get("test", {})
+    }
+
+
+def test_means_and_differences_by_hand(folder: Path, findings: Findings):
+    scores = {name: by_hand(folder, name, "demo_sentiment", "accuracy") for name in findings.results.methods}
+    others = {name: by_hand(folder, name, "demo_entailment", "accuracy") for name in findings.results.methods}
+    for name, entries in findings.headline.entries.items():
+        sentences = {seed: (value + others[name][seed]) / 2 for seed, value in scores[name].items()}
+        assert entries["Sentences"].mean.value == pytest.approx(np.mean(list(sentences.values())))
+        if name == "full":
+            continue
+        difference = entries["Sentences"].difference
+        assert difference is not None
+        full = {seed: (value + others["full"][seed]) / 2 for seed, value in scores["full"].items()}
+        assert difference.value == pytest.approx(np.mean([value - full[seed] for seed, value in sentences.items()]))
+        assert difference.seeds == (2 if name == "lora, r=8" else 3)
+
+
+def test_what_is_shown_is_what_holms_correction_leaves(findings: Findings):
+    table = findings.headline
+    entries = [table.entries[method][column] for method in table.others for column in table.columns]
+    p_values = [entry.difference.p_value() for entry in entries if entry.difference is not None]
+    order = np.argsort(p_values)
+    rejected = set()
+    for step, place in enumerate(order):
+        if p_values[place] * (len(p_values) - step) > 0.05:
+            break
+        rejected.add(place)
+    assert 0 < len(rejected) < len(entries)
+    for place, entry in enumerate(entries):
+        assert entry.difference is not None
+        assert (entry.better or entry.worse) == (place in rejected)
+        assert entry.better == (place in rejected and entry.difference.value > 0)
+    assert [method for method in table.others if table.entries[method]["Pairs"].better] == ["odm"]
+    # "adapter" on "Pairs" is not; uncorrected, its interval would tell the same, but not that of every method.
+    assert not table.entries["adapter"]["Pairs"].worse
+
+
+def test_the_reference_is_compared_with_nothing(findings: Findings):
+    entry = findings.headline.entries["full"]["Pairs"]
+    assert (entry.difference, entry.better, entry.worse) == (None, False, False)
+
+
+def test_what_cannot_be_tested_counts_in_the_family():
+    values = np.random.default_rng(0).standard_normal((3, 4, 30)) + np.array([0, 1, 0])[:, None, None]
+    values[2, 1:] = np.nan
+    study = Study(("a", "b", "c"), (0, 1, 2, 3), {"x": TaskScores.of_means(values)})
+    table = compare(resample(study, 200), "a", {"x": {"x": 1.0}})
+    difference = table.entries["b"]["x"].difference
+    assert difference is not None
+    assert table.entries["b"]["x"].corrected == pytest.approx(min(1, 2 * (difference.p_value() or 0)))
+    assert table.entries["c"]["x"].corrected == 1.0
+    assert table.reasons == ["an interval needs 2 seeds or more; there are 1"]
+
+
+def sweep(**fields: Any) -> Any:
+    return read_sweep({"name": "s", "config": "c", "methods": {"a": {}}, **fields})
+
+
+def test_columns_are_the_declared_ones_or_the_average_and_the_tasks():
+    tasks = {"x": None, "y": None}
+    both = {"x": {"x": 1.0}, "y": {"y": 1.0}}
+    assert headline_columns(sweep(), tasks) == {"average": {"x": 1.0, "y": 1.0}, **both}
+    assert headline_columns(sweep(), {"x": None}) == {"x": {"x": 1.0}}
+    assert headline_columns(sweep(columns={"A": {"tasks": ["y"]}}), tasks) == {"A": {"y": 1.0}}
+    with pytest.raises(UnknownNameError, match=r"Unknown task 'z'.*columns\.A of sweep\.json"):
+        headline_columns(sweep(columns={"A": {"tasks": ["z"]}}), tasks)
+
+
+def test_an_inner_list_of_a_column_counts_as_one_task(make: Make):
+    pair = {"tasks": ["demo_sentiment", ["demo_entailment", "demo_paraphrase"]]}
+    metrics = {"demo_sentiment": "accuracy", "demo_entailment": "accuracy", "demo_paraphrase": "f1"}
+    folder = make(metrics=metrics, fields={"columns": {"A": pair}})
+    tasks = [by_hand(folder, "lora", task, metric) for task, metric in metrics.items()]
+    expected = [one / 2 + (two + three) / 4 for one, two, three in zip(*(each.values() for each in tasks), strict=True)]
+    found = find(read_results(folder))
+    assert found.headline.entries["lora"]["A"].mean.value == pytest.approx(np.mean(expected))
+    assert list(found.headline.columns["A"]) == list(metrics)
+    with pytest.raises(UnknownNameError, match=r"Unknown task 'z'.*columns\.A of sweep\.json"):
+        headline_columns(sweep(columns={"A": {"tasks": [["x", "z"]]}}), {"x": None})
+
+
+def test_transfer_is_against_the_method_that_trains_alone(folder: Path, findings: Findings):
+    assert findings.transfer is not None
+    assert findings.transfer.reference == "alone"
+    odm, alone = (by_hand(folder, name, "demo_paraphrase", "f1") for name in ("odm", "alone"))
+    difference = findings.transfer.entries["odm"]["demo_paraphrase"].difference
+    assert difference is not None
+    assert difference.value == pytest.approx(np.mean([odm[seed] - alone[seed] for seed in odm]))
+
+
+# What a reader must know ------------------------------------------------------------------------------
+
+
+def test_notes_tell_of_missing_trials_and_edges(findings: Findings):
+    first, second = findings.notes
+    assert first.startswith("1 of 21 trials to be reported is missing, 1 of them failed")
+    assert second.startswith("“lora, r=8”: the best learning rate lies at the edge of the grid")
+
+
+def test_one_seed_is_noted(make: Make):
+    found = find(read_results(make(seeds=(0,))))
+    assert any(note.startswith("There is one seed") for note in found.notes)
+    assert found.headline.reasons == ["an interval needs 2 seeds or more; there are 1"]
+
+
+@pytest.mark.parametrize(("seeds", "noted"), [((0, 1), True), ((0, 1, 2), False)])
+def test_two_seeds_are_noted(make: Make, seeds: tuple[int, ...], noted: bool):
+    found = find(read_results(make(seeds=seeds)))
+    assert any(note.startswith("There are two seeds: ") for note in found.notes) == noted
+
+
+def test_an_open_learning_rate_is_noted(make: Make):
+    folder = make()
+    (folder / "choices.json").unlink()
+    next(path for path in (folder / "trials").iterdir() if path.name.startswith("lora-0-0.001")).unlink()
+    found = find(read_results(folder))
+    assert any(note == "The learning rate of “lora” is not chosen yet: not reported." for note in found.notes)
+    assert np.isnan(found.headline.entries["lora"]["average"].mean.value)
+
+
+def test_other_data_and_other_hardware_are_noted(make: Make, edit: Callable[..., None]):
+    folder = make()
+    path = next(path for path in (folder / "trials").iterdir() if path.name.startswith("lora-2"))
+
+    def change(raw: dict[str, Any]) -> None:
+        raw["data"]["tasks"][0]["splits"]["test"]["fingerprint"] = "other"
+        raw["data"]["tasks"][1]["splits"]["train"]["fingerprint"] = "differs with the seed"
+        raw["hardware"]["device"] = "H200"
+
+    edit(path, change)
+    notes = find(read_results(folder)).notes
+    assert [note[:40] for note in notes] == [
+        "Trials were scored on other data of demo",
+        "Trials ran on different hardware: their ",
+    ]
+    assert "demo_sentiment" in notes[0]
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"reference": "c"}, r"sweep\.json: reference is 'c'; the methods are full, rows=8; lora, rows=8"),
+        (
+            {"hypotheses": {"H": {"claim": "x", "better": "a", "worse": "b"}}},
+            r"sweep\.json: hypotheses\.H\.better is 'a'",
+        ),
+        (
+            {"hypotheses": {"H": {"claim": "x", "better": "full, rows=8", "worse": "lora, rows=8", "than_on": ["z"]}}},
+            r"Unknown task 'z'.*hypotheses\.H\.than_on of",
+        ),
+    ],
+)
+def test_names_in_the_sweep_that_stand_for_nothing_are_refused(fields: dict, message: str, make: Make):
+    """Where there is a grid, methods go by the names of its points."""
+    folder = make(levels={"full, rows=8": 1.0, "lora, rows=8": 0.5})
+    raw = json.loads((folder / "sweep.json").read_text(encoding="utf-8"))
+    methods = {name.partition(",")[0]: method for name, method in raw["sweep"]["methods"].items()}
+    raw["sweep"] |= {"methods": methods, "grid": {"training.rows": [8]}, **fields}
+    (folder / "sweep.json").write_text(json.dumps(raw), encoding="utf-8")
+    with pytest.raises(T5MixError, match=message):
+        find(read_results(folder))

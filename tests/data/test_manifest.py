@@ -1,0 +1,83 @@
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from t5mix.data.manifest import DataLock, DataRequest, StoreEntry, TaskEntry, piece_path
+from t5mix.data.token_store import StoreCounts
+from t5mix.errors import T5MixError
+from t5mix.files import write_json
+
+
+@pytest.fixture
+def lock(tmp_path: Path, tiny) -> DataLock:
+    return tiny.make_lock(tmp_path)
+
+
+def test_a_request_survives_json():
+    request = DataRequest(
+        mixture=("a", "b"),
+        inputs_length=8,
+        targets_length=4,
+        seed=1,
+        store_dir="/stores",
+        plugins=("mine",),
+        declared={"d": {"files": {"train": "x.tsv"}, "metrics": ["accuracy"]}},
+        vocabulary="bytes",
+        splits=("train",),
+    )
+    assert DataRequest.from_json(request.to_json()) == request
+
+
+def test_a_lock_survives_its_file(tmp_path: Path, lock: DataLock):
+    lock.save(tmp_path / "deep" / "data.lock.json")
+    assert DataLock.load(tmp_path / "deep" / "data.lock.json") == lock
+    assert [entry.name for entry in (tmp_path / "deep").iterdir()] == ["data.lock.json"]
+
+
+def test_a_task_is_found_by_name(lock: DataLock):
+    assert lock.task("first").name == "first"
+    with pytest.raises(T5MixError, match=r"Unknown task 'frist'\. Did you mean 'first'"):
+        lock.task("frist")
+
+
+def test_stores_exist_until_one_is_gone(lock: DataLock):
+    assert lock.stores_exist()
+    shutil.rmtree(lock.tasks[1].splits["validation"].path)
+    assert not lock.stores_exist()
+
+
+def test_of_a_random_task_the_first_epoch_must_exist(tmp_path: Path, lock: DataLock, tiny):
+    folder = tmp_path / "epochs"
+    entry = TaskEntry("r", True, {"train": StoreEntry(str(folder), "f", StoreCounts(1, 2, 2))})
+    random = DataLock(lock.request, lock.vocabulary, (entry,))
+    assert not random.stores_exist()
+    tiny.make_store(piece_path(folder, 1), tiny.make_examples("copy", 1, 0))
+    assert not random.stores_exist()
+    tiny.make_store(piece_path(folder, 0), tiny.make_examples("copy", 1, 0))
+    assert random.stores_exist()
+
+
+@pytest.mark.parametrize("text", ["{", "{}", '{"format": 0}', "[]"])
+def test_what_is_no_lock_is_refused(tmp_path: Path, text: str):
+    (tmp_path / "lock").write_text(text, encoding="utf-8")
+    with pytest.raises(T5MixError, match="is no data lock"):
+        DataLock.load(tmp_path / "lock")
+
+
+def test_a_lock_with_unknown_fields_is_refused(tmp_path: Path, lock: DataLock):
+    lock.save(tmp_path / "lock")
+    raw = json.loads((tmp_path / "lock").read_text("utf-8"))
+    raw["vocabulary"]["colour"] = "red"
+    (tmp_path / "lock").write_text(json.dumps(raw), encoding="utf-8")
+    with pytest.raises(T5MixError, match="colour"):
+        DataLock.load(tmp_path / "lock")
+
+
+def test_a_failed_write_keeps_the_old_file(tmp_path: Path):
+    write_json(tmp_path / "x.json", {"a": 1})
+    with pytest.raises(TypeError):
+        write_json(tmp_path / "x.json", {"a": object()})
+    assert json.loads((tmp_path / "x.json").read_text("utf-8")) == {"a": 1}
+    assert [entry.name for entry in tmp_path.iterdir()] == ["x.json"]

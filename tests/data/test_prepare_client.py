@@ -1,0 +1,147 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from t5mix.data import prepare_client
+from t5mix.data.manifest import DataLock, StoreEntry, TaskEntry
+from t5mix.data.prepare_client import PiecePreparer, prepare_in_child
+from t5mix.data.token_store import StoreCounts, open_store
+from t5mix.errors import T5MixError
+from t5mix.subprocesses import WorkerLeftError
+
+
+def test_a_child_prepares_and_the_pieces_follow(make_request, data_files, declared):
+    """One test for the whole life of a run's data, as each child takes seconds to load TensorFlow."""
+    files = [data_files["labels_train"], data_files["labels_validation"]]
+    streamed = {**declared["declared_labels"], "files": {"train": files, "validation": files[1]}}
+    names = ("declared_labels", "declared_answers", "declared_text")
+    tasks = {**declared, "declared_labels": streamed}
+    lock = prepare_in_child(
+        make_request(mixture=names, declared=tasks, streamed={"declared_labels": 80}),
+        quiet=True,
+    )
+    assert [task.random for task in lock.tasks] == [False, False, True]
+    assert [task.pieces for task in lock.tasks] == [2, 1, 1]
+    with PiecePreparer(lock) as preparer:
+        with pytest.raises(T5MixError, match="has one store for all epochs"):
+            preparer.request("declared_answers", 1)
+        assert preparer.wait("declared_text", 0) == preparer.path("declared_text", 0)
+        preparer.request("declared_text", 1)
+        preparer.request("declared_text", 1)
+        path = preparer.wait("declared_text", 1)
+        assert len(open_store(path)) == lock.task("declared_text").splits["train"].counts.examples
+        sizes = [len(open_store(preparer.wait("declared_labels", piece))) for piece in (0, 1)]
+        assert sorted(sizes) == [20, 60]
+        for task, piece in (("declared_labels", 1), ("declared_labels", 0), ("declared_text", 1)):
+            preparer.discard(task, piece)
+        assert not preparer.path("declared_labels", 1).exists()
+        assert preparer.path("declared_labels", 0).exists()  # what is known of the size rests on it
+        assert path.exists()  # an epoch of a task that is not streamed, for other runs too
+        assert len(open_store(preparer.wait("declared_labels", 1))) == sizes[1]
+        preparer.request("declared_text", 2)  # under way when the preparer closes
+    assert not preparer.path("declared_text", 2).exists()
+    assert not list(path.parent.glob(".*"))
+    with pytest.raises(T5MixError, match="closed"):
+        preparer.request("declared_text", 3)
+
+
+def test_the_childs_error_comes_back_word_for_word(make_request):
+    with pytest.raises(T5MixError, match=r"Unknown task or mixture 'declared_label'\. Did you mean 'declared_labels'"):
+        prepare_in_child(make_request(mixture=("declared_label",)), quiet=True)
+
+
+class FakeWorker:
+    """Answers at once; what it does is what `answers` says, in turn, by default making the store."""
+
+    started: ClassVar[list["FakeWorker"]] = []
+    answers: ClassVar[list[Any]] = []
+
+    def __init__(self, module: str, arguments: list[str]) -> None:
+        self.started.append(self)
+        self.alive = True
+        self.asked: list[tuple[str, int]] = []
+
+    def ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        self.asked.append((request["task"], request["piece"]))
+        answer = self.answers.pop(0) if self.answers else self.make(request["piece"])
+        if answer == "left":
+            self.alive = False
+            raise WorkerLeftError(answer)
+        if isinstance(answer, str):
+            self.alive = answer != "crash"
+            raise T5MixError(answer)
+        return {"path": str(answer)}
+
+    def close(self) -> None:
+        self.alive = False
+
+    end = close
+
+
+@pytest.fixture
+def preparer(tmp_path: Path, tiny, monkeypatch):
+    """The preparer of a streamed task of 5 shards, with a worker that is none."""
+    entry = TaskEntry("s", False, {"train": StoreEntry(str(tmp_path / "s"), "f", StoreCounts(5, 20, 15))}, pieces=5)
+    lock = DataLock(tiny.make_request(tmp_path), tiny.make_lock(tmp_path).vocabulary, (entry,))
+
+    def make(self: FakeWorker, piece: int) -> Path:
+        return tiny.store_of_lengths(entry.path("train", piece), [(2, 2)]).path
+
+    monkeypatch.setattr(FakeWorker, "make", make, raising=False)
+    monkeypatch.setattr(FakeWorker, "started", [])
+    monkeypatch.setattr(FakeWorker, "answers", [])
+    monkeypatch.setattr(prepare_client, "Worker", FakeWorker)
+    with PiecePreparer(lock) as made:
+        yield made
+
+
+def test_a_piece_that_failed_is_tried_again(preparer: PiecePreparer):
+    FakeWorker.answers[:] = ["the disk is full", "crash"]
+    for said in ("the disk is full", "crash"):
+        with pytest.raises(T5MixError, match=said):
+            preparer.wait("s", 1)
+    assert preparer.wait("s", 1).name == "epoch-00000-piece-00001"
+    assert [worker.asked for worker in FakeWorker.started] == [[("s", 1), ("s", 1)], [("s", 1)]]
+
+
+def test_a_worker_that_has_left_is_replaced(preparer: PiecePreparer):
+    FakeWorker.answers[:] = ["left"]
+    assert preparer.wait("s", 1).exists()
+    assert [worker.asked for worker in FakeWorker.started] == [[("s", 1)], [("s", 1)]]
+
+
+def test_a_worker_is_replaced_now_and_then(preparer: PiecePreparer, monkeypatch):
+    monkeypatch.setattr(prepare_client, "_PIECES_A_WORKER", 2)
+    for piece in range(5):
+        preparer.wait("s", piece)
+    assert [len(worker.asked) for worker in FakeWorker.started] == [2, 2, 1]
+    assert [worker.alive for worker in FakeWorker.started] == [False, False, True]
+
+
+def test_changed_data_is_refused(preparer: PiecePreparer, tmp_path: Path):
+    FakeWorker.answers[:] = [tmp_path / "elsewhere"]
+    with pytest.raises(T5MixError, match="have changed since the run began"):
+        preparer.wait("s", 1)
+
+
+def test_a_piece_that_another_run_discarded_is_made_again(preparer: PiecePreparer):
+    for _ in range(2):
+        assert (preparer.wait("s", 6) / "meta.json").exists()
+        preparer.discard("s", 6)
+        preparer.discard("s", 6)
+    assert FakeWorker.started[0].asked == [("s", 6), ("s", 6)]
+
+
+def test_preparing_needs_no_tensorflow_here():
+    code = (
+        "import sys, t5mix.data.prepare_client, t5mix.data.tokenizer, t5mix.sources.declaration, "
+        "t5mix.cache.vocabulary_training;"
+        "print([name for name in sys.modules if name.split('.')[0] in ('tensorflow', 'seqio', 'jax')])"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+    assert result.stdout.strip() == "[]"

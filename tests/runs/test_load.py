@@ -1,0 +1,83 @@
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from t5mix.checkpoint.integrity import DamagedCheckpointError
+from t5mix.checkpoint.reader import read_host
+from t5mix.data.tokenizer import TextCodec
+from t5mix.errors import T5MixError
+from t5mix.runs.load import checkpoint_of, load_model
+from t5mix.runs.predict import predict_lines, task_inputs
+
+
+def test_checkpoints_are_found_by_step_and_by_task(finished: Any):
+    folder = finished.path / "checkpoints"
+    best = read_host(folder / "6")["best"]
+    assert checkpoint_of(finished.path, "latest") == folder / "6"
+    assert checkpoint_of(finished.path, "6") == folder / "6"
+    for task in ("copy", "first"):
+        assert checkpoint_of(finished.path, task) == folder / str(best[task]["step"])
+    assert checkpoint_of(folder / "6", "latest") == folder / "6"
+
+
+def test_a_checkpoint_that_is_not_there_is_named(finished: Any, tmp_path: Path):
+    with pytest.raises(T5MixError, match=r"has no checkpoint at step 5\. It has .*6"):
+        checkpoint_of(finished.path, "5")
+    with pytest.raises(T5MixError, match=r"Unknown checkpoint 'coppy'\. Did you mean 'copy'"):
+        checkpoint_of(finished.path, "coppy")
+    with pytest.raises(T5MixError, match="holds no checkpoint"):
+        checkpoint_of(tmp_path, "latest")
+
+
+def test_a_model_explains_itself(finished: Any):
+    model = load_model(finished.path)
+    assert model.config.d_model == 16
+    assert model.config.vocab_size == 128  # of 64 ids, rounded up
+    assert model.vocabulary == finished.data.lock.vocabulary
+    assert sum(leaf.size for leaf in model.params.values()) == _result(finished)["parameters"]["total"]
+
+
+def _result(finished: Any) -> Any:
+    return json.loads((finished.path / "result.json").read_text("utf-8"))
+
+
+def test_a_damaged_checkpoint_is_refused(finished: Any, tmp_path: Path):
+    shutil.copytree(finished.path / "checkpoints" / "6", tmp_path / "6")
+    file = max((f for f in (tmp_path / "6" / "params").rglob("*") if f.is_file()), key=lambda f: f.stat().st_size)
+    file.write_bytes(bytes(file.stat().st_size))
+    with pytest.raises(DamagedCheckpointError, match="does not match its checksum"):
+        load_model(tmp_path / "6")
+
+
+def test_each_line_has_its_answer_in_order_and_alone(finished: Any):
+    model = load_model(finished.path)
+    lines = ["copy a b\n", "x", "", "copy a b", "first something long\n"]
+    answers = list(predict_lines(model, iter(lines), batch_size=2, max_length=6))
+    assert [text for text, _ in answers] == ["copy a b", "x", "", "copy a b", "first something long"]
+    assert answers[0] == answers[3]
+    for line in ("x", "first something long"):
+        assert next(predict_lines(model, [line], batch_size=2, max_length=6)) in answers
+    assert list(predict_lines(model, [], batch_size=2, max_length=6)) == []
+
+
+def test_a_tasks_inputs_are_its_stores(finished: Any, data: Any):
+    lock = data.lock
+    data.lock = lock.__class__(lock.request, lock.vocabulary, lock.tasks[1:])
+    codec = TextCodec(lock.vocabulary)
+    found = list(task_inputs(finished.path, "first", "validation", codec))
+    assert len(found) == 5
+    assert data.requests[0].mixture == ("first",)
+    assert data.requests[0].splits == ("validation",)
+    data.lock = lock
+    with pytest.raises(T5MixError, match=r"demo is a mixture of copy, first\. Name one task"):
+        task_inputs(finished.path, "demo", "validation", codec)
+
+
+def test_parameters_are_those_that_were_trained(finished: Any, tiny: Any):
+    latest = load_model(finished.path)
+    assert all(np.isfinite(np.asarray(leaf)).all() for leaf in latest.params.values())
+    assert all(leaf.dtype == np.float32 for leaf in latest.params.values())

@@ -1,0 +1,59 @@
+"""What a running sweep shows of its runs."""
+
+import io
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from t5mix.sweep import live_table
+from t5mix.sweep.folder import SweepFolder
+from t5mix.sweep.live_table import Display
+from t5mix.sweep.plan import Trial
+from t5mix.tracking.metrics_file import read_last
+
+
+def active(folder: Path, name: str, steps: int, lines: list[dict[str, Any]]) -> Any:
+    run = folder / "runs" / name
+    run.mkdir(parents=True)
+    (run / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"kind": "tr')
+    trial = None if name == "base" else Trial(name, 1, 0.002, None, "id")
+    told = SimpleNamespace(name=name, folder=name, steps=steps)
+    return SimpleNamespace(run=told, trial=trial, since=live_table.time.monotonic() - 65)
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_runs_losses_and_what_is_left_are_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, terminal: bool):
+    shown = io.StringIO()
+    monkeypatch.setattr(live_table, "Console", lambda stderr: Console(file=shown, force_terminal=terminal, width=100))
+    screen = Display(SweepFolder(tmp_path))
+    logged = [{"kind": "train", "step": step, "loss": 9.0 / step} for step in (2, 4)]
+    runs = [
+        active(tmp_path, "half", 8, [*logged, {"kind": "evaluation", "step": 4}]),
+        active(tmp_path, "whole", 4, logged),
+        active(tmp_path, "base", 4, []),
+    ]
+    screen._began -= 600
+    screen.update(runs, 2, 6)
+    screen.say("something happened to half[1]")
+    screen.close()
+    said = " ".join(shown.getvalue().split())
+    assert "something happened to half[1]" in said
+    assert "about 20 min left" in said
+    if terminal:
+        assert "half, rate 0.002, seed 1 4 of 8 2.250 1:05" in said
+        assert "being scored 2.250" in said
+        assert "base 0 of 4" in said
+        assert "2/6" in said
+    else:
+        assert "2 of 6 runs done." in said
+
+
+def test_the_last_line_of_a_kind_is_found(tmp_path: Path):
+    file = tmp_path / "metrics.jsonl"
+    assert read_last(file, "train") is None
+    file.write_text('{"kind": "train", "step": 1}\n{"kind": "evaluation", "step": 1}\n{"kind": "tra')
+    assert read_last(file, "train") == {"kind": "train", "step": 1}

@@ -1,0 +1,133 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from t5mix.data.manifest import DataLock
+from t5mix.errors import T5MixError
+from t5mix.tracking.run_directory import RunDirectory, find_checkpoint
+
+EXPERIMENT: dict[str, Any] = {
+    "run_dir": "r",
+    "store_dir": "s",
+    "seed": 0,
+    "mesh": {"data": 1, "fsdp": 1},
+    "training": {"steps": 10, "prefetch": 2, "keep": 2},
+    "mixing": {"kind": "temperature", "temperature": 2.0},
+    "evaluation": {"batch_size": 64},
+}
+
+
+@pytest.fixture(scope="module")
+def lock(tmp_path_factory: pytest.TempPathFactory, tiny) -> DataLock:
+    return tiny.make_lock(tmp_path_factory.mktemp("lock"))
+
+
+@pytest.fixture
+def claimed(tmp_path: Path, lock: DataLock) -> RunDirectory:
+    directory = RunDirectory(tmp_path / "run")
+    directory.claim(EXPERIMENT, {"jax": "1"}, lock)
+    return directory
+
+
+def changed(**changes: Any) -> dict[str, Any]:
+    copy = json.loads(json.dumps(EXPERIMENT))
+    for key, value in changes.items():
+        *parents, name = key.split("__")
+        node = copy
+        for parent in parents:
+            node = node[parent]
+        node[name] = value
+    return copy
+
+
+def test_a_new_folder_is_free_and_stays_unmade(tmp_path: Path):
+    RunDirectory(tmp_path / "new").check(EXPERIMENT)
+    assert not (tmp_path / "new").exists()
+    (tmp_path / "new").mkdir()
+    RunDirectory(tmp_path / "new").check(EXPERIMENT)
+
+
+def test_what_is_claimed_comes_back(claimed: RunDirectory, lock: DataLock):
+    claimed.check(EXPERIMENT)
+    assert claimed.experiment() == EXPERIMENT
+    assert claimed.lock() == lock
+    assert claimed.result() is None
+    claimed.save_result({"steps": 3})
+    assert claimed.result() == {"steps": 3}
+
+
+def test_a_foreign_folder_is_refused(tmp_path: Path):
+    (tmp_path / "thesis.tex").write_text("", encoding="utf-8")
+    with pytest.raises(T5MixError, match=r"not empty \(thesis\.tex\) and holds no run of t5mix"):
+        RunDirectory(tmp_path).check(EXPERIMENT)
+
+
+def test_a_file_is_no_run(tmp_path: Path):
+    (tmp_path / "run").write_text("", encoding="utf-8")
+    with pytest.raises(T5MixError, match="is a file, and run_dir must be a folder"):
+        RunDirectory(tmp_path / "run").check(EXPERIMENT)
+
+
+def test_a_run_killed_while_it_claims_its_folder_can_start_again(tmp_path: Path, lock: DataLock, monkeypatch):
+    def killed(self: DataLock, path: Path) -> None:
+        raise KeyboardInterrupt
+
+    directory = RunDirectory(tmp_path / "run")
+    monkeypatch.setattr(DataLock, "save", killed)
+    with pytest.raises(KeyboardInterrupt):
+        directory.claim(EXPERIMENT, {}, lock)
+    (tmp_path / "run" / ".data.lock.json.4711").write_text("{", encoding="utf-8")
+    directory.check(EXPERIMENT)
+    assert directory.lock() is None
+    (tmp_path / "run" / "experiment.json").unlink()
+    directory.check(EXPERIMENT)
+
+
+def test_settings_that_differ_are_listed(claimed: RunDirectory):
+    with pytest.raises(T5MixError) as caught:
+        claimed.check(changed(seed=1, mixing__temperature=4.0, training__steps=20, run_dir="elsewhere"))
+    lines = str(caught.value).splitlines()
+    assert "holds a run of another experiment" in lines[0]
+    assert lines[1:-1] == [
+        "  mixing.temperature: 2.0 there, 4.0 here",
+        "  seed: 0 there, 1 here",
+        "  training.steps: 10 there, 20 here",
+    ]
+
+
+def test_settings_that_came_or_went_are_listed(claimed: RunDirectory):
+    with pytest.raises(T5MixError, match=r"mixing\.limit: None there, 5 here"):
+        claimed.check(changed(mixing__limit=5))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"run_dir": "moved"},
+        {"store_dir": "elsewhere"},
+        {"mesh__data": 4},
+        {"distributed": {"processes": 2}},
+        {"training__prefetch": 9},
+        {"training__keep": 1},
+        {"evaluation__batch_size": 1},
+    ],
+)
+def test_free_settings_may_change(claimed: RunDirectory, change: dict[str, Any]):
+    claimed.check(changed(**change))
+
+
+def test_a_folder_without_an_experiment_is_no_run(tmp_path: Path):
+    with pytest.raises(T5MixError, match=r"is no run of t5mix: it has no experiment\.json"):
+        RunDirectory(tmp_path).experiment()
+
+
+def test_checkpoints_are_found(tmp_path: Path):
+    with pytest.raises(T5MixError, match="holds no checkpoint"):
+        find_checkpoint(tmp_path)
+    for step in (2, 10, 9):
+        (tmp_path / "checkpoints" / str(step) / "host").mkdir(parents=True)
+    (tmp_path / "checkpoints" / "11.orbax-checkpoint-tmp").mkdir()
+    assert find_checkpoint(tmp_path) == tmp_path / "checkpoints" / "10"
+    assert find_checkpoint(tmp_path / "checkpoints" / "2") == tmp_path / "checkpoints" / "2"
