@@ -1,16 +1,17 @@
 """What all tests share."""
 
 import atexit
-import importlib.util
 import os
 import shutil
-import sys
 import tempfile
 import warnings
-from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from tests.support import synthetic_sweep, tiny_runs
+
+pytest_plugins = ["tests.support.data_files", "tests.support.sweep_folders"]
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -49,13 +50,11 @@ def seqio():
 
 @pytest.fixture(scope="session")
 def tiny() -> ModuleType:
-    """`tests/tiny.py`: hand-made token stores, and a run on them that takes a second."""
-    path = Path(__file__).with_name("tiny.py")
-    if "t5mix_tests_tiny" not in sys.modules:
-        spec = importlib.util.spec_from_file_location("t5mix_tests_tiny", path)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules["t5mix_tests_tiny"] = module
-        spec.loader.exec_module(module)
-    return sys.modules["t5mix_tests_tiny"]
+    """`tests.support.tiny_runs`: hand-made token stores, and a run on them that takes a second."""
+    return tiny_runs
+
+
+@pytest.fixture(scope="session")
+def synthetic() -> ModuleType:
+    """`tests.support.synthetic_sweep`: the files of a sweep that was never run."""
+    return synthetic_sweep

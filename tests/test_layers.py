@@ -95,7 +95,8 @@ def test_mixing_and_the_numpy_side_of_data_are_light():
         "prepare_client",
         "tokenizer",
     )
-    statement = "import t5mix.mixing, t5mix.sources.declaration, t5mix.data.tokenizer, " + ", ".join(f"t5mix.data.{name}" for name in names)
+    modules = ["t5mix.mixing", "t5mix.sources.declaration", *(f"t5mix.data.{name}" for name in names)]
+    statement = f"import {', '.join(modules)}"
     assert loaded_after(statement) == set()
 
 

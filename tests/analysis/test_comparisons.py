@@ -19,9 +19,9 @@ from t5mix.sweep.spec import read_sweep
 Make = Callable[..., Path]
 
 
-def by_hand(folder: Path, method: str, task: str, metric: str) -> dict[int, float]:
+def by_hand(sweep_folder: Path, method: str, task: str, metric: str) -> dict[int, float]:
     """A method's scores by seed, read from the files."""
-    raws = [json.loads(path.read_text(encoding="utf-8")) for path in (folder / "trials").iterdir()]
+    raws = [json.loads(path.read_text(encoding="utf-8")) for path in (sweep_folder / "trials").iterdir()]
     return {
         raw["seed"]: raw["scores"]["test"][task]["metrics"][metric]
         for raw in raws
@@ -29,9 +29,9 @@ def by_hand(folder: Path, method: str, task: str, metric: str) -> dict[int, floa
     }
 
 
-def test_means_and_differences_by_hand(folder: Path, findings: Findings):
-    scores = {name: by_hand(folder, name, "demo_sentiment", "accuracy") for name in findings.results.methods}
-    others = {name: by_hand(folder, name, "demo_entailment", "accuracy") for name in findings.results.methods}
+def test_means_and_differences_by_hand(sweep_folder: Path, findings: Findings):
+    scores = {name: by_hand(sweep_folder, name, "demo_sentiment", "accuracy") for name in findings.results.methods}
+    others = {name: by_hand(sweep_folder, name, "demo_entailment", "accuracy") for name in findings.results.methods}
     for name, entries in findings.headline.entries.items():
         sentences = {seed: (value + others[name][seed]) / 2 for seed, value in scores[name].items()}
         assert entries["Sentences"].mean.value == pytest.approx(np.mean(list(sentences.values())))
@@ -95,23 +95,23 @@ def test_columns_are_the_declared_ones_or_the_average_and_the_tasks():
         headline_columns(sweep(columns={"A": {"tasks": ["z"]}}), tasks)
 
 
-def test_an_inner_list_of_a_column_counts_as_one_task(make: Make):
+def test_an_inner_list_of_a_column_counts_as_one_task(make_sweep_folder: Make):
     pair = {"tasks": ["demo_sentiment", ["demo_entailment", "demo_paraphrase"]]}
     metrics = {"demo_sentiment": "accuracy", "demo_entailment": "accuracy", "demo_paraphrase": "f1"}
-    folder = make(metrics=metrics, fields={"columns": {"A": pair}})
-    tasks = [by_hand(folder, "lora", task, metric) for task, metric in metrics.items()]
+    sweep_folder = make_sweep_folder(metrics=metrics, fields={"columns": {"A": pair}})
+    tasks = [by_hand(sweep_folder, "lora", task, metric) for task, metric in metrics.items()]
     expected = [one / 2 + (two + three) / 4 for one, two, three in zip(*(each.values() for each in tasks), strict=True)]
-    found = find(read_results(folder))
+    found = find(read_results(sweep_folder))
     assert found.headline.entries["lora"]["A"].mean.value == pytest.approx(np.mean(expected))
     assert list(found.headline.columns["A"]) == list(metrics)
     with pytest.raises(UnknownNameError, match=r"Unknown task 'z'.*columns\.A of sweep\.json"):
         headline_columns(sweep(columns={"A": {"tasks": [["x", "z"]]}}), {"x": None})
 
 
-def test_transfer_is_against_the_method_that_trains_alone(folder: Path, findings: Findings):
+def test_transfer_is_against_the_method_that_trains_alone(sweep_folder: Path, findings: Findings):
     assert findings.transfer is not None
     assert findings.transfer.reference == "alone"
-    odm, alone = (by_hand(folder, name, "demo_paraphrase", "f1") for name in ("odm", "alone"))
+    odm, alone = (by_hand(sweep_folder, name, "demo_paraphrase", "f1") for name in ("odm", "alone"))
     difference = findings.transfer.entries["odm"]["demo_paraphrase"].difference
     assert difference is not None
     assert difference.value == pytest.approx(np.mean([odm[seed] - alone[seed] for seed in odm]))
@@ -126,38 +126,38 @@ def test_notes_tell_of_missing_trials_and_edges(findings: Findings):
     assert second.startswith("“lora, r=8”: the best learning rate lies at the edge of the grid")
 
 
-def test_one_seed_is_noted(make: Make):
-    found = find(read_results(make(seeds=(0,))))
+def test_one_seed_is_noted(make_sweep_folder: Make):
+    found = find(read_results(make_sweep_folder(seeds=(0,))))
     assert any(note.startswith("There is one seed") for note in found.notes)
     assert found.headline.reasons == ["an interval needs 2 seeds or more; there are 1"]
 
 
 @pytest.mark.parametrize(("seeds", "noted"), [((0, 1), True), ((0, 1, 2), False)])
-def test_two_seeds_are_noted(make: Make, seeds: tuple[int, ...], noted: bool):
-    found = find(read_results(make(seeds=seeds)))
+def test_two_seeds_are_noted(make_sweep_folder: Make, seeds: tuple[int, ...], noted: bool):
+    found = find(read_results(make_sweep_folder(seeds=seeds)))
     assert any(note.startswith("There are two seeds: ") for note in found.notes) == noted
 
 
-def test_an_open_learning_rate_is_noted(make: Make):
-    folder = make()
-    (folder / "choices.json").unlink()
-    next(path for path in (folder / "trials").iterdir() if path.name.startswith("lora-0-0.001")).unlink()
-    found = find(read_results(folder))
+def test_an_open_learning_rate_is_noted(make_sweep_folder: Make):
+    sweep_folder = make_sweep_folder()
+    (sweep_folder / "choices.json").unlink()
+    next(path for path in (sweep_folder / "trials").iterdir() if path.name.startswith("lora-0-0.001")).unlink()
+    found = find(read_results(sweep_folder))
     assert any(note == "The learning rate of “lora” is not chosen yet: not reported." for note in found.notes)
     assert np.isnan(found.headline.entries["lora"]["average"].mean.value)
 
 
-def test_other_data_and_other_hardware_are_noted(make: Make, edit: Callable[..., None]):
-    folder = make()
-    path = next(path for path in (folder / "trials").iterdir() if path.name.startswith("lora-2"))
+def test_other_data_and_other_hardware_are_noted(make_sweep_folder: Make, edit_json: Callable[..., None]):
+    sweep_folder = make_sweep_folder()
+    path = next(path for path in (sweep_folder / "trials").iterdir() if path.name.startswith("lora-2"))
 
     def change(raw: dict[str, Any]) -> None:
         raw["data"]["tasks"][0]["splits"]["test"]["fingerprint"] = "other"
         raw["data"]["tasks"][1]["splits"]["train"]["fingerprint"] = "differs with the seed"
         raw["hardware"]["device"] = "H200"
 
-    edit(path, change)
-    notes = find(read_results(folder)).notes
+    edit_json(path, change)
+    notes = find(read_results(sweep_folder)).notes
     assert [note[:40] for note in notes] == [
         "Trials were scored on other data of demo",
         "Trials ran on different hardware: their ",
@@ -179,12 +179,12 @@ def test_other_data_and_other_hardware_are_noted(make: Make, edit: Callable[...,
         ),
     ],
 )
-def test_names_in_the_sweep_that_stand_for_nothing_are_refused(fields: dict, message: str, make: Make):
+def test_names_in_the_sweep_that_stand_for_nothing_are_refused(fields: dict, message: str, make_sweep_folder: Make):
     """Where there is a grid, methods go by the names of its points."""
-    folder = make(levels={"full, rows=8": 1.0, "lora, rows=8": 0.5})
-    raw = json.loads((folder / "sweep.json").read_text(encoding="utf-8"))
+    sweep_folder = make_sweep_folder(levels={"full, rows=8": 1.0, "lora, rows=8": 0.5})
+    raw = json.loads((sweep_folder / "sweep.json").read_text(encoding="utf-8"))
     methods = {name.partition(",")[0]: method for name, method in raw["sweep"]["methods"].items()}
     raw["sweep"] |= {"methods": methods, "grid": {"training.rows": [8]}, **fields}
-    (folder / "sweep.json").write_text(json.dumps(raw), encoding="utf-8")
+    (sweep_folder / "sweep.json").write_text(json.dumps(raw), encoding="utf-8")
     with pytest.raises(T5MixError, match=message):
-        find(read_results(folder))
+        find(read_results(sweep_folder))

@@ -24,8 +24,8 @@ def test_a_method_with_a_run_for_each_task_pays_for_all_of_them(findings: Findin
     assert (alone.training, alone.memory) == (3 * 22.0, 8e8 - 1.6e8)
 
 
-def test_only_whole_seeds_count(make: Callable[..., Path]):
-    folder = make(levels={"full": 1.0, "alone": 0.5}, alone="alone")
+def test_only_whole_seeds_count(make_sweep_folder: Callable[..., Path]):
+    folder = make_sweep_folder(levels={"full": 1.0, "alone": 0.5}, alone="alone")
     for path in (folder / "trials").iterdir():
         if path.name.startswith("alone-2") and "sentiment" in path.name:
             path.unlink()
@@ -36,14 +36,14 @@ def test_only_whole_seeds_count(make: Callable[..., Path]):
     assert "alone" not in method_costs(read_results(folder))
 
 
-def test_what_is_not_known_is_none(make: Callable[..., Path], edit: Callable[..., None]):
-    folder = make()
+def test_what_is_not_known_is_none(make_sweep_folder: Callable[..., Path], edit_json: Callable[..., None]):
+    folder = make_sweep_folder()
 
     def change(raw: dict[str, Any]) -> None:
         raw.update(operations=None, peak_memory_bytes=None)
 
     for path in (folder / "trials").iterdir():
-        edit(path, change)
+        edit_json(path, change)
     cost = method_costs(read_results(folder))["full"]
     assert (cost.operations, cost.memory) == (None, None)
 

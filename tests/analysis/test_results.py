@@ -18,15 +18,15 @@ Make = Callable[..., Path]
 Edit = Callable[[Path, Callable[[dict[str, Any]], Any]], None]
 
 
-def trial_file(folder: Path, start: str) -> Path:
-    return next(path for path in sorted((folder / "trials").iterdir()) if path.name.startswith(start))
+def trial_file(sweep_folder: Path, start: str) -> Path:
+    return next(path for path in sorted((sweep_folder / "trials").iterdir()) if path.name.startswith(start))
 
 
 # Which trials are reported ----------------------------------------------------------------------------
 
 
-def test_the_trials_with_the_chosen_rate_and_the_sweeps_seeds_are_reported(folder: Path):
-    results = read_results(folder)
+def test_the_trials_with_the_chosen_rate_and_the_sweeps_seeds_are_reported(sweep_folder: Path):
+    results = read_results(sweep_folder)
     assert len(results.wanted) == 4 * 3 + 3 * 3
     assert set(results.wanted) - set(results.reported) == {Wanted("lora, r=8", 1, None)}
     rates = {name: {trial.learning_rate for trial in results.of(name)} for name in results.methods}
@@ -34,37 +34,37 @@ def test_the_trials_with_the_chosen_rate_and_the_sweeps_seeds_are_reported(folde
     assert {trial.task for trial in results.of("alone")} == {"demo_sentiment", "demo_entailment", "demo_paraphrase"}
 
 
-def test_a_failed_trial_is_told_from_one_that_has_not_run(folder: Path, make: Make):
-    results = read_results(folder)
+def test_a_failed_trial_is_told_from_one_that_has_not_run(sweep_folder: Path, make_sweep_folder: Make):
+    results = read_results(sweep_folder)
     failure = results.failure(Wanted("lora, r=8", 1, None))
     assert failure is not None
     assert failure.why.endswith("the loss is NaN at step 40")
-    unfinished = make()
+    unfinished = make_sweep_folder()
     trial_file(unfinished, "full-2").unlink()
     results = read_results(unfinished)
     assert set(results.wanted) - set(results.reported) == {Wanted("full", 2, None)}
     assert results.failure(Wanted("full", 2, None)) is None
 
 
-def test_a_trial_that_failed_and_then_succeeded_is_no_failure(make: Make):
-    folder = make()
+def test_a_trial_that_failed_and_then_succeeded_is_no_failure(make_sweep_folder: Make):
+    sweep_folder = make_sweep_folder()
     key = {"method": "full", "seed": 1, "learning_rate": 0.002, "task": None}
-    (folder / "failed" / "x.json").write_text(json.dumps({**key, "why": "killed"}), encoding="utf-8")
-    assert read_results(folder).failures == ()
+    (sweep_folder / "failed" / "x.json").write_text(json.dumps({**key, "why": "killed"}), encoding="utf-8")
+    assert read_results(sweep_folder).failures == ()
 
 
-def test_a_run_that_trials_start_from_may_have_failed(make: Make):
-    folder = make()
+def test_a_run_that_trials_start_from_may_have_failed(make_sweep_folder: Make):
+    sweep_folder = make_sweep_folder()
     content = {"run": {"id": "1", "folder": "runs/before-1"}, "status": 1, "why": "no", "log": "l", "command": "c"}
-    (folder / "failed" / "before-1.json").write_text(json.dumps(content), encoding="utf-8")
-    (failure,) = read_results(folder).failures
+    (sweep_folder / "failed" / "before-1.json").write_text(json.dumps(content), encoding="utf-8")
+    (failure,) = read_results(sweep_folder).failures
     assert (failure.method, failure.run.folder) == (None, "runs/before-1")
 
 
-def test_drafts_are_no_trials(make: Make):
-    folder = make()
-    (folder / "trials" / ".full.json").write_text("{", encoding="utf-8")
-    assert read_results(folder).trials
+def test_drafts_are_no_trials(make_sweep_folder: Make):
+    sweep_folder = make_sweep_folder()
+    (sweep_folder / "trials" / ".full.json").write_text("{", encoding="utf-8")
+    assert read_results(sweep_folder).trials
 
 
 def test_methods_at_a_grid_are_the_planners():
@@ -83,11 +83,11 @@ def test_methods_at_a_grid_are_the_planners():
 # Learning rates ---------------------------------------------------------------------------------------
 
 
-def test_before_the_sweep_ends_rates_are_chosen_by_its_rule(make: Make):
-    folder = make(edge="lora")
-    written = read_results(folder).choices
-    (folder / "choices.json").unlink()
-    found = read_results(folder).choices
+def test_before_the_sweep_ends_rates_are_chosen_by_its_rule(make_sweep_folder: Make):
+    sweep_folder = make_sweep_folder(edge="lora")
+    written = read_results(sweep_folder).choices
+    (sweep_folder / "choices.json").unlink()
+    found = read_results(sweep_folder).choices
     assert found.keys() == written.keys() == {"full", "lora"}
     for name, choice in found.items():
         assert choice.learning_rate == written[name].learning_rate
@@ -96,35 +96,35 @@ def test_before_the_sweep_ends_rates_are_chosen_by_its_rule(make: Make):
     assert (found["lora"].learning_rate, found["lora"].extended, found["lora"].at_edge) == (0.008, (0.008,), True)
 
 
-def test_a_rate_is_open_while_a_tuning_trial_is_missing(make: Make):
-    folder = make()
-    (folder / "choices.json").unlink()
-    trial_file(folder, "lora-0-0.001").unlink()
-    results = read_results(folder)
+def test_a_rate_is_open_while_a_tuning_trial_is_missing(make_sweep_folder: Make):
+    sweep_folder = make_sweep_folder()
+    (sweep_folder / "choices.json").unlink()
+    trial_file(sweep_folder, "lora-0-0.001").unlink()
+    results = read_results(sweep_folder)
     assert results.chosen_rates == {"full": 0.002}
     assert results.of("lora") == []
 
 
-def test_a_rate_that_failed_is_not_chosen(make: Make):
-    folder = make()
-    (folder / "choices.json").unlink()
-    trial_file(folder, "lora-0-0.001").unlink()
+def test_a_rate_that_failed_is_not_chosen(make_sweep_folder: Make):
+    sweep_folder = make_sweep_folder()
+    (sweep_folder / "choices.json").unlink()
+    trial_file(sweep_folder, "lora-0-0.001").unlink()
     key = {"method": "lora", "seed": 0, "learning_rate": 0.001, "task": None}
-    (folder / "failed" / "x.json").write_text(json.dumps(key), encoding="utf-8")
-    assert read_results(folder).chosen_rates == {"full": 0.002, "lora": 0.002}
+    (sweep_folder / "failed" / "x.json").write_text(json.dumps(key), encoding="utf-8")
+    assert read_results(sweep_folder).chosen_rates == {"full": 0.002, "lora": 0.002}
 
 
-def test_a_method_all_of_whose_rates_failed_has_none(make: Make, edit: Edit):
-    folder = make()
-    edit(folder / "choices.json", lambda raw: raw["lora"].update(learning_rate=None, scores={"0.001": None}))
-    results = read_results(folder)
+def test_a_method_all_of_whose_rates_failed_has_none(make_sweep_folder: Make, edit_json: Edit):
+    sweep_folder = make_sweep_folder()
+    edit_json(sweep_folder / "choices.json", lambda raw: raw["lora"].update(learning_rate=None, scores={"0.001": None}))
+    results = read_results(sweep_folder)
     assert results.chosen_rates == {"full": 0.002}
     assert results.choices["lora"].scores == {0.001: -math.inf}
     assert "All learning rates of “lora” failed: not reported." in find(results).notes
 
 
-def test_without_tuning_all_trials_are_reported(make: Make):
-    results = read_results(make(fields={"tuning": None}))
+def test_without_tuning_all_trials_are_reported(make_sweep_folder: Make):
+    results = read_results(make_sweep_folder(fields={"tuning": None}))
     assert results.chosen_rates == {"full": None, "lora": None}
     assert len(results.reported) == 6
 
@@ -137,12 +137,12 @@ def test_a_folder_that_is_no_sweeps(tmp_path: Path):
         read_results(tmp_path)
 
 
-def test_a_sweep_without_a_finished_trial(make: Make):
-    folder = make(failed=("full", 1))
-    for path in (folder / "trials").iterdir():
+def test_a_sweep_without_a_finished_trial(make_sweep_folder: Make):
+    sweep_folder = make_sweep_folder(failed=("full", 1))
+    for path in (sweep_folder / "trials").iterdir():
         path.unlink()
     with pytest.raises(T5MixError, match=r"No trial of .* has finished yet.* 1 failed: see .*failed.* Run the sweep"):
-        read_results(folder)
+        read_results(sweep_folder)
 
 
 @pytest.mark.parametrize(
@@ -154,11 +154,11 @@ def test_a_sweep_without_a_finished_trial(make: Make):
         (lambda raw: raw["scores"]["test"]["demo_sentiment"].pop("metrics"), r"scores\.test\.demo_sentiment\.metrics"),
     ],
 )
-def test_a_trial_that_cannot_be_read_is_named(change: Any, message: str, make: Make, edit: Edit):
-    folder = make()
-    edit(trial_file(folder, "full-0-0.002"), change)
+def test_a_trial_that_cannot_be_read_is_named(change: Any, message: str, make_sweep_folder: Make, edit_json: Edit):
+    sweep_folder = make_sweep_folder()
+    edit_json(trial_file(sweep_folder, "full-0-0.002"), change)
     with pytest.raises(T5MixError, match=message):
-        read_results(folder)
+        read_results(sweep_folder)
 
 
 @pytest.mark.parametrize(
@@ -174,16 +174,16 @@ def test_a_trial_that_cannot_be_read_is_named(change: Any, message: str, make: M
         ("failed/full.json", '{"seed": "x"}', r"failed/full\.json: seed"),
     ],
 )
-def test_broken_files_are_named(name: str, text: str, message: str, make: Make):
-    folder = make()
-    (folder / name).write_bytes(text.encode("utf-8", "surrogateescape"))
+def test_broken_files_are_named(name: str, text: str, message: str, make_sweep_folder: Make):
+    sweep_folder = make_sweep_folder()
+    (sweep_folder / name).write_bytes(text.encode("utf-8", "surrogateescape"))
     with pytest.raises(T5MixError, match=message):
-        read_results(folder)
+        read_results(sweep_folder)
 
 
-def test_the_same_trial_twice_is_refused(make: Make):
-    folder = make()
-    path = trial_file(folder, "full-1")
+def test_the_same_trial_twice_is_refused(make_sweep_folder: Make):
+    sweep_folder = make_sweep_folder()
+    path = trial_file(sweep_folder, "full-1")
     path.with_name("zcopy.json").write_bytes(path.read_bytes())
     with pytest.raises(T5MixError, match=r"full-1.*zcopy\.json hold the same trial"):
-        _ = read_results(folder).reported
+        _ = read_results(sweep_folder).reported

@@ -36,10 +36,10 @@ def test_only_weights_that_change_are_adaptive(findings: Findings):
     assert [name for name, progress in findings.progress.items() if progress.adaptive] == ["odm"]
 
 
-def test_a_mean_over_tasks_needs_all_of_them(make: Callable[..., Path], edit: Callable[..., None]):
-    folder = make()
+def test_a_mean_over_tasks_needs_all_of_them(make_sweep_folder: Callable[..., Path], edit_json: Callable[..., None]):
+    folder = make_sweep_folder()
     for path in (folder / "trials").iterdir():
-        edit(path, lambda raw: raw["curves"]["validation"].update(demo_sentiment=[None, 1.0]))
+        edit_json(path, lambda raw: raw["curves"]["validation"].update(demo_sentiment=[None, 1.0]))
     progress = method_progress(read_results(folder))["full"]
     assert progress.mean_validation is not None
     assert progress.mean_validation.steps.tolist() == [100]
@@ -53,9 +53,11 @@ def test_methods_that_drew_alike_share_a_column(findings: Findings):
     assert drawn["demo_paraphrase"].epochs == pytest.approx(1.6 * 2 / 4.5)
 
 
-def test_methods_that_drew_otherwise_have_their_own(make: Callable[..., Path], edit: Callable[..., None]):
-    folder = make()
+def test_methods_that_drew_otherwise_have_their_own(
+    make_sweep_folder: Callable[..., Path], edit_json: Callable[..., None]
+):
+    folder = make_sweep_folder()
     for path in (folder / "trials").iterdir():
         if path.name.startswith("lora"):
-            edit(path, lambda raw: raw["mixture"]["demo_sentiment"].update(examples=3200.0, epochs=3.2))
+            edit_json(path, lambda raw: raw["mixture"]["demo_sentiment"].update(examples=3200.0, epochs=3.2))
     assert list(realised_mixtures(read_results(folder))) == [("full",), ("lora",)]

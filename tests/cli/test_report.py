@@ -1,24 +1,16 @@
 """`t5mix report`."""
 
-import importlib.util
-import sys
 from pathlib import Path
 
 import pytest
 
 from t5mix.cli.main import main
+from tests.support.synthetic_sweep import make_sweep
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = Path(__file__).parents[1] / "report" / "synthetic.py"
-    spec = importlib.util.spec_from_file_location("t5mix_tests_synthetic", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["t5mix_tests_synthetic"] = module
-    spec.loader.exec_module(module)
-    return module.make_sweep(tmp_path_factory.mktemp("sweep") / "made-up", failed=("lora, r=8", 1))
+    return make_sweep(tmp_path_factory.mktemp("sweep") / "made-up", failed=("lora, r=8", 1))
 
 
 def test_the_report_is_written_into_the_sweeps_folder(folder: Path, capsys: pytest.CaptureFixture[str]):

@@ -66,8 +66,8 @@ def test_the_headlines_rows_are_the_findings(findings: Findings):
     assert [row["paper"] for row in rows[:3]] == ["83.28", "80.88", ""]
 
 
-def test_what_is_not_known_is_empty(make: Callable[..., Path]):
-    found = find(read_results(make(seeds=(0,), fields={"tuning": None})))
+def test_what_is_not_known_is_empty(make_sweep_folder: Callable[..., Path]):
+    found = find(read_results(make_sweep_folder(seeds=(0,), fields={"tuning": None})))
     rows = rows_of(headline_csv(found))
     assert {row["low"] for row in rows} == {row["p_value"] for row in rows} == {""}
     assert {row["learning_rate"] for row in rows_of(scores_csv(found.results))} == {""}
@@ -100,8 +100,8 @@ def test_latex_is_the_papers_layout(findings: Findings):
     assert all(ord(character) < 128 for character in text)
 
 
-def test_latex_escapes_names(make: Callable[..., Path]):
-    found = find(read_results(make(levels={"a_b & 50% {x}^2~\\#$": 1.0, "c": 0.2})))
+def test_latex_escapes_names(make_sweep_folder: Callable[..., Path]):
+    found = find(read_results(make_sweep_folder(levels={"a_b & 50% {x}^2~\\#$": 1.0, "c": 0.2})))
     row = latex_rows(headline_latex(found))[1]
     assert row.startswith(r"a\_b \& 50\% \{x\}\textasciicircum{}2\textasciitilde{}\textbackslash{}\#\$ & ")
     assert len(re.findall(r"(?<!\\)&", row)) == 3  # the average and two tasks
@@ -140,11 +140,11 @@ def test_markdown_shows_the_same_figures_bold_where_better(markdown: str, findin
     assert table.count("**") == 2 * sum(e.better for row in findings.headline.entries.values() for e in row.values())
 
 
-def test_markdowns_figures_are_files(markdown: str, report: Path):
+def test_markdowns_figures_are_files(markdown: str, written_report: Path):
     links = re.findall(r"!\[[^\n]*\]\(([^)]+)\)", markdown)
     assert len(links) == 6
-    assert all((report / link).is_file() for link in links)
-    assert all((report / link).with_suffix(".png").is_file() for link in links)
+    assert all((written_report / link).is_file() for link in links)
+    assert all((written_report / link).with_suffix(".png").is_file() for link in links)
 
 
 def test_markdowns_lines_are_short(markdown: str):

@@ -63,8 +63,8 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def text(report: Path) -> str:
-    return (report / "index.html").read_text(encoding="utf-8")
+def text(written_report: Path) -> str:
+    return (written_report / "index.html").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -141,8 +141,10 @@ def test_the_papers_figures_stand_beside_ours(text: str):
     assert "GLUE 0.235 and SQuAD 0.343" in text
 
 
-def test_the_paper_is_not_spoken_of_where_no_figure_of_its_is_shown(make: Callable[..., Path], tmp_path: Path):
-    write_report(make(fields={"paper": 10}), tmp_path / "out")
+def test_the_paper_is_not_spoken_of_where_no_figure_of_its_is_shown(
+    make_sweep_folder: Callable[..., Path], tmp_path: Path
+):
+    write_report(make_sweep_folder(fields={"paper": 10}), tmp_path / "out")
     assert "paper" not in Page(section((tmp_path / "out/index.html").read_text("utf-8"), "headline")).tables[0][1][1]
     assert "Raffel" not in (tmp_path / "out/report.md").read_text("utf-8")
 
@@ -169,9 +171,9 @@ def test_heat_is_there_in_words_too(text: str):
     assert {("heat", "+"), ("cold", MINUS)} == set(cells)
 
 
-def test_names_are_escaped(make: Callable[..., Path], tmp_path: Path):
+def test_names_are_escaped(make_sweep_folder: Callable[..., Path], tmp_path: Path):
     hostile = '<b>&"lora"'
-    folder = make(levels={hostile: 1.0, "full": 0.5}, fields={"title": "a < b </title><script>x</script>"})
+    folder = make_sweep_folder(levels={hostile: 1.0, "full": 0.5}, fields={"title": "a < b </title><script>x</script>"})
     write_report(folder, tmp_path / "out")
     text = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
     Page(text)
@@ -180,9 +182,9 @@ def test_names_are_escaped(make: Callable[..., Path], tmp_path: Path):
     assert "&lt;b&gt;&amp;&quot;lora&quot;" in text
 
 
-def test_a_single_seed_has_no_intervals_and_says_why(make: Callable[..., Path], tmp_path: Path):
+def test_a_single_seed_has_no_intervals_and_says_why(make_sweep_folder: Callable[..., Path], tmp_path: Path):
     claim = {"H": {"claim": "c", "better": "full", "worse": "lora"}}
-    write_report(make(seeds=(0,), fields={"hypotheses": claim}), tmp_path / "out")
+    write_report(make_sweep_folder(seeds=(0,), fields={"hypotheses": claim}), tmp_path / "out")
     text = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
     assert "There is one seed" in text
     assert "Where there is no interval: an interval needs 2 seeds or more; there are 1." in text
@@ -190,8 +192,8 @@ def test_a_single_seed_has_no_intervals_and_says_why(make: Callable[..., Path], 
     assert 'class="verdict inconclusive"' in text
 
 
-def test_one_method_alone_is_reported_too(make: Callable[..., Path], tmp_path: Path):
-    write_report(make(levels={"full": 1.0, "x": 0.5}, fields={"methods": {"full": {}}}), tmp_path / "out")
+def test_one_method_alone_is_reported_too(make_sweep_folder: Callable[..., Path], tmp_path: Path):
+    write_report(make_sweep_folder(levels={"full": 1.0, "x": 0.5}, fields={"methods": {"full": {}}}), tmp_path / "out")
     text = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
     Page(text)
     assert "1 method (“full”)" in text
@@ -199,8 +201,8 @@ def test_one_method_alone_is_reported_too(make: Callable[..., Path], tmp_path: P
     assert 'id="wins"' not in text
 
 
-def test_a_sweep_that_has_just_begun_is_reported(make: Callable[..., Path], tmp_path: Path):
-    folder = make(fields={"hypotheses": {"H": {"claim": "c", "better": "full", "worse": "lora"}}})
+def test_a_sweep_that_has_just_begun_is_reported(make_sweep_folder: Callable[..., Path], tmp_path: Path):
+    folder = make_sweep_folder(fields={"hypotheses": {"H": {"claim": "c", "better": "full", "worse": "lora"}}})
     for path in (folder / "trials").iterdir():
         if path.name != "full-0-0.002-None.json":
             path.unlink()

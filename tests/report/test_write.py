@@ -12,18 +12,18 @@ from t5mix.report.write import write_report
 from t5mix.sweep.spec import load_sweep
 
 
-def test_the_folder_holds_all_formats(report: Path):
-    assert sorted(path.name for path in report.iterdir()) == [
+def test_the_folder_holds_all_formats(written_report: Path):
+    assert sorted(path.name for path in written_report.iterdir()) == [
         *("figures", "headline.csv", "headline.tex", "index.html", "report.md", "scores.csv")
     ]
     names = ("costs", "differences", "learning_rates", "training", "verdicts", "weights")
-    assert sorted(path.name for path in (report / "figures").iterdir()) == sorted(
+    assert sorted(path.name for path in (written_report / "figures").iterdir()) == sorted(
         f"{name}.{ending}" for name in names for ending in ("png", "svg")
     )
 
 
-def test_writing_again_replaces_and_gives_the_same(make: Callable[..., Path], tmp_path: Path):
-    folder = make()
+def test_writing_again_replaces_and_gives_the_same(make_sweep_folder: Callable[..., Path], tmp_path: Path):
+    folder = make_sweep_folder()
     write_report(folder, tmp_path / "out")
     before = {
         path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.suffix in (".html", ".md", ".csv")

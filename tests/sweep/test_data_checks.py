@@ -8,7 +8,7 @@ import pytest
 from t5mix.data.manifest import DataLock, DataRequest, StoreEntry, TaskEntry, VocabularyEntry
 from t5mix.data.token_store import StoreCounts
 from t5mix.errors import T5MixError, UnknownNameError
-from t5mix.sweep import checks, plan
+from t5mix.sweep import data_checks, plan
 from t5mix.sweep.data_checks import check_data, data_splits, value_names
 from t5mix.sweep.plan import Planner, check_all
 from t5mix.sweep.spec import read_sweep
@@ -59,8 +59,8 @@ def claim(**fields: Any) -> dict[str, Any]:
 
 def test_data_has_the_vocabulary_of_the_checkpoint_that_runs_start_from(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(plan, "starting_checkpoint", lambda experiment: None)
-    monkeypatch.setattr(checks, "find_checkpoint", lambda path: path / "checkpoints" / "9")
-    monkeypatch.setattr(checks, "vocabulary_of", lambda checkpoint: f"that of {checkpoint}")
+    monkeypatch.setattr(data_checks, "find_checkpoint", lambda path: path / "checkpoints" / "9")
+    monkeypatch.setattr(data_checks, "vocabulary_of", lambda checkpoint: f"that of {checkpoint}")
     one, both = SWEEP["methods"].values()
     methods = {"one": one, "both": {**both, "fresh": True}}
     requests = check(start_from="base", before=[["mixture=[sentiment]"]], methods=methods)

@@ -10,7 +10,7 @@ import pytest
 
 from t5mix.errors import T5MixError
 from t5mix.files import write_json
-from t5mix.sweep import checks, runner
+from t5mix.sweep import data_checks, runner
 from t5mix.sweep.folder import SweepFolder
 from t5mix.sweep.plan import Planner
 from t5mix.sweep.runner import Active, Cores, Runner
@@ -233,5 +233,5 @@ def test_a_folder_has_one_sweep_at_a_time(tmp_path: Path):
 
 
 def test_metrics_are_known_by_the_values_they_give():
-    assert checks.value_names(("squad", "f1")) == ["em", "f1", "f1"]
-    assert checks.value_names(("accuracy", "my_own")) is None
+    assert data_checks.value_names(("squad", "f1")) == ["em", "f1", "f1"]
+    assert data_checks.value_names(("accuracy", "my_own")) is None

@@ -4,10 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from t5mix.tracking.metric_logger import _duration
 from t5mix.tracking.metrics_file import MetricsFile, read_lines
 from t5mix.tracking.tensorboard import TensorBoard
-from t5mix.tracking.training_progress import Display
+from t5mix.tracking.training_progress import TrainingProgress, _duration
 
 
 def write_steps(path: Path, steps: list[int], first: int = 0) -> None:
@@ -91,7 +90,7 @@ def test_tensorboard_can_read_its_file(tmp_path: Path):
 
 
 def test_without_a_terminal_lines_are_printed(capsys: pytest.CaptureFixture[str]):
-    display = Display(steps=100, done=0)
+    display = TrainingProgress(steps=100, done=0)
     display.advance(10)
     display.log(20, 3.14159, 12345.6, 3725.0)
     display.say("[Continuing] after")

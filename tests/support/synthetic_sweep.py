@@ -1,6 +1,6 @@
 """A sweep's folder made by hand: what `t5mix sweep` would leave, without training anything.
 
-Also a program, to look at a page: `python tests/report/synthetic.py FOLDER [large]`, then `t5mix report FOLDER`.
+Also a program, to look at a page: `python tests/support/synthetic_sweep.py FOLDER [large]`, then `t5mix report FOLDER`.
 """
 
 import dataclasses

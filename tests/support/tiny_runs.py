@@ -1,6 +1,7 @@
 """A tiny run on hand-made token stores, for tests of the data, the training and the runs; seqio plays no part.
 
-Also a program, for tests that need a process of their own: `python tests/tiny.py JOBS.json` takes a list of
+Also a program, for tests that need a process of their own: `python tests/support/tiny_runs.py JOBS.json` takes a list
+of
 {"run_dir": ..., "lock": ..., "training": {...}, "mesh": {...}, "stop": ..., "kill": ..., "record": ...} and runs one
 after the other; with "settings": [...] by way of the configuration. `run_processes` starts several at once.
 """

@@ -1,0 +1,1 @@
+"""What tests share: tiny runs, made-up sweeps, small data files."""
