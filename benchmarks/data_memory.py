@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from t5mix.data.manifest import DataLock
+from t5mix.data.manifest import DataManifest
 from t5mix.data.packing import BatchShape
 from t5mix.data.pipeline import task_data, training_batches
 from t5mix.data.prefetch import Prefetcher
-from t5mix.data.prepare_client import PiecePreparer
+from t5mix.data.prepare_client import ShardCache
 
 
 def main() -> None:
@@ -27,15 +27,17 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("--batches", type=int, default=500)
     options = parser.parse_args()
-    lock = DataLock.load(options.run / "data.lock.json")
+    manifest = DataManifest.load(options.run / "data_manifest.json")
     training = json.loads((options.run / "experiment.json").read_text())["experiment"]["training"]
     before = psutil.Process().memory_info().rss
-    sizes = np.asarray([task.splits["train"].counts.examples for task in lock.tasks], float)
-    shape = BatchShape(rows=training["rows"], inputs=lock.request.inputs_length, targets=lock.request.targets_length)
+    sizes = np.asarray([task.splits["train"].counts.examples for task in manifest.tasks], float)
+    shape = BatchShape(
+        rows=training["rows"], inputs=manifest.request.inputs_length, targets=manifest.request.targets_length
+    )
     peak = children = 0
-    with contextlib.closing(PiecePreparer(lock)) as pieces:
-        tasks = [task_data(task, pieces) for task in lock.tasks]
-        batches = Prefetcher(training_batches(tasks, shape, seed=0, weights=lambda step: sizes / sizes.sum()), 2)
+    with contextlib.closing(ShardCache(manifest)) as shards:
+        tasks = [task_data(task, shards) for task in manifest.tasks]
+        batches = Prefetcher(training_batches(tasks, shape, seed=0, proportions=lambda step: sizes / sizes.sum()), 2)
         for _ in range(options.batches):
             next(batches)
             peak = max(peak, psutil.Process().memory_info().rss - before)

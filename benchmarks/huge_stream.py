@@ -160,7 +160,7 @@ def _command(work: Path, name: str, task: str, steps: int, streamed: list[str]) 
         "vocabulary": str(work / "words.model"),
         "model": MODEL,
         "lengths": {"inputs": 128, "targets": 40},
-        "training": {"rows": 64, "log_every": 1, "checkpoint_every": 50},
+        "training": {"batch_size": 64, "log_every": 1, "checkpoint_every": 50},
     }
     text = "".join(f"{key}: {json.dumps(value)}\n" for key, value in settings.items())
     work.joinpath("config.yaml").write_text(text, encoding="utf-8")

@@ -17,7 +17,7 @@ from provenance import save
 
 from t5mix.config.compose import compose_experiment
 from t5mix.config.experiment import read_experiment
-from t5mix.mixing.controller import Mixer
+from t5mix.mixing.controller import MixtureController
 from t5mix.runs.train import train_experiment
 from t5mix.tracking.run_directory import RunDirectory
 
@@ -65,7 +65,7 @@ def measured(run: Callable[[], tuple[int, float]]) -> dict[str, float]:
     spent, calls = [0.0], [0]
 
     def timed(method: Callable[..., Any]) -> Callable[..., Any]:
-        def call(self: Mixer, *arguments: Any, **named: Any) -> Any:
+        def call(self: MixtureController, *arguments: Any, **named: Any) -> Any:
             started = time.thread_time()  # waiting for feedback is no work
             try:
                 return method(self, *arguments, **named)
@@ -75,12 +75,15 @@ def measured(run: Callable[[], tuple[int, float]]) -> dict[str, float]:
 
         return call
 
-    originals = Mixer.mix, Mixer.observe
-    Mixer.mix, Mixer.observe = timed(Mixer.mix), timed(Mixer.observe)  # type: ignore[method-assign]
+    originals = MixtureController.mixture, MixtureController.observe
+    MixtureController.mixture, MixtureController.observe = (
+        timed(MixtureController.mixture),
+        timed(MixtureController.observe),
+    )  # type: ignore[method-assign]
     try:
         steps, seconds = run()
     finally:
-        Mixer.mix, Mixer.observe = originals  # type: ignore[method-assign]
+        MixtureController.mixture, MixtureController.observe = originals  # type: ignore[method-assign]
     mixing = 2 * spent[0] / calls[0]  # both methods are called once a step
     return {"step": seconds / steps, "mixing": mixing, "share": mixing / (seconds / steps)}
 

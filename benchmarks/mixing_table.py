@@ -20,10 +20,10 @@ from provenance import save
 from t5mix.runs.doremi import WEIGHTS_FILE
 from t5mix.tracking.run_directory import RunDirectory
 
-SETTINGS = ("model=tiny", "training.steps=600", "training.rows=16", "training.log_every=100", "seed=0")
+SETTINGS = ("model=tiny", "training.steps=600", "training.batch_size=16", "training.log_every=100", "seed=0")
 STRATEGIES = {
     "proportional": ["mixing=proportional"],
-    "proportional, K=2048": ["mixing=proportional", "mixing.limit=2048"],
+    "proportional, K=2048": ["mixing=proportional", "mixing.max_examples=2048"],
     "temperature, T=2": ["mixing=temperature", "mixing.temperature=2"],
     "temperature, T=8": ["mixing=temperature", "mixing.temperature=8"],
     "equal": ["mixing=equal"],

@@ -24,7 +24,7 @@ import jax
 import numpy as np
 from provenance import save
 
-from t5mix.config.experiment import read_policy
+from t5mix.config.experiment import policy_from_dict
 from t5mix.finetuning.base import prompt_length_of
 from t5mix.model import PRESETS
 from t5mix.training.config import TrainingConfig
@@ -39,7 +39,7 @@ POLICIES: dict[str, dict[str, Any]] = {
     "adapter, d=128": {"kind": "adapter", "dim": 128},
     "lora, r=8": {"kind": "lora", "rank": 8},
     "ia3": {"kind": "ia3"},
-    "norms": {"kind": "norms"},
+    "layer_norms": {"kind": "layer_norms"},
     "prefix, P=16": {"kind": "prefix"},
     "prompt, P=100": {"kind": "prompt"},
     "per_task, 8 adapters, d=32": {
@@ -99,8 +99,8 @@ def main() -> None:
 
 def measure(raw: dict[str, Any], options: argparse.Namespace) -> dict[str, float]:
     """Returns the compiler's counts for one policy, and what its steps take."""
-    policy = read_policy(raw)
-    training = TrainingConfig(rows=options.rows)
+    policy = policy_from_dict(raw)
+    training = TrainingConfig(batch_size=options.rows)
     model = PRESETS[options.preset]
     engine = Engine(model, policy, Adafactor(), Constant(), training, MeshConfig(), NUM_TASKS, 0)
     inputs, targets = options.lengths

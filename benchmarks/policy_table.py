@@ -25,9 +25,15 @@ from t5mix.runs.deltas import look
 from t5mix.tracking.metrics_file import read_lines
 from t5mix.tracking.run_directory import RunDirectory, find_checkpoint
 
-BASE = ("mixture=[demo_all]", "mixing=temperature", "mixing.temperature=2", "training.steps=400", "training.rows=16")
+BASE = (
+    "mixture=[demo_all]",
+    "mixing=temperature",
+    "mixing.temperature=2",
+    "training.steps=400",
+    "training.batch_size=16",
+)
 SETTINGS = (
-    *("mixture=[demo]", "mixing=temperature", "mixing.temperature=2", "training.steps=150", "training.rows=16"),
+    *("mixture=[demo]", "mixing=temperature", "mixing.temperature=2", "training.steps=150", "training.batch_size=16"),
     *("training.log_every=25", "start_from={work}/base", "schedule.warmup_steps=20"),
 )
 POLICIES = {
@@ -40,9 +46,9 @@ POLICIES = {
     "ia3": ["finetuning=ia3", "schedule.learning_rate=1e-2"],
     "prompt, P=20": ["finetuning=prompt", "finetuning.length=20", "schedule.learning_rate=3e-2"],
     "prefix, P=16": ["finetuning=prefix", "schedule.learning_rate=1e-2"],
-    "norms": ["finetuning=norms", "schedule.learning_rate=1e-2"],
+    "norms": ["finetuning=layer_norms", "schedule.learning_rate=1e-2"],
     "pattern, decoder's attention": [
-        "finetuning=pattern",
+        "finetuning=regex",
         "finetuning.train=['decoder/.*attention/.*']",
         "schedule.learning_rate=1e-3",
     ],
@@ -91,7 +97,7 @@ def train(run: Path, settings: list[str]) -> None:
 
 def evaluate(run: Path, *, tasks_only: bool = False) -> dict[str, Any]:
     """Scores one run from the command line."""
-    tasks = [task.name for task in RunDirectory(run).lock().tasks if task.metrics]  # type: ignore[union-attr]
+    tasks = [task.name for task in RunDirectory(run).manifest().tasks if task.metrics]  # type: ignore[union-attr]
     command = [sys.executable, "-m", "t5mix.cli.main", "eval", str(run), "--json"]
     only = ["--tasks", *tasks] if tasks_only else []
     return json.loads(subprocess.run([*command, *only], check=True, capture_output=True, text=True).stdout)

@@ -28,7 +28,7 @@ OF_EXAMPLES, OF_BOTH = 0.6, 0.4  # variances of the normal variables
 POSITIVE = 0.3  # of the examples, where F1 is the metric
 MIDDLE, CEILING = 0.8, 2.0  # 79 % and 98 % right
 LEVELS = (0.95, 0.995)
-SHOWN = {Verdict.WON: 1, Verdict.LOST: -1}  # the sign of a difference
+SHOWN = {Verdict.SUPPORTED: 1, Verdict.REFUTED: -1}  # the sign of a difference
 
 
 @dataclasses.dataclass(frozen=True)
@@ -177,7 +177,7 @@ def false_verdicts(case: Case, gain: float, studies: int, draws: int) -> dict[st
         signs = [(judged[f"{i}{j}"], np.sign(truths[i] - truths[j])) for i, j in pairs]
         false += any(SHOWN.get(each.verdict, sign) != sign for each, sign in signs)
         plain += any(each.p_value < 0.05 for each, sign in signs if sign == 0)
-        found += sum(each.verdict == Verdict.WON for each, sign in signs if sign > 0)
+        found += sum(each.verdict == Verdict.SUPPORTED for each, sign in signs if sign > 0)
     return {
         **dataclasses.asdict(case),
         "gain": gain,

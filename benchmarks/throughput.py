@@ -66,11 +66,11 @@ def compare(work: Path, seconds: float, rounds: int, copies: int, mixing: str) -
     """Materialises the tasks, measures both sides in turn, prints and saves the figures."""
     from provenance import save
 
-    from t5mix.data.prepare_client import prepare_in_child
+    from t5mix.data.prepare_client import prepare_in_subprocess
 
     make_files(work, copies)
     started = time.perf_counter()
-    prepare_in_child(request(work, copies), quiet=True).save(work / "lock.json")
+    prepare_in_subprocess(request(work, copies), quiet=True).save(work / "lock.json")
     materialised = time.perf_counter() - started
     found: dict[str, list[dict[str, float]]] = {"t5mix": [], "seqio": []}
     for _ in range(rounds):
@@ -140,30 +140,32 @@ def measure_t5mix(work: Path, seconds: float, mixing: str) -> dict[str, float]:
     """Plans and fills batches of the locked stores, mixed by a strategy that hears of made-up losses."""
     import numpy as np
 
-    from t5mix.data.manifest import DataLock
+    from t5mix.data.manifest import DataManifest
     from t5mix.data.packing import BatchShape
     from t5mix.data.pipeline import task_data, training_batches
     from t5mix.mixing import STRATEGIES
     from t5mix.mixing.base import MixingBudget
-    from t5mix.mixing.budget import census_of
-    from t5mix.mixing.controller import Mixer, start_state
+    from t5mix.mixing.budget import read_task_sizes
+    from t5mix.mixing.controller import MixtureController, initial_state
 
-    lock, strategy = DataLock.load(work / "lock.json"), STRATEGIES[mixing]()
-    census = census_of(lock, strategy, "examples")
-    mixer = Mixer(strategy, census, start_state(strategy, census, MixingBudget(10_000, 1e8)), lag=8)
+    manifest, strategy = DataManifest.load(work / "lock.json"), STRATEGIES[mixing]()
+    task_sizes = read_task_sizes(manifest, strategy, "examples")
+    controller = MixtureController(
+        strategy, task_sizes, initial_state(strategy, task_sizes, MixingBudget(10_000, 1e8)), lag=8
+    )
     batches = training_batches(
-        [task_data(task) for task in lock.tasks],
+        [task_data(task) for task in manifest.tasks],
         BatchShape(rows=ROWS, inputs=LENGTHS["inputs"], targets=LENGTHS["targets"]),
         seed=0,
-        weights=lambda step: mixer.mix(step).draws,
+        proportions=lambda step: controller.mixture(step).example_proportions,
     )
-    losses = np.random.default_rng(0).uniform(0.5, 5.0, len(lock.tasks))
+    losses = np.random.default_rng(0).uniform(0.5, 5.0, len(manifest.tasks))
 
     def observed() -> Iterator[tuple[Any, Any]]:
         for batch in batches:
             counts = batch.counts
             tokens = counts.input_tokens + counts.target_tokens
-            mixer.observe(
+            controller.observe(
                 batch.step,
                 loss_sums=losses * counts.target_tokens,
                 loss_tokens=counts.target_tokens,

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from t5mix.analysis.comparisons import Comparison, compare, headline_columns, task_columns
+from t5mix.analysis.comparisons import MethodComparison, compare_methods, headline_columns, task_columns
 from t5mix.analysis.costs import Cost, method_costs
 from t5mix.analysis.hypotheses import Judgement, judge
 from t5mix.analysis.paper import TABLES, PaperTable
@@ -20,7 +20,7 @@ from t5mix.sweep.trial_reader import TrialResult
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Findings:
+class Analysis:
     """What came of a sweep.
 
     Attributes:
@@ -43,9 +43,9 @@ class Findings:
     study: Study
     metrics: Mapping[str, tuple[str, ...]]
     verdicts: Mapping[str, Judgement]
-    headline: Comparison
-    by_task: Comparison
-    transfer: Comparison | None
+    headline: MethodComparison
+    by_task: MethodComparison
+    transfer: MethodComparison | None
     overall: Mapping[str, Estimate]
     costs: Mapping[str, Cost]
     progress: Mapping[str, Progress]
@@ -61,7 +61,7 @@ class Findings:
         return self.paper.value(self.results.methods[method].paper, declared.paper)
 
 
-def find(results: Results) -> Findings:
+def analyze(results: Results) -> Analysis:
     """Computes everything that a report tells.
 
     Raises:
@@ -73,16 +73,18 @@ def find(results: Results) -> Findings:
     _check_tasks(results, study)
     resampled = resample(study)
     reference = sweep.reference or next(iter(methods))
-    headline = compare(resampled, reference, headline_columns(sweep, study.tasks))
-    by_task = compare(resampled, reference, task_columns(study.tasks)) if sweep.columns else headline
-    return Findings(
+    headline = compare_methods(resampled, reference, headline_columns(sweep, study.tasks))
+    by_task = compare_methods(resampled, reference, task_columns(study.tasks)) if sweep.columns else headline
+    return Analysis(
         results=results,
         study=study,
         metrics=headlines.metrics,
         verdicts=judge(resampled, sweep.hypotheses),
         headline=headline,
         by_task=by_task,
-        transfer=None if sweep.alone is None else compare(resampled, sweep.alone, task_columns(study.tasks)),
+        transfer=None
+        if sweep.single_task_baseline is None
+        else compare_methods(resampled, sweep.single_task_baseline, task_columns(study.tasks)),
         overall={method: resampled.mean(method) for method in methods},
         costs=method_costs(results),
         progress=method_progress(results),
@@ -95,14 +97,14 @@ def find(results: Results) -> Findings:
 def _check_tasks(results: Results, study: Study) -> None:
     """Refuses tasks in hypotheses that are not scored."""
     for name, hypothesis in results.sweep.hypotheses.items():
-        for place, tasks in (("tasks", hypothesis.tasks), ("than_on", hypothesis.than_on)):
+        for place, tasks in (("tasks", hypothesis.tasks), ("minus_tasks", hypothesis.minus_tasks)):
             for task in tasks:
                 if task not in study.tasks:
                     where = f"It is named in hypotheses.{name}.{place} of {results.directory / 'sweep.json'}."
                     raise UnknownNameError("task", task, study.tasks, where)
 
 
-def _notes(results: Results, headline: Comparison) -> list[str]:
+def _notes(results: Results, headline: MethodComparison) -> list[str]:
     """Returns what limits the figures: missing trials, few seeds, undecided learning rates, undefined metrics."""
     notes = []
     missing = [key for key in results.wanted if key not in results.reported]
@@ -173,9 +175,9 @@ def _other_data(results: Results) -> list[str]:
     return [task for task, found in seen.items() if len(found) > 1]
 
 
-def seed_scores(findings: Findings) -> dict[tuple[str, int], dict[str, float]]:
+def seed_scores(analysis: Analysis) -> dict[tuple[str, int], dict[str, float]]:
     """Returns the score of each method and seed on each task; NaN where it is missing."""
-    study = findings.study
+    study = analysis.study
     return {
         (method, seed): {task: float(scores.values[row, column]) for task, scores in study.tasks.items()}
         for row, method in enumerate(study.methods)
@@ -183,11 +185,11 @@ def seed_scores(findings: Findings) -> dict[tuple[str, int], dict[str, float]]:
     }
 
 
-def metric_means(findings: Findings) -> dict[tuple[str, str], dict[str, np.ndarray]]:
+def metric_means(analysis: Analysis) -> dict[tuple[str, str], dict[str, np.ndarray]]:
     """Returns every metric of the reported split: by task and metric, each method's values over seeds."""
     found: dict[tuple[str, str], dict[str, list[float]]] = {}
-    for key, trial in findings.results.reported.items():
-        for task, score in trial.scores.get(findings.results.sweep.split, {}).items():
+    for key, trial in analysis.results.reported.items():
+        for task, score in trial.scores.get(analysis.results.sweep.split, {}).items():
             if not trial.reports(task):
                 continue
             for metric, value in score.metrics.items():

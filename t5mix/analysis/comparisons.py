@@ -44,7 +44,7 @@ class Entry:
 
 
 @dataclasses.dataclass(frozen=True)
-class Comparison:
+class MethodComparison:
     """A table of methods by columns.
 
     Attributes:
@@ -70,7 +70,7 @@ class Comparison:
         return [reason for reason in dict.fromkeys(found) if reason]
 
 
-def compare(resampled: Resampled, reference: str, columns: Columns) -> Comparison:
+def compare_methods(resampled: Resampled, reference: str, columns: Columns) -> MethodComparison:
     """Compares all methods with one, paired by seeds and examples.
 
     Raises:
@@ -90,7 +90,7 @@ def compare(resampled: Resampled, reference: str, columns: Columns) -> Compariso
         p_values.append(1.0 if p_value is None else p_value)
     for (method, name), corrected in zip(tested, holm(p_values), strict=True):
         entries[method][name] = dataclasses.replace(entries[method][name], corrected=float(corrected))
-    return Comparison(reference, columns, entries)
+    return MethodComparison(reference, columns, entries)
 
 
 def headline_columns(sweep: Sweep, tasks: Mapping[str, object]) -> dict[str, dict[str, float]]:

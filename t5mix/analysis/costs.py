@@ -39,7 +39,7 @@ def method_costs(results: Results) -> dict[str, Cost]:
     """Returns the costs of each method of which a seed is whole."""
     found = {}
     for name, method in results.methods.items():
-        runs = len(results.sweep.tasks) if method.each_task else 1
+        runs = len(results.sweep.tasks) if method.per_task_runs else 1
         by_seed: dict[int, list[TrialResult]] = {}
         for trial in results.of(name):
             by_seed.setdefault(trial.seed, []).append(trial)

@@ -14,8 +14,8 @@ from t5mix.sweep.spec import Hypothesis
 class Verdict(enum.StrEnum):
     """What became of a hypothesis; a claim that is shown to be false is lost, one that is not shown is inconclusive."""
 
-    WON = "won"
-    LOST = "lost"
+    SUPPORTED = "supported"
+    REFUTED = "refuted"
     INCONCLUSIVE = "inconclusive"
 
 
@@ -28,7 +28,7 @@ class Judgement:
         verdict: won, lost or inconclusive.
         reason: why, in words.
         estimate: the paired difference, the better method's metric minus the worse one's; minus the same on the
-            tasks of `than_on`, where the hypothesis has some.
+            tasks of `minus_tasks`, where the hypothesis has some.
         level: of the corrected interval: 1 - alpha / (the hypotheses that Holm's procedure still held open).
         interval: the corrected interval of the difference; None where there is none. It leaves the margin out if and
             only if the verdict is won or lost.
@@ -71,7 +71,7 @@ def judge(
     check_share("alpha", alpha)
     check_share("power", power)
     estimates = [
-        resampled.difference(each.better, each.worse, each.tasks or None, minus=each.than_on or None)
+        resampled.difference(each.better, each.worse, each.tasks or None, minus=each.minus_tasks or None)
         for each in hypotheses.values()
     ]
     tests = [each.p_value(one.margin) for each, one in zip(estimates, hypotheses.values(), strict=True)]
@@ -86,7 +86,7 @@ def judge(
         interval = estimate.interval(level)
         verdict = Verdict.INCONCLUSIVE
         if corrected[place] <= alpha:
-            verdict = Verdict.WON if estimate.value > hypothesis.margin else Verdict.LOST
+            verdict = Verdict.SUPPORTED if estimate.value > hypothesis.margin else Verdict.REFUTED
         judgements[name] = Judgement(
             hypothesis=hypothesis,
             verdict=verdict,
@@ -121,5 +121,5 @@ def holm(p_values: Sequence[float]) -> np.ndarray:
 
 
 def _reason(verdict: Verdict, level: float, margin: float) -> str:
-    where = {Verdict.WON: "lies above", Verdict.LOST: "lies below", Verdict.INCONCLUSIVE: "holds"}[verdict]
+    where = {Verdict.SUPPORTED: "lies above", Verdict.REFUTED: "lies below", Verdict.INCONCLUSIVE: "holds"}[verdict]
     return f"the {100 * level:.4g} % interval {where} {margin:g}"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 COLUMNS = ("GLUE", "CNNDM", "SQuAD", "SGLUE", "EnDe", "EnFr", "EnRo")
 
-Row = tuple[float, ...]
+PaperRow = tuple[float, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,9 +21,9 @@ class PaperTable:
 
     number: int
     title: str
-    rows: Mapping[str, Row]
+    rows: Mapping[str, PaperRow]
 
-    def row(self, name: str | None) -> Row | None:
+    def row(self, name: str | None) -> PaperRow | None:
         """Returns a row; None if there is none of that name.
 
         Args:
@@ -57,11 +57,11 @@ def _plain(name: str) -> str:
     return re.sub(r"[^a-z0-9=^]", "", name.casefold())
 
 
-_BASELINE: Row = (83.28, 19.24, 80.88, 71.36, 26.98, 39.82, 27.65)
-_SCRATCH: Row = (66.22, 17.60, 50.31, 53.04, 25.86, 39.77, 24.04)  # of its Table 1
-_MULTI_TASK: Row = (81.42, 19.24, 79.78, 67.30, 25.21, 36.30, 27.76)
+_BASELINE: PaperRow = (83.28, 19.24, 80.88, 71.36, 26.98, 39.82, 27.65)
+_SCRATCH: PaperRow = (66.22, 17.60, 50.31, 53.04, 25.86, 39.77, 24.04)  # of its Table 1
+_MULTI_TASK: PaperRow = (81.42, 19.24, 79.78, 67.30, 25.21, 36.30, 27.76)
 
-SIGMA: Row = (0.235, 0.065, 0.343, 0.416, 0.112, 0.090, 0.108)
+SIGMA: PaperRow = (0.235, 0.065, 0.343, 0.416, 0.112, 0.090, 0.108)
 """The standard deviation of 10 runs of the baseline."""
 
 TABLES: dict[int, PaperTable] = {

@@ -16,7 +16,7 @@ from t5mix.sweep.tuning import Choice, search
 
 
 @dataclasses.dataclass(frozen=True)
-class Wanted:
+class ReportedTrial:
     """A trial that is reported: the method's, with its chosen learning rate and one of the sweep's seeds."""
 
     method: str
@@ -71,7 +71,7 @@ class Results:
         """Returns the mean score on the tuning split, by learning rate: of those with which all is done, or failed."""
         tuning, method = self.sweep.tuning, self.methods[name]
         assert tuning is not None
-        whole = len(tuning.seeds) * (len(self.sweep.tasks) if method.each_task else 1)
+        whole = len(tuning.seeds) * (len(self.sweep.tasks) if method.per_task_runs else 1)
         done: dict[float, dict[tuple[int, str | None], TrialResult]] = {}
         for trial in self.trials:
             rate = trial.learning_rate
@@ -114,26 +114,26 @@ class Results:
         return decided
 
     @cached_property
-    def wanted(self) -> tuple[Wanted, ...]:
+    def wanted(self) -> tuple[ReportedTrial, ...]:
         """All trials that the report should have, with the missing ones."""
         return tuple(
-            Wanted(name, seed, task)
+            ReportedTrial(name, seed, task)
             for name, method in self.methods.items()
             for seed in self.sweep.seeds
-            for task in (self.sweep.tasks if method.each_task else (None,))
+            for task in (self.sweep.tasks if method.per_task_runs else (None,))
         )
 
     @cached_property
-    def reported(self) -> dict[Wanted, TrialResult]:
+    def reported(self) -> dict[ReportedTrial, TrialResult]:
         """The trials of `wanted` that are finished.
 
         Raises:
             T5MixError: two files hold the same trial.
         """
-        found: dict[Wanted, TrialResult] = {}
+        found: dict[ReportedTrial, TrialResult] = {}
         wanted = set(self.wanted)
         for trial in self.trials:
-            key = Wanted(trial.method, trial.seed, trial.task)
+            key = ReportedTrial(trial.method, trial.seed, trial.task)
             if key not in wanted or not self._chosen(trial):
                 continue
             if key in found:
@@ -153,7 +153,7 @@ class Results:
         """Returns the reported trials of a method that are finished."""
         return [trial for key, trial in self.reported.items() if key.method == method]
 
-    def failure(self, wanted: Wanted) -> Failure | None:
+    def failure(self, wanted: ReportedTrial) -> Failure | None:
         """Returns why a trial is missing, if it failed."""
         for failure in self.failures:
             named = (failure.method, failure.seed, failure.task)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from t5mix.analysis.results import Results, Wanted
+from t5mix.analysis.results import ReportedTrial, Results
 from t5mix.analysis.scores import Study, TaskScores
 from t5mix.console import units, wording
 from t5mix.errors import T5MixError, UnknownNameError
@@ -39,7 +39,7 @@ def read_study(results: Results) -> Headlines:
         T5MixError: no reported trial is finished, trials scored other examples, or a metric is unknown.
     """
     sweep, reported = results.sweep, results.reported
-    scored: dict[str, dict[Wanted, TaskScore]] = {task: {} for task in sweep.tasks}
+    scored: dict[str, dict[ReportedTrial, TaskScore]] = {task: {} for task in sweep.tasks}
     for key, trial in reported.items():
         for task, score in trial.scores.get(sweep.split, {}).items():
             if trial.reports(task) and (not sweep.tasks or task in scored):
@@ -56,14 +56,14 @@ def read_study(results: Results) -> Headlines:
     return Headlines(Study(tuple(results.methods), sweep.seeds, tasks), metrics, tuple(notes))
 
 
-def _metrics(sweep: Sweep, task: str, scores: Mapping[Wanted, TaskScore]) -> tuple[str, ...]:
+def _metrics(sweep: Sweep, task: str, scores: Mapping[ReportedTrial, TaskScore]) -> tuple[str, ...]:
     for score in scores.values():
         return reported_metrics(sweep, task, score.metrics)
     return sweep.named_metrics(task)
 
 
 def _task_scores(
-    results: Results, task: str, metrics: tuple[str, ...], scores: Mapping[Wanted, TaskScore], notes: list[str]
+    results: Results, task: str, metrics: tuple[str, ...], scores: Mapping[ReportedTrial, TaskScore], notes: list[str]
 ) -> TaskScores:
     """Returns the scores of one task; a task of which nothing is known yet has one example, which is NaN."""
     if not scores:
@@ -105,7 +105,7 @@ def _side_by_side(parts: Sequence[TaskScores]) -> TaskScores:
 
 
 def _metric_scores(
-    results: Results, task: str, metric: str, scores: Mapping[Wanted, TaskScore]
+    results: Results, task: str, metric: str, scores: Mapping[ReportedTrial, TaskScore]
 ) -> tuple[np.ndarray, TaskScores | None]:
     """Returns a metric as the trials say it, [methods, seeds], and by example; None where a trial lacks that."""
     places = {method: place for place, method in enumerate(results.methods)}

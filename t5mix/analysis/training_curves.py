@@ -26,21 +26,21 @@ class Progress:
     Attributes:
         loss: training loss over all tasks; None where each task has a run of its own.
         losses: training loss by task.
-        weights: share asked for by the mixing strategy, by task.
+        proportions: share asked for by the mixing strategy, by task.
         validation: validation loss by task.
         mean_validation: its mean over the tasks.
     """
 
     loss: Line | None
     losses: Mapping[str, Line]
-    weights: Mapping[str, Line]
+    proportions: Mapping[str, Line]
     validation: Mapping[str, Line]
     mean_validation: Line | None
 
     @property
     def adaptive(self) -> bool:
         """Whether the weights change."""
-        return any(line.values.size and np.ptp(line.values) > 1e-6 for line in self.weights.values())
+        return any(line.values.size and np.ptp(line.values) > 1e-6 for line in self.proportions.values())
 
 
 def method_progress(results: Results) -> dict[str, Progress]:
@@ -51,13 +51,15 @@ def method_progress(results: Results) -> dict[str, Progress]:
 def _progress(trials: Sequence[TrialResult]) -> Progress:
     alone = any(trial.task is not None for trial in trials)
     losses = _by_task(trials, lambda curves: {task: (curves.steps, told.loss) for task, told in curves.tasks.items()})
-    weights = _by_task(trials, lambda curves: {t: (curves.steps, told.weight) for t, told in curves.tasks.items()})
+    proportions = _by_task(
+        trials, lambda curves: {t: (curves.steps, told.proportion) for t, told in curves.tasks.items()}
+    )
     validation = _by_task(trials, lambda curves: {t: (curves.evaluated, v) for t, v in curves.validation.items()})
     together = [(line.steps, line.values) for line in validation.values()]
     return Progress(
         loss=None if alone else _mean([(trial.curves.steps, trial.curves.loss) for trial in trials]),
         losses=losses,
-        weights={} if alone else weights,
+        proportions={} if alone else proportions,
         validation=validation,
         mean_validation=_mean(together, everywhere=True) if together else None,
     )
@@ -100,7 +102,7 @@ def realised_mixtures(results: Results) -> dict[tuple[str, ...], dict[str, Drawn
     grouped: dict[tuple, tuple[list[str], dict[str, Drawn]]] = {}
     for name, method in results.methods.items():
         trials = [trial for trial in results.of(name) if trial.mixture]
-        if method.each_task or not trials:
+        if method.per_task_runs or not trials:
             continue
         drawn = _drawn([trial.mixture for trial in trials])
         alike = tuple((task, round(each.share, 3), float(f"{each.epochs:.2g}")) for task, each in drawn.items())

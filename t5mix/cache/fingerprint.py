@@ -33,7 +33,7 @@ HASHED_BYTES = 1 << 30  # larger files count by size and time of change, as hash
 
 
 def describe(
-    task: seqio.Task, split: str, sequence_length: Mapping[str, int], seed: int | None, shards: int = 1
+    task: seqio.Task, split: str, sequence_length: Mapping[str, int], seed: int | None, source_shards: int = 1
 ) -> dict[str, Any]:
     """Returns all that determines the store of one split of a task.
 
@@ -46,12 +46,12 @@ def describe(
             of change, as hashing them could take hours.
     """
     return {
-        **({"shards": shards} if shards > 1 else {}),
+        **({"shards": source_shards} if source_shards > 1 else {}),
         "task": task.name,
         "split": split,
         "lengths": {name: sequence_length[name] for name in FEATURES},
         "features": {name: _describe_feature(task.output_features[name]) for name in FEATURES},
-        "source": _describe_source(task.source, split, hashed=shards == 1),
+        "source": _describe_source(task.source, split, hashed=source_shards == 1),
         "preprocessors": [_Describer().value(step) for step in task.preprocessors],
         "seed": seed,
         "seqio": importlib.metadata.version("seqio"),

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from t5mix.cache import task_registry
-from t5mix.cache.materialize import FIXED_SEED, TRAIN, Recipe, is_random, piece_seed, raw_examples
-from t5mix.cache.prepare_worker import load_tasks, metric_names, recipe_of
+from t5mix.cache.materialize import FIXED_SEED, TRAIN, SplitSpec, is_random, raw_examples, shard_seed
+from t5mix.cache.prepare_worker import load_tasks, metric_names, split_spec_of
 from t5mix.cache.vocabulary import FEATURES
 from t5mix.data.manifest import DataRequest, VocabularyEntry
-from t5mix.data.tokenizer import TextCodec
+from t5mix.data.tokenizer import Tokenizer
 from t5mix.errors import T5MixError
 from t5mix.sources.seqio_sources import FileRowsDataSource
 from t5mix.tensorflow_setup import seqio
@@ -20,7 +20,7 @@ _SHOWN = 400  # characters of a passed-along field
 
 
 @dataclasses.dataclass(frozen=True)
-class TaskSummary:
+class RegisteredTask:
     """One registered task.
 
     Attributes:
@@ -114,7 +114,7 @@ class TaskView:
     targets: LengthStatistics
 
 
-def list_tasks(plugins: Sequence[str] = ()) -> list[TaskSummary]:
+def list_tasks(plugins: Sequence[str] = ()) -> list[RegisteredTask]:
     """Returns all registered tasks by name; touches neither the network nor the data.
 
     Raises:
@@ -127,7 +127,7 @@ def list_tasks(plugins: Sequence[str] = ()) -> list[TaskSummary]:
         task = seqio.TaskRegistry.get(name)
         splits = _known_splits(task.source)
         summaries.append(
-            TaskSummary(
+            RegisteredTask(
                 name=name,
                 splits=splits,
                 source=type(task.source).__name__,
@@ -172,22 +172,22 @@ def inspect_task(
     task = run.task(name)
     if split not in task.splits:
         raise T5MixError(f"Task {name!r} has no split {split!r}; it has {', '.join(task.splits)}.")
-    recipe = recipe_of(request, task, split)
-    random = split == TRAIN and is_random(recipe)
-    seed = piece_seed(request.seed, name, 0) if random else FIXED_SEED
-    codec = TextCodec(run.vocabulary)
+    spec = split_spec_of(request, task, split)
+    random = split == TRAIN and is_random(spec)
+    seed = shard_seed(request.seed, name, 0) if random else FIXED_SEED
+    tokenizer = Tokenizer(run.vocabulary)
     views: list[ExampleView] = []
     lengths: dict[str, list[int]] = {feature: [] for feature in FEATURES}
-    for index, example in enumerate(raw_examples(recipe, seed)):
+    for index, example in enumerate(raw_examples(spec, seed)):
         if index >= max(sample, count):
             break
         if index < count:
-            views.append(_view(example, recipe, codec))
+            views.append(_view(example, spec, tokenizer))
         for feature in FEATURES:
             lengths[feature].append(len(example[feature]))
     if not lengths["inputs"]:
         raise T5MixError(f"Task {name!r}, split {split!r} holds no examples.")
-    statistics = {feature: _statistics(lengths[feature], recipe.lengths[feature]) for feature in FEATURES}
+    statistics = {feature: _statistics(lengths[feature], spec.lengths[feature]) for feature in FEATURES}
     return TaskView(
         name=name,
         split=split,
@@ -215,9 +215,9 @@ def _known_sizes(source: Any, splits: Sequence[str]) -> dict[str, int]:
     return {split: size for split, size in sizes.items() if size is not None}
 
 
-def _view(example: dict[str, Any], recipe: Recipe, codec: TextCodec) -> ExampleView:
+def _view(example: dict[str, Any], spec: SplitSpec, tokenizer: Tokenizer) -> ExampleView:
     features = {
-        name: _feature(example[name], example.get(f"{name}_pretokenized"), recipe.lengths[name], codec)
+        name: _feature(example[name], example.get(f"{name}_pretokenized"), spec.lengths[name], tokenizer)
         for name in FEATURES
     }
     shown = {*FEATURES, *(f"{name}_pretokenized" for name in FEATURES)}
@@ -225,7 +225,7 @@ def _view(example: dict[str, Any], recipe: Recipe, codec: TextCodec) -> ExampleV
     return ExampleView(**features, fields=fields)
 
 
-def _feature(tokens: np.ndarray, text: Any, limit: int, codec: TextCodec) -> FeatureView:
+def _feature(tokens: np.ndarray, text: Any, limit: int, tokenizer: Tokenizer) -> FeatureView:
     ids = tokens.tolist()
     truncated = len(ids) > limit
     if truncated:  # as the store does it
@@ -233,8 +233,8 @@ def _feature(tokens: np.ndarray, text: Any, limit: int, codec: TextCodec) -> Fea
     return FeatureView(
         text=None if text is None else _text(text),
         ids=tuple(ids),
-        pieces=tuple(codec.pieces(ids)),
-        decoded=codec.decode(ids),
+        pieces=tuple(tokenizer.pieces(ids)),
+        decoded=tokenizer.decode(ids),
         length=len(tokens),
         truncated=truncated,
     )

@@ -21,8 +21,8 @@ import numpy as np
 from t5mix.cache.fingerprint import describe, digest
 from t5mix.cache.vocabulary import FEATURES
 from t5mix.console.progress import counted, progress
-from t5mix.data.manifest import StoreEntry, piece_path
-from t5mix.data.stream import shard_of
+from t5mix.data.manifest import StoreEntry, shard_path
+from t5mix.data.stream import source_shard_of
 from t5mix.data.token_store import TokenStore, open_store, write_store
 from t5mix.data.tokenizer import EOS
 from t5mix.errors import T5MixError
@@ -35,7 +35,7 @@ BATCHED = 128
 STALE_SECONDS = 3600  # an unfinished store that nobody has written to for so long is left from a crash
 
 log = logging.getLogger(__name__)
-Example = tuple[np.ndarray, np.ndarray]
+TokenizedExample = tuple[np.ndarray, np.ndarray]
 
 
 class PreprocessingError(T5MixError):
@@ -43,7 +43,7 @@ class PreprocessingError(T5MixError):
 
 
 @dataclasses.dataclass(frozen=True)
-class Recipe:
+class SplitSpec:
     """One split of a task, as a run wants it.
 
     Attributes:
@@ -58,7 +58,7 @@ class Recipe:
     split: str
     inputs_length: int
     targets_length: int
-    shards: int = 1
+    source_shards: int = 1
 
     @property
     def lengths(self) -> dict[str, int]:
@@ -67,12 +67,12 @@ class Recipe:
 
     def folder(self, store_dir: Path, seed: int | None) -> tuple[Path, dict[str, Any]]:
         """Returns where the store belongs, and the description that its name is taken from."""
-        description = describe(self.task, self.split, self.lengths, seed, self.shards)
+        description = describe(self.task, self.split, self.lengths, seed, self.source_shards)
         return store_dir / self.task.name / f"{self.split}-{digest(description)[:16]}", description
 
 
 @dataclasses.dataclass(frozen=True)
-class Materialized:
+class CachedSplit:
     """A split that is ready.
 
     Attributes:
@@ -85,30 +85,30 @@ class Materialized:
     random: bool
 
 
-def find(recipe: Recipe, store_dir: Path, seed: int) -> Materialized | None:
+def find_cached(spec: SplitSpec, store_dir: Path, seed: int) -> CachedSplit | None:
     """Returns a split that is there already, without running any of the task's code; None if it is not.
 
     Raises:
         DamagedStoreError: there is a store, and it is not whole.
     """
-    if recipe.shards == 1:
-        folder, description = recipe.folder(store_dir, None)
+    if spec.source_shards == 1:
+        folder, description = spec.folder(store_dir, None)
         if folder.exists():
             return _materialized(folder, description, open_store(folder), random=False)
-    if recipe.split == TRAIN:
-        folder, description = recipe.folder(store_dir, seed)
-        first = piece_path(folder, 0, recipe.shards)
+    if spec.split == TRAIN:
+        folder, description = spec.folder(store_dir, seed)
+        first = shard_path(folder, 0, spec.source_shards)
         if first.exists():
             store = open_store(first)
-            return _materialized(folder, description, store, random=store.made_by.get("random", True))
+            return _materialized(folder, description, store, random=store.provenance.get("random", True))
     return None
 
 
-def materialize(recipe: Recipe, store_dir: Path, seed: int, *, quiet: bool = False) -> Materialized:
+def materialize(spec: SplitSpec, store_dir: Path, seed: int, *, quiet: bool = False) -> CachedSplit:
     """Makes the store of one split, or returns the one that is there.
 
     Args:
-        recipe: what to make.
+        spec: what to make.
         store_dir: folder of all stores.
         seed: the run's seed, for tasks whose preprocessing draws at random.
         quiet: whether to show no progress.
@@ -117,84 +117,84 @@ def materialize(recipe: Recipe, store_dir: Path, seed: int, *, quiet: bool = Fal
         T5MixError: the task's data cannot be had, is empty, or does not fit; nothing is left half-written.
         DamagedStoreError: there is a store, and it is not whole.
     """
-    ready = find(recipe, store_dir, seed)
+    ready = find_cached(spec, store_dir, seed)
     if ready is None:
-        shard = shard_of(seed, recipe.task.name, 0, recipe.shards)
-        random = recipe.split == TRAIN and is_random(recipe, shard)
-        in_pieces = random or recipe.shards > 1
-        folder, description = recipe.folder(store_dir, seed if in_pieces else None)
-        if in_pieces:
-            store = make_piece(recipe, store_dir, seed, 0, quiet=quiet, random=random)
+        source_shard = source_shard_of(seed, spec.task.name, 0, spec.source_shards)
+        random = spec.split == TRAIN and is_random(spec, source_shard)
+        has_many_shards = random or spec.source_shards > 1
+        folder, description = spec.folder(store_dir, seed if has_many_shards else None)
+        if has_many_shards:
+            store = make_shard(spec, store_dir, seed, 0, quiet=quiet, random=random)
         else:
-            store = _write(recipe, folder, description, FIXED_SEED, quiet)
+            store = _write(spec, folder, description, FIXED_SEED, quiet)
         ready = _materialized(folder, description, store, random=random)
-    _warn_of_truncation(recipe, ready.entry)
+    _warn_of_truncation(spec, ready.entry)
     return ready
 
 
-def make_piece(
-    recipe: Recipe, store_dir: Path, seed: int, piece: int, *, quiet: bool = False, random: bool = True
+def make_shard(
+    spec: SplitSpec, store_dir: Path, seed: int, shard: int, *, quiet: bool = False, random: bool = True
 ) -> TokenStore:
     """Makes the store of one piece of a training split, or opens the one that is there.
 
     Args:
-        recipe: the split of a random task, whose pieces are epochs, or of a streamed one.
+        spec: the split of a random task, whose pieces are epochs, or of a streamed one.
         store_dir: folder of all stores.
         seed: the run's seed.
-        piece: counted from 0 through all epochs.
+        shard: counted from 0 through all epochs.
         quiet: whether to show no progress.
         random: whether the task draws at random, recorded with a streamed task's piece.
 
     Raises:
         T5MixError: see `materialize`.
     """
-    folder, description = recipe.folder(store_dir, seed)
-    path = piece_path(folder, piece, recipe.shards)
+    folder, description = spec.folder(store_dir, seed)
+    path = shard_path(folder, shard, spec.source_shards)
     if path.exists():
         return open_store(path)
-    drawn = piece_seed(seed, recipe.task.name, piece)
-    if recipe.shards == 1:
-        return _write(recipe, path, {**description, "epoch": piece}, drawn, quiet)
-    shard = shard_of(seed, recipe.task.name, piece, recipe.shards)
-    made_by = {**description, "piece": piece, "shard": shard, "random": random}
-    return _write(recipe, path, made_by, drawn, quiet, shard)
+    drawn = shard_seed(seed, spec.task.name, shard)
+    if spec.source_shards == 1:
+        return _write(spec, path, {**description, "epoch": shard}, drawn, quiet)
+    source_shard = source_shard_of(seed, spec.task.name, shard, spec.source_shards)
+    provenance = {**description, "shard": shard, "source_shard": source_shard, "random": random}
+    return _write(spec, path, provenance, drawn, quiet, source_shard)
 
 
-def piece_seed(seed: int, task: str, piece: int) -> int:
+def shard_seed(seed: int, task: str, shard: int) -> int:
     """Returns what one piece of one task draws from, a 31-bit number."""
-    key = f"{seed}/{task}/{piece}".encode()
+    key = f"{seed}/{task}/{shard}".encode()
     return int.from_bytes(hashlib.sha256(key).digest()[:4], "big") >> 1
 
 
-def is_random(recipe: Recipe, shard: int = 0) -> bool:
+def is_random(spec: SplitSpec, source_shard: int = 0) -> bool:
     """Whether a task's preprocessing draws at random, so that each epoch should differ.
 
     Judged by what it does: its first examples are made with two seeds and compared. No declaration is
     needed, and none can be wrong; a step that changes fewer than one in `PROBED` examples would escape.
     """
-    first, second = (list(itertools.islice(examples(recipe, seed, shard), PROBED)) for seed in (1, 2))
+    first, second = (list(itertools.islice(examples(spec, seed, source_shard), PROBED)) for seed in (1, 2))
     if _equal(first, second):
         return False
-    if not _equal(first, list(itertools.islice(examples(recipe, 1, shard), PROBED))):
+    if not _equal(first, list(itertools.islice(examples(spec, 1, source_shard), PROBED))):
         log.warning(
             "Task %s draws numbers that no seed governs, so its stores cannot be made again alike. "
             "Draw with the seed that seqio.map_over_dataset(num_seeds=1) passes.",
-            recipe.task.name,
+            spec.task.name,
         )
     return True
 
 
-def _equal(first: list[Example], second: list[Example]) -> bool:
+def _equal(first: list[TokenizedExample], second: list[TokenizedExample]) -> bool:
     return len(first) == len(second) and all(
         np.array_equal(a, b) for pair in zip(first, second, strict=True) for a, b in zip(*pair, strict=True)
     )
 
 
-def examples(recipe: Recipe, seed: int, shard: int = 0) -> Iterator[Example]:
+def examples(spec: SplitSpec, seed: int, source_shard: int = 0) -> Iterator[TokenizedExample]:
     """Runs a task's source and preprocessing and yields its examples, in order and uncut.
 
     Args:
-        recipe: the task, split and lengths.
+        spec: the task, split and lengths.
         seed: what its preprocessors draw from.
         shard: which of the recipe's shards.
 
@@ -207,7 +207,7 @@ def examples(recipe: Recipe, seed: int, shard: int = 0) -> Iterator[Example]:
         kept = dataset.map(lambda example: {name: example[name] for name in FEATURES})
         return iter(kept.ragged_batch(BATCHED).prefetch(2))
 
-    for batch in _run(recipe, seed, shard, batches):
+    for batch in _run(spec, seed, source_shard, batches):
         yield from zip(*(_rows(batch[name]) for name in FEATURES), strict=True)
 
 
@@ -217,36 +217,38 @@ def _rows(batch: Any) -> list[np.ndarray]:
     return list(batch.numpy())  # a task whose examples are all of one length
 
 
-def raw_examples(recipe: Recipe, seed: int) -> Iterator[dict[str, Any]]:
+def raw_examples(spec: SplitSpec, seed: int) -> Iterator[dict[str, Any]]:
     """Like `examples` of the first shard, but yields dictionaries with every feature that the task passes along."""
-    return _run(recipe, seed, 0, lambda dataset: dataset.prefetch(16).as_numpy_iterator())
+    return _run(spec, seed, 0, lambda dataset: dataset.prefetch(16).as_numpy_iterator())
 
 
 def _run(
-    recipe: Recipe, seed: int, shard: int, read: Callable[[tf.data.Dataset], Iterator[Any]]
+    spec: SplitSpec, seed: int, source_shard: int, read: Callable[[tf.data.Dataset], Iterator[Any]]
 ) -> Iterator[dict[str, Any]]:
     """Yields what `read` makes of a task's data set, and says which task it was if something fails."""
     try:
-        yield from read(_dataset(recipe, seed, shard))
+        yield from read(_dataset(spec, seed, source_shard))
     except T5MixError:
         raise
     except Exception as error:  # any line of the task author's code can fail in any way
         raise PreprocessingError(
-            f"Task {recipe.task.name!r}, split {recipe.split!r}: its source or preprocessing failed with "
+            f"Task {spec.task.name!r}, split {spec.split!r}: its source or preprocessing failed with "
             f"{type(error).__name__}: {getattr(error, 'message', None) or error}"
         ) from error
 
 
-def _dataset(recipe: Recipe, seed: int, shard: int) -> tf.data.Dataset:
+def _dataset(spec: SplitSpec, seed: int, source_shard: int) -> tf.data.Dataset:
     # Not `Task.get_dataset`: it hands the seed to the source too, which functions without such an argument
     # refuse, and its trimming would cut the end of the sequence off and hide how much was cut.
-    task = _untrimmed(recipe.task)
+    task = _untrimmed(spec.task)
     tf.random.set_seed(seed)  # reaches what draws without a seed of its own
-    part: dict[str, Any] = {"shard_info": seqio.ShardInfo(shard, recipe.shards)} if recipe.shards > 1 else {}
-    dataset = task.source.get_dataset(split=recipe.split, shuffle=False, **part)
+    part: dict[str, Any] = (
+        {"shard_info": seqio.ShardInfo(source_shard, spec.source_shards)} if spec.source_shards > 1 else {}
+    )
+    dataset = task.source.get_dataset(split=spec.split, shuffle=False, **part)
     dataset = task.preprocess_precache(dataset, seed=seed)
-    dataset = task.preprocess_postcache(dataset, sequence_length=recipe.lengths, seed=seed)
-    _check_features(recipe, dataset.element_spec)
+    dataset = task.preprocess_postcache(dataset, sequence_length=spec.lengths, seed=seed)
+    _check_features(spec, dataset.element_spec)
     options = tf.data.Options()
     options.deterministic = True
     return dataset.with_options(options)
@@ -261,62 +263,65 @@ def _untrimmed(task: seqio.Task) -> seqio.Task:
     return task.replace(preprocessors=steps)
 
 
-def _check_features(recipe: Recipe, specs: Mapping[str, Any]) -> None:
+def _check_features(spec: SplitSpec, specs: Mapping[str, Any]) -> None:
     for name in FEATURES:
         if name not in specs:
             raise T5MixError(
-                f"Task {recipe.task.name!r}: its preprocessed examples have no {name}; they have "
+                f"Task {spec.task.name!r}: its preprocessed examples have no {name}; they have "
                 f"{', '.join(sorted(specs))}."
             )
         if specs[name].shape.rank != 1 or not specs[name].dtype.is_integer:
             raise T5MixError(
-                f"Task {recipe.task.name!r}: {name} are {specs[name].dtype.name} of rank "
+                f"Task {spec.task.name!r}: {name} are {specs[name].dtype.name} of rank "
                 f"{specs[name].shape.rank}, where a row of token ids is needed. Does a preprocessor "
                 "tokenise them (seqio.preprocessors.tokenize)?"
             )
 
 
-def _write(recipe: Recipe, path: Path, made_by: dict[str, Any], seed: int, quiet: bool, shard: int = 0) -> TokenStore:
+def _write(
+    spec: SplitSpec, path: Path, provenance: dict[str, Any], seed: int, quiet: bool, source_shard: int = 0
+) -> TokenStore:
     _sweep(path)
-    place = "".join(f" {each} {made_by[each]}" for each in ("epoch", "piece") if each in made_by)
-    title = f"{recipe.task.name} {recipe.split}{place}"
-    whole = not made_by.get("piece")  # later pieces may be unlike the rest: one short shard is no reason to stop
-    pairs = examples(recipe, seed, shard)
+    place = "".join(f" {each} {provenance[each]}" for each in ("epoch", "shard") if each in provenance)
+    title = f"{spec.task.name} {spec.split}{place}"
+    whole = not provenance.get("shard")  # later pieces may be unlike the rest: one short shard is no reason to stop
+    pairs = examples(spec, seed, source_shard)
     started = time.perf_counter()
     try:
         with progress(None if quiet else title, total=None) as advance:
             store = write_store(
                 path,
-                counted(_checked(recipe, pairs, whole=whole), advance),
-                made_by=made_by,
-                max_inputs=recipe.inputs_length,
-                max_targets=recipe.targets_length,
+                counted(_checked(spec, pairs, whole=whole), advance),
+                provenance=provenance,
+                max_inputs=spec.inputs_length,
+                max_targets=spec.targets_length,
             )
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM):
             raise
-        raise T5MixError(_no_room(recipe, path, error)) from error
+        raise T5MixError(_no_room(spec, path, error)) from error
     log.info("%s: %d examples in %.1f s", title, len(store), time.perf_counter() - started)
     return store
 
 
-def _no_room(recipe: Recipe, path: Path, error: OSError) -> str:
+def _no_room(spec: SplitSpec, path: Path, error: OSError) -> str:
     folder = next(parent for parent in path.parents if parent.exists())
     free = shutil.disk_usage(folder).free / 2**30
-    name = recipe.task.name
-    stream = f", or keep only parts of {name} at a time: streamed=[{name}]" if recipe.split == TRAIN else ""
+    name = spec.task.name
+    stream = f", or keep only parts of {name} at a time: streamed=[{name}]" if spec.split == TRAIN else ""
     return (
         f"The token store cannot be written: {error.strerror}. Folder {folder}, {free:.1f} GiB free. "
-        f"Make room, or set another store_dir{stream if recipe.shards == 1 else ''}. Nothing half-written was left."
+        f"Make room, or set another store_dir{stream if spec.source_shards == 1 else ''}. Nothing half-written was "
+        "left."
     )
 
 
-def _checked(recipe: Recipe, pairs: Iterator[Example], *, whole: bool) -> Iterator[Example]:
+def _checked(spec: SplitSpec, pairs: Iterator[TokenizedExample], *, whole: bool) -> Iterator[TokenizedExample]:
     """Passes examples on; raises if an id is not in the vocabulary and, of a whole split, if none is there or fits."""
-    name = f"Task {recipe.task.name!r}, split {recipe.split!r}"
+    name = f"Task {spec.task.name!r}, split {spec.split!r}"
     shortest = dict.fromkeys(FEATURES, np.iinfo(np.int64).max)
     longest = dict.fromkeys(FEATURES, 0)
-    sizes = {each: recipe.task.output_features[each].vocabulary.vocab_size for each in FEATURES}
+    sizes = {each: spec.task.output_features[each].vocabulary.vocab_size for each in FEATURES}
     unended = number = 0
     for number, pair in enumerate(pairs, 1):
         for feature, tokens in zip(FEATURES, pair, strict=True):
@@ -336,7 +341,7 @@ def _checked(recipe: Recipe, pairs: Iterator[Example], *, whole: bool) -> Iterat
     if not number:
         raise T5MixError(f"{name} holds no examples: its size is 0. Check its files and its filters.")
     for feature in FEATURES:
-        limit = recipe.lengths[feature]
+        limit = spec.lengths[feature]
         if shortest[feature] > limit:
             raise T5MixError(
                 f"{name}: no {feature} fit into {limit} tokens; they have {shortest[feature]} to "
@@ -357,8 +362,8 @@ def _outside(tokens: np.ndarray, size: int) -> int:
 
 def _sweep(path: Path) -> None:
     """Removes what crashed writers of the same store, or of another piece of the same split, left beside it."""
-    pieces = path.name.startswith("epoch-")
-    for draft in path.parent.glob(".epoch-*" if pieces else f".{path.name}-*"):
+    shards = path.name.startswith("epoch-")
+    for draft in path.parent.glob(".epoch-*" if shards else f".{path.name}-*"):
         try:
             newest = max(file.stat().st_mtime for file in [draft, *draft.iterdir()])
         except FileNotFoundError:  # its writer has just finished
@@ -367,12 +372,12 @@ def _sweep(path: Path) -> None:
             shutil.rmtree(draft, ignore_errors=True)
 
 
-def _materialized(folder: Path, description: Mapping[str, Any], store: TokenStore, *, random: bool) -> Materialized:
-    return Materialized(StoreEntry(str(folder), digest(description), store.counts), random)
+def _materialized(folder: Path, description: Mapping[str, Any], store: TokenStore, *, random: bool) -> CachedSplit:
+    return CachedSplit(StoreEntry(str(folder), digest(description), store.counts), random)
 
 
-def _warn_of_truncation(recipe: Recipe, entry: StoreEntry) -> None:
-    for text in truncation_warnings(recipe.task.name, recipe.split, recipe.lengths, entry):
+def _warn_of_truncation(spec: SplitSpec, entry: StoreEntry) -> None:
+    for text in truncation_warnings(spec.task.name, spec.split, spec.lengths, entry):
         log.warning("%s", text)
 
 

@@ -3,7 +3,7 @@
 python -m t5mix.cache.prepare_worker --request request.json --out lock.json
 python -m t5mix.cache.prepare_worker --serve       # makes one piece after the other, as its standard input asks
 
-A line on the standard input is {"request": text of a DataRequest, "task": "c4", "piece": 3}; the answer on the
+A line on the standard input is {"request": text of a DataRequest, "task": "c4", "shard": 3}; the answer on the
 standard output is {"path": folder} or {"error": text}.
 """
 
@@ -25,22 +25,22 @@ from pathlib import Path
 from t5mix.cache import task_registry
 from t5mix.cache.materialize import (
     TRAIN,
-    Materialized,
+    CachedSplit,
     PreprocessingError,
-    Recipe,
-    find,
-    make_piece,
+    SplitSpec,
+    find_cached,
+    make_shard,
     materialize,
 )
 from t5mix.cache.seqio_tasks import register
 from t5mix.cache.source_shards import count_shards, extrapolated
 from t5mix.cache.vocabulary import common_vocabulary, load_vocabulary, with_vocabulary
-from t5mix.data.manifest import DataLock, DataRequest, TaskEntry, VocabularyEntry, piece_path
+from t5mix.data.manifest import DataManifest, DataRequest, TaskEntry, VocabularyEntry, shard_path
 from t5mix.data.token_store import MissingStoreError
 from t5mix.errors import T5MixError, UnknownNameError
 from t5mix.files import write_json
 from t5mix.preprocessors.objectives import check_sentinels
-from t5mix.sources.declaration import DeclaredTask, declared_task
+from t5mix.sources.declaration import TaskDeclaration, task_declaration
 from t5mix.tensorflow_setup import seqio
 
 _IDLE_SECONDS = 300.0  # TensorFlow takes about a gigabyte: not to be held for an epoch that may last hours
@@ -59,7 +59,7 @@ class RunTasks:
 
     tasks: tuple[seqio.Task, ...]
     vocabulary: VocabularyEntry
-    declared: dict[str, DeclaredTask]
+    declarations: dict[str, TaskDeclaration]
 
     def task(self, name: str) -> seqio.Task:
         """Returns one of the tasks.
@@ -82,34 +82,34 @@ def load_tasks(request: DataRequest) -> RunTasks:
     if not request.mixture:
         raise T5MixError("The request names no task or mixture.")
     task_registry.load(request.plugins)
-    declared = {name: declared_task(name, raw) for name, raw in request.declared.items()}
+    declarations = {name: task_declaration(name, raw) for name, raw in request.declared.items()}
     override = load_vocabulary(request.vocabulary, request.extra_ids) if request.vocabulary else None
-    known = {*task_registry.names(), *declared}
+    known = {*task_registry.names(), *declarations}
     for name in request.mixture:
         if name not in known:
             raise UnknownNameError("task or mixture", name, known, task_registry.HINT)
-    own = task_registry.resolve(name for name in request.mixture if name not in declared)
-    if declared:
+    own = task_registry.resolve(name for name in request.mixture if name not in declarations)
+    if declarations:
         vocabulary = override
         if vocabulary is None and own:
             common_vocabulary(own)
             vocabulary = own[0].output_features["targets"].vocabulary
         if vocabulary is None:
             raise T5MixError(
-                f"The tasks {', '.join(declared)} are declared in configuration and bring no vocabulary. "
+                f"The tasks {', '.join(declarations)} are declared in configuration and bring no vocabulary. "
                 "Set vocabulary to the path of a SentencePiece model, or to bytes."
             )
-        for name, task in declared.items():
+        for name, task in declarations.items():
             register(name, task, vocabulary)
     tasks = task_registry.resolve(request.mixture)
     if override is not None:
         tasks = [with_vocabulary(task, override) for task in tasks]
     names = {task.name for task in tasks}
-    used = {name: task for name, task in declared.items() if name in names}
+    used = {name: task for name, task in declarations.items() if name in names}
     return RunTasks(tuple(tasks), common_vocabulary(tasks), used)
 
 
-def prepare(request: DataRequest, *, quiet: bool = False) -> DataLock:
+def prepare(request: DataRequest, *, quiet: bool = False) -> DataManifest:
     """Makes every token store that a request needs, and says where they are.
 
     Stores that are there already are used as they are. All that can be checked beforehand is checked before
@@ -129,31 +129,33 @@ def prepare(request: DataRequest, *, quiet: bool = False) -> DataLock:
     _check_named(request.named_tasks, [task.name for task in run.tasks])
     _check_streamed(request, run)
     store_dir = Path(request.store_dir).expanduser().resolve()
-    recipes = {task.name: _recipes(request, task) for task in run.tasks}
+    specs = {task.name: _recipes(request, task) for task in run.tasks}
     for task in run.tasks:
-        check_sentinels(task, recipes[task.name][0].lengths)
-    for name, declared in run.declared.items():
-        absent = [recipe for recipe in recipes[name] if find(recipe, store_dir, request.seed) is None]
+        check_sentinels(task, specs[task.name][0].lengths)
+    for name, declarations in run.declarations.items():
+        absent = [spec for spec in specs[name] if find_cached(spec, store_dir, request.seed) is None]
         if absent:  # a streamed split is too large to be read for this; its pieces are checked as they are made
-            declared.check([split for split in declared.files if split != TRAIN or name not in request.streamed])
+            declarations.check(
+                [split for split in declarations.files if split != TRAIN or name not in request.streamed]
+            )
     entries = []
     for task in run.tasks:
-        made = [(recipe, materialize(recipe, store_dir, request.seed, quiet=quiet)) for recipe in recipes[task.name]]
+        made = [(spec, materialize(spec, store_dir, request.seed, quiet=quiet)) for spec in specs[task.name]]
         entries.append(_task_entry(request, task, made))
-    return DataLock(request, run.vocabulary, tuple(entries))
+    return DataManifest(request, run.vocabulary, tuple(entries))
 
 
-def prepare_piece(request: DataRequest, task: str, piece: int, *, quiet: bool = False) -> Path:
+def prepare_shard(request: DataRequest, task: str, shard: int, *, quiet: bool = False) -> Path:
     """Makes the store of one piece of a random or streamed task and returns its folder.
 
     Raises:
         T5MixError: see `prepare`.
     """
-    recipe = recipe_of(request, load_tasks(request).task(task), TRAIN)
+    spec = split_spec_of(request, load_tasks(request).task(task), TRAIN)
     store_dir = Path(request.store_dir).expanduser().resolve()
     with contextlib.suppress(MissingStoreError):  # another run has just discarded it: who waits for it asks again
-        make_piece(recipe, store_dir, request.seed, piece, quiet=quiet)
-    return piece_path(recipe.folder(store_dir, request.seed)[0], piece, recipe.shards)
+        make_shard(spec, store_dir, request.seed, shard, quiet=quiet)
+    return shard_path(spec.folder(store_dir, request.seed)[0], shard, spec.source_shards)
 
 
 def _check_streamed(request: DataRequest, run: RunTasks) -> None:
@@ -175,33 +177,33 @@ def _check_named(named: Sequence[str], tasks: Sequence[str]) -> None:
         )
 
 
-def _recipes(request: DataRequest, task: seqio.Task) -> list[Recipe]:
+def _recipes(request: DataRequest, task: seqio.Task) -> list[SplitSpec]:
     splits = list(task.splits)
     first = request.splits[0]
     if first not in splits:
         raise T5MixError(f"Task {task.name!r} has no split {first!r}; it has {', '.join(splits)}.")
-    return [recipe_of(request, task, split) for split in request.splits if split in splits]
+    return [split_spec_of(request, task, split) for split in request.splits if split in splits]
 
 
-def recipe_of(request: DataRequest, task: seqio.Task, split: str) -> Recipe:
+def split_spec_of(request: DataRequest, task: seqio.Task, split: str) -> SplitSpec:
     """Returns how a request wants one split of a task."""
-    shards = count_shards(task, split) if split == TRAIN and task.name in request.streamed else 1
-    return Recipe(task, split, request.inputs_length, request.targets_length, shards)
+    source_shards = count_shards(task, split) if split == TRAIN and task.name in request.streamed else 1
+    return SplitSpec(task, split, request.inputs_length, request.targets_length, source_shards)
 
 
-def _task_entry(request: DataRequest, task: seqio.Task, made: list[tuple[Recipe, Materialized]]) -> TaskEntry:
-    splits = {recipe.split: each.entry for recipe, each in made}
-    for recipe, each in made:
-        if recipe.shards > 1:
+def _task_entry(request: DataRequest, task: seqio.Task, made: list[tuple[SplitSpec, CachedSplit]]) -> TaskEntry:
+    splits = {spec.split: each.entry for spec, each in made}
+    for spec, each in made:
+        if spec.source_shards > 1:
             examples = request.streamed[task.name]
-            splits[recipe.split] = extrapolated(each.entry, recipe, request.seed, examples)
+            splits[spec.split] = extrapolated(each.entry, spec, request.seed, examples)
     return TaskEntry(
         name=task.name,
         random=any(each.random for _, each in made),
         splits=splits,
         metrics=metric_names(task),
         likelihoods=needs_likelihoods(task),
-        pieces=max(recipe.shards for recipe, _ in made),
+        shards_per_epoch=max(spec.source_shards for spec, _ in made),
     )
 
 
@@ -222,7 +224,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs as a child process: writes the result, or {"error": text}, to the file that --out names."""
     parser = argparse.ArgumentParser(prog="python -m t5mix.cache.prepare_worker")
     parser.add_argument("--request", type=Path, help="a DataRequest as JSON")
-    parser.add_argument("--out", type=Path, help="where the DataLock or error goes")
+    parser.add_argument("--out", type=Path, help="where the DataManifest or error goes")
     parser.add_argument("--serve", action="store_true", help="make pieces as the standard input asks for them")
     parser.add_argument("--quiet", action="store_true", help="show no progress")
     parser.add_argument("--nice", type=int, default=0, help="lower the priority by this much")
@@ -262,7 +264,7 @@ def _serve(asked: "queue.SimpleQueue[str]", *, quiet: bool) -> None:
                 return
             try:
                 request = DataRequest.from_json(wanted["request"])
-                path = prepare_piece(request, wanted["task"], wanted["piece"], quiet=quiet)
+                path = prepare_shard(request, wanted["task"], wanted["shard"], quiet=quiet)
                 answer = {"path": str(path)}
             except T5MixError as error:
                 answer = {"error": _explain(error)}

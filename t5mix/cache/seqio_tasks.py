@@ -7,7 +7,7 @@ from typing import Any
 
 from t5mix.errors import T5MixError
 from t5mix.preprocessors.objectives import unlabelled_text_preprocessors
-from t5mix.sources.declaration import DeclaredTask
+from t5mix.sources.declaration import TaskDeclaration
 from t5mix.sources.seqio_sources import FileRowsDataSource
 from t5mix.tensorflow_setup import seqio
 
@@ -21,7 +21,7 @@ class DeclaredDataSource(FileRowsDataSource):
         declared: the task.
     """
 
-    def __init__(self, declared: DeclaredTask) -> None:
+    def __init__(self, declared: TaskDeclaration) -> None:
         super().__init__(declared.files)
         self.declared = declared
 
@@ -42,7 +42,7 @@ class DeclaredDataSource(FileRowsDataSource):
         return {**options, "labels": labels}
 
 
-def register(name: str, declared: DeclaredTask, vocabulary: seqio.Vocabulary) -> seqio.Task:
+def register(name: str, declared: TaskDeclaration, vocabulary: seqio.Vocabulary) -> seqio.Task:
     """Registers a declared task with seqio.
 
     Args:
@@ -86,7 +86,7 @@ def register(name: str, declared: DeclaredTask, vocabulary: seqio.Vocabulary) ->
     return task
 
 
-def _postprocessor(declared: DeclaredTask) -> Any:
+def _postprocessor(declared: TaskDeclaration) -> Any:
     from t5mix.metrics import postprocessors
 
     if declared.labels is not None:

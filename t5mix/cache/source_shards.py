@@ -3,9 +3,9 @@
 import dataclasses
 import logging
 
-from t5mix.cache.materialize import Recipe
+from t5mix.cache.materialize import SplitSpec
 from t5mix.data.manifest import StoreEntry
-from t5mix.data.stream import shard_of
+from t5mix.data.stream import source_shard_of
 from t5mix.errors import T5MixError
 from t5mix.tensorflow_setup import seqio, tf
 
@@ -20,7 +20,7 @@ def count_shards(task: seqio.Task, split: str) -> int:
     """
     name, source = f"Task {task.name!r} cannot be streamed", type(task.source).__name__
     try:
-        shards = len(task.source.list_shards(split))
+        source_shards = len(task.source.list_shards(split))
     except T5MixError:
         raise
     except Exception as error:  # a source may be anybody's code
@@ -28,21 +28,21 @@ def count_shards(task: seqio.Task, split: str) -> int:
             f"{name}: its {source} cannot list the shards of split {split!r} ({type(error).__name__}: {error}). "
             "Leave it out of streamed."
         ) from error
-    if shards < 2:
+    if source_shards < 2:
         raise T5MixError(
             f"{name}: its {source} reads split {split!r} in one piece, and it takes 2 shards or more. Divide its file "
             "into several (split -n l/100 corpus.txt part- --additional-suffix=.txt) and name them by a pattern "
             "(part-*.txt), or leave it out of streamed."
         )
-    return shards
+    return source_shards
 
 
-def extrapolated(entry: StoreEntry, recipe: Recipe, seed: int, examples: int | None) -> StoreEntry:
+def extrapolated(entry: StoreEntry, spec: SplitSpec, seed: int, examples: int | None) -> StoreEntry:
     """Returns the entry of a streamed split, with counts for all of it.
 
     Args:
         entry: with the counts of the first piece.
-        recipe: the split.
+        spec: the split.
         seed: the run's, which decides what shard the first piece is.
         examples: the number of examples, if it is known; else it is estimated, as if all shards held as many to the
             byte.
@@ -50,13 +50,13 @@ def extrapolated(entry: StoreEntry, recipe: Recipe, seed: int, examples: int | N
     Raises:
         T5MixError: the first piece alone has more examples.
     """
-    counts, name = entry.counts, recipe.task.name
-    factor = _whole_to_shard(recipe, shard_of(seed, name, 0, recipe.shards))
+    counts, name = entry.counts, spec.task.name
+    factor = _whole_to_shard(spec, source_shard_of(seed, name, 0, spec.source_shards))
     if examples is None:
         log.warning(
             "Task %s is read in %d pieces. Its size, %s examples, is an estimate from the first one, which holds %s; "
             "if you know it, give it: streamed.%s=NUMBER.",
-            *(name, recipe.shards, f"{round(factor * counts.examples):,}", f"{counts.examples:,}", name),
+            *(name, spec.source_shards, f"{round(factor * counts.examples):,}", f"{counts.examples:,}", name),
         )
     elif examples < counts.examples:
         raise T5MixError(
@@ -72,10 +72,10 @@ def extrapolated(entry: StoreEntry, recipe: Recipe, seed: int, examples: int | N
     return dataclasses.replace(entry, counts=dataclasses.replace(counts, **whole), estimated=examples is None)
 
 
-def _whole_to_shard(recipe: Recipe, shard: int) -> float:
+def _whole_to_shard(spec: SplitSpec, source_shard: int) -> float:
     """Returns how many times as large as a shard the whole source is: by the bytes of its files, if it has files."""
     try:
-        sizes = [tf.io.gfile.stat(file).length for file in recipe.task.source.list_shards(recipe.split)]
+        sizes = [tf.io.gfile.stat(file).length for file in spec.task.source.list_shards(spec.split)]
     except (tf.errors.OpError, TypeError):
-        return recipe.shards
-    return sum(sizes) / sizes[shard] if sizes[shard] else recipe.shards
+        return spec.source_shards
+    return sum(sizes) / sizes[source_shard] if sizes[source_shard] else spec.source_shards

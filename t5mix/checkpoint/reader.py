@@ -18,7 +18,7 @@ from jax.sharding import SingleDeviceSharding
 
 from t5mix.checkpoint.integrity import verify
 from t5mix.checkpoint.train_state import Params
-from t5mix.distributed.processes import first
+from t5mix.distributed.processes import run_on_main_process
 from t5mix.errors import T5MixError
 
 logging.getLogger("absl").setLevel(logging.CRITICAL)  # Orbax logs each stage, and each error that it raises
@@ -36,7 +36,7 @@ class Base(NamedTuple):
     identity: str
 
     def to_json(self) -> dict[str, str]:
-        """Returns it as a checkpoint's `host` item keeps it."""
+        """Returns it as a checkpoint's `run_state` item keeps it."""
         return {"path": str(self.path), "identity": self.identity}
 
 
@@ -59,7 +59,7 @@ class LoadedBase(NamedTuple):
 
 def base_of(path: Path) -> Base | None:
     """Returns the base of the checkpoint at `path`; None if it holds all its parameters itself."""
-    found = read_host(path).get("base")
+    found = read_run_state(path).get("base")
     return Base(Path(found["path"]), found["identity"]) if found else None
 
 
@@ -96,7 +96,7 @@ def identity_of(path: Path) -> str:
     Raises:
         DamagedCheckpointError: a file is missing or changed.
     """
-    first(lambda: verify(path))
+    run_on_main_process(lambda: verify(path))
     whole = {name: ocp.RestoreArgs(restore_type=np.ndarray) for name in saved_shapes(path)}
     with ocp.PyTreeCheckpointer() as checkpointer:
         return _hash(checkpointer.restore(path.absolute() / "params", restore_args=whole))
@@ -130,13 +130,13 @@ def _hash(params: Mapping[str, Any]) -> str:
     return digest.hexdigest()
 
 
-def read_host(path: Path) -> dict[str, Any]:
-    """Returns what was saved as `host` in the checkpoint at `path`.
+def read_run_state(path: Path) -> dict[str, Any]:
+    """Returns what was saved as `run_state` in the checkpoint at `path`.
 
     Raises:
         T5MixError: there is no checkpoint.
     """
-    file = path / "host" / "metadata"
+    file = path / "run_state" / "metadata"
     if not file.exists():
         raise T5MixError(f"{path} is no checkpoint of t5mix: name a run's folder, or one of its checkpoints/STEP.")
     return json.loads(file.read_text(encoding="utf-8"))
@@ -164,7 +164,7 @@ def read_params(
         DamagedCheckpointError: a file is missing or changed.
         T5MixError: the checkpoint has other parameters or shapes, or its base is missing or another one.
     """
-    first(lambda: verify(path))
+    run_on_main_process(lambda: verify(path))
     here, below = saved_shapes(path), base_of(path)
     beneath: Mapping[str, Any] = {}
     place = path

@@ -1,7 +1,8 @@
 """Checkpoints: asynchronous, atomic, checked, and independent of how many devices and processes wrote them.
 
 One checkpoint is a folder named after its step with three items: `params` (the parameters by path: all, or those that
-differ from the base that `host` names), `optimizer` (its state and the step), and `host` (JSON: the data stream, the
+differ from the base that `run_state` names), `optimizer` (its state and the step), and `run_state` (JSON: the data
+stream, the
 totals of the open log window, what the model is). `crc32.json` joins them once they are on disk. With `saved` the only
 module that knows Orbax.
 """
@@ -15,7 +16,7 @@ import orbax.checkpoint as ocp
 
 from t5mix.checkpoint.integrity import CHECKSUMS, DamagedCheckpointError, checksums, verify
 from t5mix.checkpoint.train_state import Params, TrainState
-from t5mix.distributed.processes import first
+from t5mix.distributed.processes import run_on_main_process
 from t5mix.files import check_room, disk_errors, write_json
 
 
@@ -24,11 +25,11 @@ class Checkpoints:
 
     Args:
         folder: where they lie; made if need be.
-        left_out: the parameters, by path, that they need not hold, because a base does.
+        from_base: the parameters, by path, that they need not hold, because a base does.
     """
 
-    def __init__(self, folder: Path, left_out: Collection[str] = ()) -> None:
-        self._left_out = frozenset(left_out)
+    def __init__(self, folder: Path, from_base: Collection[str] = ()) -> None:
+        self._from_base = frozenset(from_base)
         self.folder = folder.absolute()
         options = ocp.CheckpointManagerOptions(create=True, cleanup_tmp_directories=True)
         self._manager = ocp.CheckpointManager(self.folder, options=options)
@@ -36,9 +37,9 @@ class Checkpoints:
 
     def steps(self) -> list[int]:
         """Returns the steps that have a complete checkpoint, in order."""
-        return first(lambda: sorted(self._manager.all_steps(read=True)))
+        return run_on_main_process(lambda: sorted(self._manager.all_steps(read=True)))
 
-    def save(self, state: TrainState, host: Mapping[str, Any]) -> None:
+    def save(self, state: TrainState, run_state: Mapping[str, Any]) -> None:
         """Copies the state off the devices and writes it in the background.
 
         Raises:
@@ -57,7 +58,7 @@ class Checkpoints:
                 args=ocp.args.Composite(
                     params=ocp.args.StandardSave(params),  # type: ignore[call-arg]
                     optimizer=ocp.args.StandardSave(rest),  # type: ignore[call-arg]
-                    host=ocp.args.JsonSave(dict(host)),  # type: ignore[call-arg]
+                    run_state=ocp.args.JsonSave(dict(run_state)),  # type: ignore[call-arg]
                 ),
             )
         self._unchecked = step
@@ -69,7 +70,7 @@ class Checkpoints:
             self._manager.check_for_errors()
             if self._unchecked is not None:
                 path = self._path(self._unchecked)
-                first(lambda: write_json(path / CHECKSUMS, checksums(path)))
+                run_on_main_process(lambda: write_json(path / CHECKSUMS, checksums(path)))
         self._unchecked = None
 
     def restore(
@@ -83,12 +84,12 @@ class Checkpoints:
             base: the parameters that it leaves out.
 
         Returns:
-            The state and what was saved with it as `host`.
+            The state and what was saved with it as `run_state`.
 
         Raises:
             DamagedCheckpointError: a file is missing or changed; names the last good checkpoint.
         """
-        first(lambda: verify(self._path(step)))
+        run_on_main_process(lambda: verify(self._path(step)))
         rest = {"step": like.step, "optimizer": like.optimizer}
         try:
             restored = self._manager.restore(
@@ -96,7 +97,7 @@ class Checkpoints:
                 args=ocp.args.Composite(
                     params=ocp.args.StandardRestore(self._own(like)),  # type: ignore[call-arg]
                     optimizer=ocp.args.StandardRestore(rest),  # type: ignore[call-arg]
-                    host=ocp.args.JsonRestore(),
+                    run_state=ocp.args.JsonRestore(),
                 ),
             )
         except (ValueError, KeyError, FileNotFoundError) as error:
@@ -104,7 +105,7 @@ class Checkpoints:
         params, optimizer = {**(base or {}), **restored["params"]}, restored["optimizer"]
         trained = {path: params[path] for path in like.trained}
         frozen = {path: params[path] for path in like.frozen}
-        return TrainState(optimizer["step"], trained, frozen, optimizer["optimizer"]), restored["host"]
+        return TrainState(optimizer["step"], trained, frozen, optimizer["optimizer"]), restored["run_state"]
 
     def keep(self, steps: Iterable[int]) -> None:
         """Deletes all checkpoints but these and the one being written."""
@@ -119,7 +120,7 @@ class Checkpoints:
         self._manager.close()
 
     def _own(self, state: TrainState) -> Params:
-        return {path: leaf for path, leaf in state.params.items() if path not in self._left_out}
+        return {path: leaf for path, leaf in state.params.items() if path not in self._from_base}
 
     def _path(self, step: int) -> Path:
         return self.folder / str(step)

@@ -12,7 +12,7 @@ from t5mix.cli.tables import new_table, print_table
 from t5mix.errors import T5MixError
 
 if TYPE_CHECKING:
-    from t5mix.tracking.history import TaskSummary
+    from t5mix.tracking.history import TaskProgress
 
 
 def run(options: argparse.Namespace) -> int:
@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _show(runs: Mapping[str, Mapping[str, "TaskSummary"]], steps: Mapping[str, int]) -> None:
+def _show(runs: Mapping[str, Mapping[str, "TaskProgress"]], steps: Mapping[str, int]) -> None:
     """Shows the tasks of all runs; one task's rows stand together."""
     several = len(runs) > 1
     title = ", ".join(f"{run} after {step:,} steps" for run, step in steps.items())

@@ -156,8 +156,8 @@ def _mixtures(commands: argparse._SubParsersAction) -> None:
         action="append",
         default=[],
         metavar="KIND[:KEY=VALUE,...]",
-        help="a strategy to show, such as temperature:temperature=4,limit=65536, in place of the experiment's own; "
-        "repeat it to compare several",
+        help="a strategy to show, such as temperature:temperature=4,max_examples=65536, in place of the experiment's "
+        "own; repeat it to compare several",
     )
     show.add_argument("--steps", type=int, default=1000, help="for the expected figures; default: %(default)s")
     show.add_argument("--json", action="store_true", help="print JSON")

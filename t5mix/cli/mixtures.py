@@ -33,9 +33,9 @@ def run(options: argparse.Namespace) -> int:
     arguments = [f"mixture={json.dumps(names)}", "run_dir=unused", *options.overrides]
     experiment = read_experiment(compose_experiment(options.config, arguments))
     strategies = _strategies(experiment, options.mixing)
-    from t5mix.runs.forecast import compare
+    from t5mix.runs.forecast import compare_strategies
 
-    comparison = compare(experiment, strategies, options.steps)
+    comparison = compare_strategies(experiment, strategies, options.steps)
     if options.plot:
         from t5mix.plots.mixtures import mixture_figure
         from t5mix.plots.style import save
@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _strategies(experiment: "Experiment", specs: list[str]) -> dict[str, "MixingStrategy"]:
     """Returns the strategies to show by the names they go by: those asked for, else the experiment's own."""
-    from t5mix.config.experiment import read_strategy
+    from t5mix.config.experiment import strategy_from_dict
     from t5mix.runs.forecast import label
 
     if not specs:
@@ -65,7 +65,7 @@ def _strategies(experiment: "Experiment", specs: list[str]) -> dict[str, "Mixing
         if spec in strategies:
             raise T5MixError(f"--mixing {spec} is given twice. Give each strategy once.")
         try:
-            strategies[spec] = read_strategy(parse_choice(spec))
+            strategies[spec] = strategy_from_dict(parse_choice(spec))
         except T5MixError as error:
             raise T5MixError(f"--mixing {spec}: {error}") from error
     return strategies
@@ -73,7 +73,7 @@ def _strategies(experiment: "Experiment", specs: list[str]) -> dict[str, "Mixing
 
 def _title(shown: str, experiment: "Experiment", steps: int) -> str:
     unit = "" if experiment.mixing_unit == "examples" else f", sizes in {experiment.mixing_unit}"
-    return f"{shown}: {steps:,} steps of {experiment.training.rows} rows{unit}"
+    return f"{shown}: {steps:,} steps of {experiment.training.batch_size} rows{unit}"
 
 
 def _plain(
@@ -82,14 +82,14 @@ def _plain(
     strategies: Mapping[str, "MixingStrategy"],
     forecasts: Mapping[str, "Forecast"],
 ) -> dict[str, Any]:
-    from t5mix.config.experiment import plain_strategy
+    from t5mix.config.experiment import strategy_to_dict
 
     return {
         "mixture": names,
-        "rows": experiment.training.rows,
+        "rows": experiment.training.batch_size,
         "mixing_unit": experiment.mixing_unit,
         "strategies": [
-            {"mixing": label, "strategy": plain_strategy(strategies[label]), **dataclasses.asdict(found)}
+            {"mixing": label, "strategy": strategy_to_dict(strategies[label]), **dataclasses.asdict(found)}
             for label, found in forecasts.items()
         ],
     }

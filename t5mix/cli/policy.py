@@ -19,7 +19,7 @@ def run(options: argparse.Namespace) -> int:
     if options.show is None:
         return _list(options)
     from t5mix.config.compose import compose_experiment
-    from t5mix.config.experiment import plain_policy, read_experiment
+    from t5mix.config.experiment import policy_to_dict, read_experiment
     from t5mix.runs.policy_report import report_policy
 
     chosen = [f"finetuning={options.show}"] if options.show else []
@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
     report = report_policy(experiment, compiled=options.compile)
     if options.json:
         plain = {
-            "policy": plain_policy(report.policy),
+            "policy": policy_to_dict(report.policy),
             "modules": [row._asdict() for row in report.modules],
             "costs": dataclasses.asdict(report.costs),
             "full": dataclasses.asdict(report.full),
@@ -41,7 +41,9 @@ def run(options: argparse.Namespace) -> int:
         return 0
     console = Console()
     shape = experiment.batch_shape
-    title = f"{plain_policy(report.policy)['kind']}, batches of {shape.rows} rows of {shape.inputs} and {shape.targets}"
+    title = (
+        f"{policy_to_dict(report.policy)['kind']}, batches of {shape.rows} rows of {shape.inputs} and {shape.targets}"
+    )
     console.print(_modules(report, title))
     console.print(_costs(report))
     return 0

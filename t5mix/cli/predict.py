@@ -25,7 +25,7 @@ def run(options: argparse.Namespace) -> int:
     model.task_id(bank)
     with contextlib.ExitStack() as stack:
         if options.task:
-            lines: Iterator[str] = task_inputs(run_folder, options.task, options.split, model.codec)
+            lines: Iterator[str] = task_inputs(run_folder, options.task, options.split, model.tokenizer)
         else:
             lines = iter(stack.enter_context(_reading(options.input)))
         out = stack.enter_context(_writing(options.output))

@@ -9,7 +9,7 @@ from t5mix.cli.tables import new_table, print_table
 from t5mix.errors import T5MixError
 
 if TYPE_CHECKING:
-    from t5mix.analysis.analysis import Findings
+    from t5mix.analysis.analysis import Analysis
 
 
 def run(options: argparse.Namespace) -> int:
@@ -20,26 +20,27 @@ def run(options: argparse.Namespace) -> int:
     out = Path(options.out) if options.out else directory / "report"
     if out.exists() and not out.is_dir():
         raise T5MixError(f"--out {out} is a file; the report is a folder.")
-    findings = write_report(directory, out)
-    _show(findings)
+    analysis = write_report(directory, out)
+    _show(analysis)
     print(f"Written: {out / 'index.html'}", file=sys.stderr)
     return 0
 
 
-def _show(findings: "Findings") -> None:
+def _show(analysis: "Analysis") -> None:
     from t5mix.analysis.comparisons import LEVEL
     from t5mix.report import formatting
-    from t5mix.report.score_sections import mark
+    from t5mix.report.score_sections import significance_mark
 
-    table = new_table("method", *findings.headline.columns)
-    for method, entries in findings.headline.entries.items():
+    table = new_table("method", *analysis.headline.columns)
+    for method, entries in analysis.headline.entries.items():
         cells = [
-            formatting.score(e.mean.value) + formatting.plus_minus(e.mean, LEVEL) + mark(e) for e in entries.values()
+            formatting.score(e.mean.value) + formatting.plus_minus(e.mean, LEVEL) + significance_mark(e)
+            for e in entries.values()
         ]
         table.add_row(method, *cells)
-    title = findings.results.sweep.title or findings.results.sweep.name
-    print_table(f"{title}: scores, and what differs from {findings.headline.reference}", table)
-    for name, judged in findings.verdicts.items():
+    title = analysis.results.sweep.title or analysis.results.sweep.name
+    print_table(f"{title}: scores, and what differs from {analysis.headline.reference}", table)
+    for name, judged in analysis.verdicts.items():
         print(f"{judged.verdict.value}: {name}: {judged.hypothesis.claim} ({formatting.reason(judged)})")
-    for note in findings.notes:
+    for note in analysis.notes:
         print(f"Note: {note}", file=sys.stderr)

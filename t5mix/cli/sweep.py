@@ -24,7 +24,7 @@ def run(options: argparse.Namespace) -> int:
     os.environ["JAX_PLATFORMS"] = "cpu"
     from t5mix.sweep.executors import usable_cores, visible_gpus
     from t5mix.sweep.folder import SweepFolder
-    from t5mix.sweep.plan import Planner, check_all
+    from t5mix.sweep.plan import SweepPlanner, check_all
     from t5mix.sweep.runner import Cores
     from t5mix.sweep.spec import load_sweep
 
@@ -38,16 +38,16 @@ def run(options: argparse.Namespace) -> int:
     known = folder.read("sweep.json")
     cores = Cores(each, max(each, there)) if known is None or options.cores else Cores(**known["cores"])
     folder.check(sweep, vars(cores))
-    planner = Planner(sweep)
+    planner = SweepPlanner(sweep)
     trials = check_all(planner)
     _show_plan(planner, trials, cores, jobs, folder, gpus)
     if options.dry_run:
         return 0
-    from t5mix.sweep.live_table import Display
+    from t5mix.sweep.live_table import SweepProgress
     from t5mix.sweep.runner import Runner
 
     executor = _executor(options, folder, jobs, there, gpus, environment)
-    display = Display(folder)
+    display = SweepProgress(folder)
     try:
         with _sigterm_as_interrupt():
             failures = Runner(planner, folder, executor, cores, options.retries, display).run()
@@ -127,7 +127,7 @@ def _executor(
 
 
 def _show_plan(planner: Any, trials: Any, cores: Any, jobs: int, folder: Any, gpus: list[str]) -> None:
-    from t5mix.sweep.estimate import estimate
+    from t5mix.sweep.estimate import estimate_sweep
 
     sweep = planner.sweep
     table = Table("method", "runs", "steps", "learning rates", "seeds", title=sweep.title or sweep.name)
@@ -144,7 +144,7 @@ def _show_plan(planner: Any, trials: Any, cores: Any, jobs: int, folder: Any, gp
         )
     console = Console(stderr=True)
     console.print(table)
-    about = estimate(planner, trials, cores, jobs)
+    about = estimate_sweep(planner, trials, cores, jobs)
     span = f"roughly {max(1, about.seconds / 60):,.0f} minutes" if not gpus else "a time that the first runs will tell"
     console.print(
         f"{about.runs} runs, those that others start from included, {about.steps:,} steps; {jobs} at once, each on "

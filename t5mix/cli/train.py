@@ -20,7 +20,7 @@ def run(options: argparse.Namespace) -> int:
 
         print(yaml.safe_dump(experiment.to_json(), sort_keys=False), end="")
         return 0
-    from t5mix.distributed.processes import is_first
+    from t5mix.distributed.processes import is_main_process
     from t5mix.runs.train import train_experiment
 
     outcome = train_experiment(experiment)
@@ -34,7 +34,7 @@ def run(options: argparse.Namespace) -> int:
             "The same command continues from there."
         )
         status = 128 + signal.Signals[outcome.signal]
-    if is_first():
+    if is_main_process():
         if outcome.finished:
             _draw(Path(experiment.run_dir))
         print(message, file=sys.stderr)

@@ -50,8 +50,8 @@ def compose_experiment(source: str = "experiment", overrides: Sequence[str] = ()
 def parse_choice(text: str) -> dict[str, Any]:
     """Reads `KIND` or `KIND:key=value,key=value`, an option of a group with its settings.
 
-    Values are written as in overrides: `temperature:temperature=4,limit=65536`, and for a strategy within another
-    `capped:strategy={kind:temperature,temperature:4},max_epochs=2`.
+    Values are written as in overrides: `temperature:temperature=4,max_examples=65536`, and for a strategy within
+    another `capped:strategy={kind:temperature,temperature:4},max_epochs=2`.
 
     Returns:
         `{"kind": KIND, key: value, ...}`, which `t5mix.config.experiment` validates.
@@ -73,7 +73,8 @@ def parse_choice(text: str) -> dict[str, Any]:
 
 
 _CHOICE = (
-    "write KIND:key=value,key=value, such as temperature:temperature=4,limit=65536; lists and braces are values too"
+    "write KIND:key=value,key=value, such as temperature:temperature=4,max_examples=65536; lists and braces are values "
+    "too"
 )
 
 

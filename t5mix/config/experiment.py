@@ -29,7 +29,7 @@ from t5mix.mixing.task_sizes import Unit
 from t5mix.model.config import T5Config
 from t5mix.model.presets import PRESETS
 from t5mix.registry import Registry
-from t5mix.sources.declaration import declared_task
+from t5mix.sources.declaration import task_declaration
 from t5mix.training.config import TrainingConfig
 from t5mix.training.optimizer import OPTIMIZERS, Optimizer
 from t5mix.training.schedule import SCHEDULES, Schedule
@@ -222,7 +222,7 @@ def read_experiment(raw: Mapping[str, Any]) -> Experiment:
         else:
             parsed[key] = _read(known[key].type, value, key)  # type: ignore[arg-type]
     for name, task in parsed.get("tasks", {}).items():
-        declared_task(name, task)
+        task_declaration(name, task)
     return Experiment(**parsed)
 
 
@@ -259,17 +259,17 @@ def import_plugins(names: tuple[str, ...]) -> None:
             importlib.import_module(name)
 
 
-def read_policy(raw: Mapping[str, Any]) -> FineTuningPolicy:
+def policy_from_dict(raw: Mapping[str, Any]) -> FineTuningPolicy:
     """Reads a policy as `Experiment.to_json` wrote it."""
     return _read_kind(POLICIES, raw, "finetuning")
 
 
-def plain_policy(policy: FineTuningPolicy) -> dict[str, Any]:
-    """Returns a policy as plain data that `read_policy` reads back."""
+def policy_to_dict(policy: FineTuningPolicy) -> dict[str, Any]:
+    """Returns a policy as plain data that `policy_from_dict` reads back."""
     return json.loads(json.dumps(_plain(POLICIES, policy)))
 
 
-def read_strategy(raw: Any) -> MixingStrategy:
+def strategy_from_dict(raw: Any) -> MixingStrategy:
     """Reads a mixing strategy from plain data, a kind or a mapping with `kind` and settings.
 
     Raises:
@@ -278,8 +278,8 @@ def read_strategy(raw: Any) -> MixingStrategy:
     return _read_kind(STRATEGIES, raw, "mixing")
 
 
-def plain_strategy(strategy: MixingStrategy) -> dict[str, Any]:
-    """Returns a strategy as plain data that `read_strategy` reads back."""
+def strategy_to_dict(strategy: MixingStrategy) -> dict[str, Any]:
+    """Returns a strategy as plain data that `strategy_from_dict` reads back."""
     return _plain(STRATEGIES, strategy)
 
 

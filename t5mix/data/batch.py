@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from t5mix.data.packing import BatchPlan
+from t5mix.data.packing import PackedLayout
 from t5mix.data.token_store import TokenStore
 
 Batch = dict[str, np.ndarray]
@@ -14,7 +14,7 @@ Padding is 0 everywhere; a segment id of 0 is what tells it from content. A prom
 inputs, hold token 0 and are content: segment, task and positions count them in."""
 
 
-def fill(plan: BatchPlan, store: Callable[[int, int], TokenStore], rows: slice | None = None) -> Batch:
+def assemble_batch(layout: PackedLayout, store: Callable[[int, int], TokenStore], rows: slice | None = None) -> Batch:
     """Copies the tokens of the plan's examples into the arrays of a batch.
 
     Args:
@@ -25,18 +25,18 @@ def fill(plan: BatchPlan, store: Callable[[int, int], TokenStore], rows: slice |
     Returns:
         The arrays of those rows alone.
     """
-    first, last, _ = (rows or slice(None)).indices(plan.shape.rows)
-    here = slice(*np.searchsorted(plan.rows, [first, last]))  # the plan is ordered by row
-    examples, segments = plan.examples[here], plan.segments[here]
-    row = plan.rows[here] - first
+    first, last, _ = (rows or slice(None)).indices(layout.shape.rows)
+    here = slice(*np.searchsorted(layout.rows, [first, last]))  # the plan is ordered by row
+    examples, segments = layout.examples[here], layout.segments[here]
+    row = layout.rows[here] - first
     encoder = _Side(
-        last - first, plan.shape.inputs, row, plan.input_offsets[here], examples.input_lengths, plan.shape.prompt
+        last - first, layout.shape.inputs, row, layout.input_offsets[here], examples.input_lengths, layout.shape.prompt
     )
-    decoder = _Side(last - first, plan.shape.targets, row, plan.target_offsets[here], examples.target_lengths)
+    decoder = _Side(last - first, layout.shape.targets, row, layout.target_offsets[here], examples.target_lengths)
 
     inputs = np.zeros(encoder.size, np.int32)  # what nothing is copied to is the prompts'
     targets = np.empty(decoder.size, np.int32)
-    pairs = examples.tasks.astype(np.int64) << 32 | examples.pieces
+    pairs = examples.tasks.astype(np.int64) << 32 | examples.shards
     for pair in np.unique(pairs):
         members = np.flatnonzero(pairs == pair)
         source = store(int(pair >> 32), int(pair & 0xFFFFFFFF))

@@ -14,7 +14,7 @@ from t5mix.data.token_store import StoreCounts
 from t5mix.errors import T5MixError, UnknownNameError
 from t5mix.files import write_json
 
-LOCK_FORMAT = 1
+MANIFEST_FORMAT = 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,7 +118,8 @@ class TaskEntry:
         splits: the prepared splits.
         metrics: names of its metric functions.
         likelihoods: whether one of them scores the likelihood of the targets rather than generated text.
-        pieces: how many pieces an epoch of its training split is read in: 1, or the shards of a streamed task's source.
+        shards_per_epoch: how many shards an epoch of its training split is read in: 1, or the shards of a streamed
+        task's source.
             What is known of that split then comes from its first piece.
     """
 
@@ -127,21 +128,21 @@ class TaskEntry:
     splits: Mapping[str, StoreEntry]
     metrics: tuple[str, ...] = ()
     likelihoods: bool = False
-    pieces: int = 1
+    shards_per_epoch: int = 1
 
     @property
-    def in_pieces(self) -> bool:
+    def has_many_shards(self) -> bool:
         """Whether its training split has more than one store; its entry's path then is the folder of them."""
-        return self.random or self.pieces > 1
+        return self.random or self.shards_per_epoch > 1
 
-    def path(self, split: str, piece: int = 0) -> Path:
+    def path(self, split: str, shard: int = 0) -> Path:
         """Returns where the store of a split lies; of a training split that has several, that of a piece."""
         path = Path(self.splits[split].path)
-        return piece_path(path, piece, self.pieces) if self.in_pieces and split == "train" else path
+        return shard_path(path, shard, self.shards_per_epoch) if self.has_many_shards and split == "train" else path
 
 
 @dataclasses.dataclass(frozen=True)
-class DataLock:
+class DataManifest:
     """The exact data of a run: which stores, of which content and size, made with which vocabulary."""
 
     request: DataRequest
@@ -165,10 +166,10 @@ class DataLock:
 
     def save(self, path: Path) -> None:
         """Writes the lock to `path`, all or nothing."""
-        write_json(path, {"format": LOCK_FORMAT, **dataclasses.asdict(self)})
+        write_json(path, {"format": MANIFEST_FORMAT, **dataclasses.asdict(self)})
 
     @classmethod
-    def load(cls, path: Path) -> "DataLock":
+    def load(cls, path: Path) -> "DataManifest":
         """Reads a lock.
 
         Raises:
@@ -176,7 +177,7 @@ class DataLock:
         """
         try:
             raw = json.loads(path.read_text(encoding="utf-8"))
-            if raw.pop("format") != LOCK_FORMAT:
+            if raw.pop("format") != MANIFEST_FORMAT:
                 raise ValueError("another format")
             return cls(
                 request=DataRequest.from_json(json.dumps(raw["request"])),
@@ -184,23 +185,25 @@ class DataLock:
                 tasks=tuple(_task_entry(task) for task in raw["tasks"]),
             )
         except (ValueError, KeyError, TypeError) as error:
-            raise T5MixError(f"{path} is no data lock that this version of t5mix reads: {error}.") from error
+            raise T5MixError(f"{path} is no data manifest that this version of t5mix reads: {error}.") from error
 
 
-def piece_path(folder: str | Path, piece: int, pieces: int = 1) -> Path:
+def shard_path(folder: str | Path, shard: int, shards_per_epoch: int = 1) -> Path:
     """Returns where the store of one piece of a training split lies.
 
     Args:
         folder: of the split.
-        piece: counted from 0 through all epochs.
-        pieces: how many make an epoch.
+        shard: counted from 0 through all epochs.
+        shards_per_epoch: how many make an epoch.
     """
-    epoch, place = divmod(piece, pieces)
-    return Path(folder) / (f"epoch-{epoch:05d}" + (f"-piece-{place:05d}" if pieces > 1 else ""))
+    epoch, place = divmod(shard, shards_per_epoch)
+    return Path(folder) / (f"epoch-{epoch:05d}" + (f"-shard-{place:05d}" if shards_per_epoch > 1 else ""))
 
 
 def _task_entry(raw: dict[str, Any]) -> TaskEntry:
     splits = {
         name: StoreEntry(**{**entry, "counts": StoreCounts(**entry["counts"])}) for name, entry in raw["splits"].items()
     }
-    return TaskEntry(raw["name"], raw["random"], splits, tuple(raw["metrics"]), raw["likelihoods"], raw["pieces"])
+    return TaskEntry(
+        raw["name"], raw["random"], splits, tuple(raw["metrics"]), raw["likelihoods"], raw["shards_per_epoch"]
+    )

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from t5mix.configurable import configurable
-from t5mix.data.stream import Draws, ExampleSource
+from t5mix.data.stream import ExampleRefs, ExampleSource
 
 _PEEK_PER_ROW = 16  # examples looked up at a time; only speed depends on it, and how early the next piece is waited for
 
@@ -23,7 +23,7 @@ class BatchShape:
         inputs: encoder positions in a row, S.
         targets: decoder positions in a row, T.
         pack: whether a row may hold several examples.
-        lookahead: how many examples may wait for a later batch because they fit nowhere in this one. More
+        packing_buffer: how many examples may wait for a later batch because they fit nowhere in this one. More
             fills the rows better; the order of examples strays further from the order of the stream.
         prompt: encoder positions kept free before each example's inputs, P; S counts them too.
     """
@@ -32,21 +32,21 @@ class BatchShape:
     inputs: int
     targets: int
     pack: bool = True
-    lookahead: int = 128
+    packing_buffer: int = 128
     prompt: int = 0
 
     def __post_init__(self) -> None:
         for name in ("rows", "inputs", "targets"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}: a batch needs at least 1")
-        if self.lookahead < 0:
-            raise ValueError(f"lookahead is {self.lookahead}: it counts examples and cannot be negative")
+        if self.packing_buffer < 0:
+            raise ValueError(f"packing_buffer is {self.packing_buffer}: it counts examples and cannot be negative")
         if not 0 <= self.prompt < self.inputs:
             raise ValueError(f"prompt is {self.prompt}: it must be at least 0 and leave room in rows of {self.inputs}")
 
 
 @dataclasses.dataclass(frozen=True)
-class BatchPlan:
+class PackedLayout:
     """A batch before any token is copied. Arrays have one entry for each example, ordered by row and offset.
 
     Attributes:
@@ -59,7 +59,7 @@ class BatchPlan:
     """
 
     shape: BatchShape
-    examples: Draws
+    examples: ExampleRefs
     rows: np.ndarray
     segments: np.ndarray
     input_offsets: np.ndarray
@@ -84,11 +84,12 @@ class BatchCounts:
     target_tokens: np.ndarray
 
 
-class Planner:
+class SequencePacker:
     """Packs a stream of examples into batches by first fit.
 
     Each example goes into the first row with room for both its inputs, prompt included, and its targets. One that fits
-    nowhere waits, and is placed before all others in the next batch; a batch is closed when more than `lookahead` wait.
+    nowhere waits, and is placed before all others in the next batch; a batch is closed when more than
+    `packing_buffer` wait.
     So every example of the stream is used exactly once, and the one that has waited longest always goes in.
 
     Args:
@@ -103,29 +104,29 @@ class Planner:
 
     def state(self) -> dict[str, Any]:
         """Returns the examples that wait, JSON-able; the stream's own state is kept with the stream."""
-        return {field.name: getattr(self._waiting, field.name).tolist() for field in dataclasses.fields(Draws)}
+        return {field.name: getattr(self._waiting, field.name).tolist() for field in dataclasses.fields(ExampleRefs)}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Makes the examples wait that waited when `state` was taken."""
-        self._waiting = Draws(
+        self._waiting = ExampleRefs(
             *(
                 np.asarray(state[field.name], np.int32 if field.name == "tasks" else np.int64)
-                for field in dataclasses.fields(Draws)
+                for field in dataclasses.fields(ExampleRefs)
             )
         )
 
-    def oldest_pieces(self, pieces: list[int]) -> list[int]:
+    def oldest_shards(self, shards: list[int]) -> list[int]:
         """Returns, by task id, the oldest piece that coming batches need: an example that waits, or one of `pieces`."""
-        oldest = np.asarray(pieces, np.int64)
-        np.minimum.at(oldest, self._waiting.tasks, self._waiting.pieces)
+        oldest = np.asarray(shards, np.int64)
+        np.minimum.at(oldest, self._waiting.tasks, self._waiting.shards)
         return oldest.tolist()
 
-    def next(self) -> BatchPlan | None:
+    def next(self) -> PackedLayout | None:
         """Returns the plan of the next batch, or None where the stream has ended and no example waits."""
         rows = _Rows(self.shape)
         chosen, rest = rows.place(self._waiting, len(self._waiting))
         placed, left = [self._waiting[chosen]], [self._waiting[rest]]
-        while (allowance := self.shape.lookahead + 1 - sum(map(len, left))) > 0:
+        while (allowance := self.shape.packing_buffer + 1 - sum(map(len, left))) > 0:
             ahead = self._source.peek(_PEEK_PER_ROW * self.shape.rows)
             if not len(ahead):
                 break
@@ -133,9 +134,9 @@ class Planner:
             self._source.advance(len(chosen) + len(rest))
             placed.append(ahead[chosen])
             left.append(ahead[rest])
-        self._waiting = Draws.concatenate(left)
-        examples = Draws.concatenate(placed)
-        return rows.plan(examples) if len(examples) else None
+        self._waiting = ExampleRefs.concatenate(left)
+        examples = ExampleRefs.concatenate(placed)
+        return rows.layout(examples) if len(examples) else None
 
 
 class _Rows:
@@ -148,7 +149,7 @@ class _Rows:
         self._segments = [0] * shape.rows
         self._places: list[tuple[int, int, int, int]] = []  # row, segment, input offset, target offset
 
-    def place(self, candidates: Draws, allowance: int) -> tuple[list[int], list[int]]:
+    def place(self, candidates: ExampleRefs, allowance: int) -> tuple[list[int], list[int]]:
         """Places candidates in their order until `allowance` of them have found no room.
 
         Returns:
@@ -183,12 +184,12 @@ class _Rows:
                 input_room[row] = -1  # not even an example without inputs fits any more
         return chosen, rest
 
-    def plan(self, examples: Draws) -> BatchPlan:
+    def layout(self, examples: ExampleRefs) -> PackedLayout:
         """Returns the plan of the examples placed so far, given in the order in which they were placed."""
         places = np.asarray(self._places, np.int64)
         order = np.lexsort((places[:, 1], places[:, 0]))
         rows, segments, input_offsets, target_offsets = places[order].T
-        return BatchPlan(self._shape, examples[order], rows, segments, input_offsets, target_offsets)
+        return PackedLayout(self._shape, examples[order], rows, segments, input_offsets, target_offsets)
 
 
 def _sum_by_task(tasks: np.ndarray, lengths: np.ndarray, num_tasks: int) -> np.ndarray:

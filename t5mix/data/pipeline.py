@@ -8,25 +8,25 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from t5mix.data.batch import Batch, fill
+from t5mix.data.batch import Batch, assemble_batch
 from t5mix.data.manifest import TaskEntry
-from t5mix.data.packing import BatchCounts, BatchShape, Planner
+from t5mix.data.packing import BatchCounts, BatchShape, SequencePacker
 from t5mix.data.stream import MixedStream, SequentialStream, TaskData
 from t5mix.data.token_store import MissingStoreError, TokenStore, open_store
 
 
-class PieceStores(Protocol):
-    """Makes the store of each piece of a random or streamed task (`t5mix.data.prepare_client.PiecePreparer`)."""
+class ShardStores(Protocol):
+    """Makes the store of each piece of a random or streamed task (`t5mix.data.prepare_client.ShardCache`)."""
 
-    def request(self, task: str, piece: int) -> None:
+    def request(self, task: str, shard: int) -> None:
         """Starts making a store in the background if it is not there."""
         ...
 
-    def wait(self, task: str, piece: int) -> Path:
+    def wait(self, task: str, shard: int) -> Path:
         """Returns the store's path once it is there."""
         ...
 
-    def discard(self, task: str, piece: int) -> None:
+    def discard(self, task: str, shard: int) -> None:
         """Is told that the run needs a store no more."""
         ...
 
@@ -52,38 +52,38 @@ class TrainBatch:
     state: dict[str, Any]
 
 
-def task_data(entry: TaskEntry, pieces: PieceStores | None = None) -> TaskData:
+def task_data(entry: TaskEntry, shards: ShardStores | None = None) -> TaskData:
     """Returns the training examples of a locked task.
 
     Args:
         entry: the task's entry in the lock; it must have a training split.
-        pieces: makes the stores of a random or streamed task; other tasks need none.
+        shards: makes the stores of a random or streamed task; other tasks need none.
     """
-    if not entry.in_pieces:
+    if not entry.has_many_shards:
         store = open_store(entry.path("train"))
-        return TaskData(entry.name, lambda piece: store)
-    if pieces is None:
+        return TaskData(entry.name, lambda shard: store)
+    if shards is None:
         raise ValueError(f"{entry.name} is read piece by piece and needs something to make its pieces")
     opened: dict[int, TokenStore] = {}
 
-    def store_of(piece: int) -> TokenStore:
-        if piece not in opened:
-            opened[piece] = _open_piece(pieces, entry.name, piece)
-            pieces.request(entry.name, piece + 1)
-        return opened[piece]
+    def store_of(shard: int) -> TokenStore:
+        if shard not in opened:
+            opened[shard] = _open_shard(shards, entry.name, shard)
+            shards.request(entry.name, shard + 1)
+        return opened[shard]
 
-    def release(piece: int) -> None:
-        for old in [each for each in opened if each < piece]:
+    def release(shard: int) -> None:
+        for old in [each for each in opened if each < shard]:
             del opened[old]
-            pieces.discard(entry.name, old)
+            shards.discard(entry.name, old)
 
     return TaskData(entry.name, store_of, release)
 
 
-def _open_piece(pieces: PieceStores, task: str, piece: int) -> TokenStore:
+def _open_shard(shards: ShardStores, task: str, shard: int) -> TokenStore:
     while True:
         with contextlib.suppress(MissingStoreError):  # another run has just discarded it: it must be made again
-            return open_store(pieces.wait(task, piece))
+            return open_store(shards.wait(task, shard))
 
 
 def training_batches(
@@ -91,7 +91,7 @@ def training_batches(
     shape: BatchShape,
     *,
     seed: int,
-    weights: Callable[[int], np.ndarray],
+    proportions: Callable[[int], np.ndarray],
     first_step: int = 0,
     state: dict[str, Any] | None = None,
     rows: slice | None = None,
@@ -102,26 +102,26 @@ def training_batches(
         tasks: the tasks, in the order of task ids.
         shape: the global batch.
         seed: decides every draw and order.
-        weights: gives the proportions in force at a step, in the order of `tasks`; the call may wait.
+        proportions: gives the proportions in force at a step, in the order of `tasks`; the call may wait.
         first_step: the step of the first batch.
         state: the `TrainBatch.state` to continue after; None to begin.
         rows: this host's rows; None for all.
     """
     stream = MixedStream(tasks, seed)
-    planner = Planner(stream, shape)
+    packer = SequencePacker(stream, shape)
     if state is not None:
         stream.restore(state["stream"])
-        planner.restore(state["waiting"])
+        packer.restore(state["waiting"])
     step = first_step
     while True:
-        stream.set_weights(weights(step))
-        plan = planner.next()
-        assert plan is not None  # a mixed stream never ends
-        arrays = fill(plan, lambda task, piece: tasks[task].store(piece), rows)
-        for task, oldest in zip(tasks, planner.oldest_pieces(stream.pieces()), strict=True):
+        stream.set_proportions(proportions(step))
+        layout = packer.next()
+        assert layout is not None  # a mixed stream never ends
+        arrays = assemble_batch(layout, lambda task, shard: tasks[task].store(shard), rows)
+        for task, oldest in zip(tasks, packer.oldest_shards(stream.shards()), strict=True):
             task.release(oldest)
-        after = {"stream": stream.state(), "waiting": planner.state()}
-        yield TrainBatch(step, arrays, plan.counts(len(tasks)), after)
+        after = {"stream": stream.state(), "waiting": packer.state()}
+        yield TrainBatch(step, arrays, layout.counts(len(tasks)), after)
         step += 1
 
 
@@ -136,6 +136,6 @@ def evaluation_batches(
         limit: the most examples of each task; None for all.
         rows: this host's rows; None for all.
     """
-    planner = Planner(SequentialStream(stores, limit), shape)
-    while (plan := planner.next()) is not None:
-        yield fill(plan, lambda task, piece: stores[task], rows)
+    packer = SequencePacker(SequentialStream(stores, limit), shape)
+    while (layout := packer.next()) is not None:
+        yield assemble_batch(layout, lambda task, shard: stores[task], rows)

@@ -1,7 +1,7 @@
 """Preparing data from a process that has neither TensorFlow nor seqio, by children that have them.
 
-`prepare_in_child` does it before a run starts; `PiecePreparer` makes the coming pieces of random and streamed tasks in
-the background. A child ends with its parent, however that ends.
+`prepare_in_subprocess` does it before a run starts; `ShardCache` makes the coming pieces of random and streamed tasks
+in the background. A child ends with its parent, however that ends.
 """
 
 import concurrent.futures
@@ -12,16 +12,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from t5mix.data.manifest import DataLock, DataRequest
+from t5mix.data.manifest import DataManifest, DataRequest
 from t5mix.data.token_store import delete_store
 from t5mix.errors import T5MixError
 from t5mix.subprocesses import Child, Worker, WorkerLeftError
 
 _NICE = 10  # the background gives way to the host's part of training
-_PIECES_A_WORKER = 256  # then a fresh one takes over: TensorFlow keeps a little of every data set it has built
+_SHARDS_PER_WORKER = 256  # then a fresh one takes over: TensorFlow keeps a little of every data set it has built
 
 
-def prepare_in_child(request: DataRequest, *, quiet: bool = False) -> DataLock:
+def prepare_in_subprocess(request: DataRequest, *, quiet: bool = False) -> DataManifest:
     """Prepares a run's data in a process of its own and returns the lock.
 
     The child's progress and warnings appear on this process's error stream.
@@ -35,13 +35,13 @@ def prepare_in_child(request: DataRequest, *, quiet: bool = False) -> DataLock:
     """
     with tempfile.TemporaryDirectory(prefix="t5mix-") as folder:
         result = _child(request, Path(folder), ["--quiet"] if quiet else [], show=True).result()
-        return DataLock.load(result)
+        return DataManifest.load(result)
 
 
-class PiecePreparer:
+class ShardCache:
     """Makes the stores of coming pieces in the background, and deletes those of streamed tasks that are used up.
 
-        with PiecePreparer(lock) as preparer:
+        with ShardCache(lock) as preparer:
             preparer.request("c4", 1)   # returns at once
             ...
             path = preparer.wait("c4", 1)
@@ -50,11 +50,11 @@ class PiecePreparer:
     pieces do, and leaves when there has been none for minutes.
 
     Args:
-        lock: the run's data.
+        manifest: the run's data.
     """
 
-    def __init__(self, lock: DataLock) -> None:
-        self._lock = lock
+    def __init__(self, manifest: DataManifest) -> None:
+        self._manifest = manifest
         self._queue = concurrent.futures.ThreadPoolExecutor(1, "piece-preparer")
         self._jobs: dict[tuple[str, int], concurrent.futures.Future[None]] = {}
         self._guard = threading.Lock()
@@ -70,41 +70,41 @@ class PiecePreparer:
     ) -> None:
         self.close()
 
-    def path(self, task: str, piece: int) -> Path:
+    def path(self, task: str, shard: int) -> Path:
         """Returns where the store of a piece lies or will lie.
 
         Raises:
             T5MixError: the task is not in the lock, or has one store for all epochs.
         """
-        entry = self._lock.task(task)
-        if not entry.in_pieces:
+        entry = self._manifest.task(task)
+        if not entry.has_many_shards:
             raise T5MixError(f"Task {task!r} is not random and not streamed: it has one store for all epochs.")
-        return entry.path("train", piece)
+        return entry.path("train", shard)
 
-    def request(self, task: str, piece: int) -> None:
+    def request(self, task: str, shard: int) -> None:
         """Sees to it that a piece's store is made; returns at once."""
-        self._request(task, piece)
+        self._request(task, shard)
 
-    def wait(self, task: str, piece: int) -> Path:
+    def wait(self, task: str, shard: int) -> Path:
         """Returns a piece's store, asking for it if nobody has, once it is there.
 
         Raises:
             T5MixError: it cannot be made.
         """
-        while (job := self._request(task, piece)) is not None:
+        while (job := self._request(task, shard)) is not None:
             job.result()
-        return self.path(task, piece)
+        return self.path(task, shard)
 
-    def discard(self, task: str, piece: int) -> None:
+    def discard(self, task: str, shard: int) -> None:
         """Deletes the store of a piece that this run needs no more, if its task is streamed.
 
         The first piece stays, as what is known of the task's size rests on it; so do the epochs of tasks that are not
         streamed, which other runs can use. A run that needs a piece after all makes it again, the same.
         """
         with self._guard:
-            self._jobs.pop((task, piece), None)
-        if piece and self._lock.task(task).pieces > 1:
-            delete_store(self.path(task, piece))
+            self._jobs.pop((task, shard), None)
+        if shard and self._manifest.task(task).shards_per_epoch > 1:
+            delete_store(self.path(task, shard))
 
     def close(self) -> None:
         """Ends the worker and forgets what was asked for; what was finished stays."""
@@ -117,30 +117,30 @@ class PiecePreparer:
         if worker is not None:
             worker.close()
 
-    def _request(self, task: str, piece: int) -> concurrent.futures.Future[None] | None:
+    def _request(self, task: str, shard: int) -> concurrent.futures.Future[None] | None:
         """Returns the job that makes a piece, beginning one if none is under way; None if the store is there."""
-        path = self.path(task, piece)
+        path = self.path(task, shard)
         with self._guard:
-            job = self._jobs.get((task, piece))
+            job = self._jobs.get((task, shard))
             if job is None or job.done():  # one that failed is tried again: what was wrong may have been mended
                 if (path / "meta.json").exists():
                     return None
                 if self._closed:
                     raise T5MixError("The preparer of pieces is closed.")
-                job = self._jobs[task, piece] = self._queue.submit(self._make, task, piece)
+                job = self._jobs[task, shard] = self._queue.submit(self._make, task, shard)
             return job
 
-    def _make(self, task: str, piece: int) -> None:
-        request = {"request": self._lock.request.to_json(), "task": task, "piece": piece}
+    def _make(self, task: str, shard: int) -> None:
+        request = {"request": self._manifest.request.to_json(), "task": task, "shard": shard}
         try:
             answer = self._ask(request)
         except WorkerLeftError:
             answer = self._ask(request)
         made = Path(answer["path"])
-        if made != self.path(task, piece):
+        if made != self.path(task, shard):
             raise T5MixError(
-                f"Piece {piece} of task {task!r} was made in {made}, and the run's data lock expects "
-                f"{self.path(task, piece)}: the task's files, its code or its vocabulary have changed since the "
+                f"Piece {shard} of task {task!r} was made in {made}, and the run's data manifest expects "
+                f"{self.path(task, shard)}: the task's files, its code or its vocabulary have changed since the "
                 "run began. Put them back, or start a new run."
             )
 
@@ -156,7 +156,7 @@ class PiecePreparer:
             self._made += 1
             return worker.ask(request)
         finally:
-            if not worker.alive or self._made == _PIECES_A_WORKER:
+            if not worker.alive or self._made == _SHARDS_PER_WORKER:
                 with self._guard:
                     self._worker = None
                 worker.close()

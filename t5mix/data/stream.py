@@ -32,23 +32,23 @@ class TaskData:
 
     name: str
     store: Callable[[int], TokenStore]
-    release: Callable[[int], None] = lambda piece: None
+    release: Callable[[int], None] = lambda shard: None
 
 
 @dataclasses.dataclass(frozen=True)
-class Draws:
+class ExampleRefs:
     """A stretch of the stream. All arrays have the same length, one entry an example.
 
     Attributes:
         tasks: index of the task.
-        pieces: which piece of that task's data, counted from 0 through all epochs.
+        shards: which piece of that task's data, counted from 0 through all epochs.
         indices: which example of that piece's store.
         input_lengths: its tokens in the inputs.
         target_lengths: its tokens in the targets.
     """
 
     tasks: np.ndarray
-    pieces: np.ndarray
+    shards: np.ndarray
     indices: np.ndarray
     input_lengths: np.ndarray
     target_lengths: np.ndarray
@@ -56,20 +56,20 @@ class Draws:
     def __len__(self) -> int:
         return len(self.tasks)
 
-    def __getitem__(self, key: Any) -> "Draws":
-        return Draws(*(getattr(self, field.name)[key] for field in dataclasses.fields(self)))
+    def __getitem__(self, key: Any) -> "ExampleRefs":
+        return ExampleRefs(*(getattr(self, field.name)[key] for field in dataclasses.fields(self)))
 
     @staticmethod
-    def concatenate(parts: "Sequence[Draws]") -> "Draws":
+    def concatenate(parts: "Sequence[ExampleRefs]") -> "ExampleRefs":
         """Returns the parts one after the other."""
-        names = [field.name for field in dataclasses.fields(Draws)]
-        return Draws(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+        names = [field.name for field in dataclasses.fields(ExampleRefs)]
+        return ExampleRefs(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
 class ExampleSource(Protocol):
     """What a planner draws from: a stream of examples that can be looked at before they are taken."""
 
-    def peek(self, count: int) -> Draws:
+    def peek(self, count: int) -> ExampleRefs:
         """Returns the next examples, up to `count` of them; fewer only where the stream ends."""
         ...
 
@@ -91,14 +91,14 @@ class MixedStream:
         self._seed = seed
         self._position = 0
         self._progress = [(0, 0)] * len(tasks)  # (piece, examples of it already drawn) for each task
-        self._weights = np.full(len(tasks), 1 / len(tasks))
-        self._ahead: Draws | None = None
+        self._proportions = np.full(len(tasks), 1 / len(tasks))
+        self._ahead: ExampleRefs | None = None
         self._orders: dict[tuple[int, int], np.ndarray] = {}
 
-    def set_weights(self, weights: np.ndarray) -> None:
+    def set_proportions(self, proportions: np.ndarray) -> None:
         """Puts new proportions in force from the next draw on; examples only looked at are drawn again."""
-        if not np.array_equal(weights, self._weights):
-            self._weights = weights
+        if not np.array_equal(proportions, self._proportions):
+            self._proportions = proportions
             self._ahead = None
 
     def state(self) -> dict[str, Any]:
@@ -112,11 +112,11 @@ class MixedStream:
         self._progress = [(int(p), int(c)) for p, c in (state["progress"][task.name] for task in self.tasks)]
         self._ahead = None
 
-    def pieces(self) -> list[int]:
+    def shards(self) -> list[int]:
         """Returns the piece that the next example of each task comes from, or would if it were not used up."""
-        return [piece for piece, _ in self._progress]
+        return [shard for shard, _ in self._progress]
 
-    def peek(self, count: int) -> Draws:
+    def peek(self, count: int) -> ExampleRefs:
         """Returns the next `count` examples without taking them."""
         if self._ahead is None or len(self._ahead) < count:
             self._ahead = self._draw(count)
@@ -132,9 +132,9 @@ class MixedStream:
         self._position += count
         self._ahead = self._ahead[count:]
 
-    def _draw(self, count: int) -> Draws:
-        edges = np.cumsum(self._weights)
-        edges[np.flatnonzero(self._weights)[-1] :] = 1.0 + 1e-9  # the sum may fall short of one by rounding
+    def _draw(self, count: int) -> ExampleRefs:
+        edges = np.cumsum(self._proportions)
+        edges[np.flatnonzero(self._proportions)[-1] :] = 1.0 + 1e-9  # the sum may fall short of one by rounding
         numbers = uniforms(self._seed, self._position, count)
         tasks = np.searchsorted(edges, numbers, side="right").astype(np.int32)
         columns = [np.empty(count, np.int64) for _ in range(4)]
@@ -142,36 +142,36 @@ class MixedStream:
             places = np.flatnonzero(tasks == task)
             for column, values in zip(columns, self._next_of_task(int(task), len(places)), strict=True):
                 column[places] = values
-        return Draws(tasks, *columns)
+        return ExampleRefs(tasks, *columns)
 
     def _next_of_task(self, task: int, count: int) -> tuple[np.ndarray, ...]:
-        piece, done = self._progress[task]
+        shard, done = self._progress[task]
         parts = []
         while count:
-            store = self.tasks[task].store(piece)
+            store = self.tasks[task].store(shard)
             take = min(count, len(store) - done)
-            indices = self._order(task, piece, len(store))[done : done + take].astype(np.int64)
-            parts.append((np.full(take, piece), indices, *lengths_of(store, indices)))
+            indices = self._order(task, shard, len(store))[done : done + take].astype(np.int64)
+            parts.append((np.full(take, shard), indices, *lengths_of(store, indices)))
             count -= take
-            piece, done = piece + 1, 0
+            shard, done = shard + 1, 0
         return tuple(np.concatenate(column) for column in zip(*parts, strict=True))
 
     def _after(self, task: int, count: int) -> tuple[int, int]:
         """Returns the progress of a task once `count` more of its examples are drawn."""
-        piece, done = self._progress[task]
+        shard, done = self._progress[task]
         done += count
-        while count and done >= (size := len(self.tasks[task].store(piece))):
-            piece, done = piece + 1, done - size
+        while count and done >= (size := len(self.tasks[task].store(shard))):
+            shard, done = shard + 1, done - size
             if done == 0:
                 break
-        return piece, done
+        return shard, done
 
-    def _order(self, task: int, piece: int, size: int) -> np.ndarray:
-        key = (task, piece)
+    def _order(self, task: int, shard: int, size: int) -> np.ndarray:
+        key = (task, shard)
         if key not in self._orders:
             for old in [k for k in self._orders if k[0] == task and k[1] < self._progress[task][0]]:
                 del self._orders[old]
-            self._orders[key] = permutation(self._seed, self.tasks[task].name, piece, size)
+            self._orders[key] = permutation(self._seed, self.tasks[task].name, shard, size)
         return self._orders[key]
 
 
@@ -190,7 +190,7 @@ class SequentialStream:
         self._indices = np.concatenate([np.zeros(0, np.int64), *(np.arange(count) for count in counts.values())])
         self._next = 0
 
-    def peek(self, count: int) -> Draws:
+    def peek(self, count: int) -> ExampleRefs:
         """Returns the next examples, up to `count`; fewer only at the end of the last task."""
         here = slice(self._next, self._next + count)
         tasks, indices = self._tasks[here], self._indices[here]
@@ -198,7 +198,7 @@ class SequentialStream:
         for task in np.unique(tasks):
             members = tasks == task
             inputs[members], targets[members] = lengths_of(self._stores[int(task)], indices[members])
-        return Draws(tasks, np.zeros_like(indices), indices, inputs, targets)
+        return ExampleRefs(tasks, np.zeros_like(indices), indices, inputs, targets)
 
     def advance(self, count: int) -> None:
         """Takes the next `count` examples."""
@@ -213,17 +213,17 @@ def uniforms(seed: int, start: int, count: int) -> np.ndarray:
     return (words >> np.uint64(11)) * 2.0**-53
 
 
-def permutation(seed: int, task: str, piece: int, size: int) -> np.ndarray:
+def permutation(seed: int, task: str, shard: int, size: int) -> np.ndarray:
     """Returns the order in which the examples of one piece of a task are visited, int32 or int64 [size]."""
-    generator = np.random.Generator(np.random.Philox(key=_key(seed, "order", task, piece)))
+    generator = np.random.Generator(np.random.Philox(key=_key(seed, "order", task, shard)))
     return generator.permutation(np.arange(size, dtype=np.int32 if size < 2**31 else np.int64))
 
 
-def shard_of(seed: int, task: str, piece: int, shards: int) -> int:
+def source_shard_of(seed: int, task: str, shard: int, source_shards: int) -> int:
     """Returns which of its source's shards a piece of a streamed task is; in each epoch every shard comes once."""
-    epoch, place = divmod(piece, shards)
+    epoch, place = divmod(shard, source_shards)
     generator = np.random.Generator(np.random.Philox(key=_key(seed, "shards", task, epoch)))
-    return int(generator.permutation(shards)[place])
+    return int(generator.permutation(source_shards)[place])
 
 
 def lengths_of(store: TokenStore, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -70,7 +70,7 @@ class TokenStore:
 
     Attributes:
         path: its folder.
-        made_by: what determined its content, as the writer recorded it.
+        provenance: what determined its content, as the writer recorded it.
         counts: how much it holds.
         inputs: int32 tokens of all inputs, one after the other.
         targets: int32 tokens of all targets.
@@ -79,7 +79,7 @@ class TokenStore:
     """
 
     path: Path
-    made_by: dict[str, Any]
+    provenance: dict[str, Any]
     counts: StoreCounts
     inputs: np.ndarray
     targets: np.ndarray
@@ -102,7 +102,7 @@ def write_store(
     path: Path,
     examples: Iterable[tuple[np.ndarray, np.ndarray]],
     *,
-    made_by: dict[str, Any],
+    provenance: dict[str, Any],
     max_inputs: int,
     max_targets: int,
 ) -> TokenStore:
@@ -112,7 +112,7 @@ def write_store(
         path: the folder to make. If another process finishes the same store first, that one is kept.
         examples: pairs of int32 token arrays (inputs, targets), in the task's own order; each is cut to the
             lengths below, keeping the last token (the end of the sequence) in place.
-        made_by: JSON-able description of everything that determined the content.
+        provenance: JSON-able description of everything that determined the content.
         max_inputs: longest input kept, in tokens.
         max_targets: longest target kept, in tokens.
 
@@ -128,7 +128,7 @@ def write_store(
                 writer.add(inputs, targets, max_inputs, max_targets)
         meta = {
             "format": FORMAT,
-            "made_by": made_by,
+            "provenance": provenance,
             "counts": dataclasses.asdict(writer.counts()),
             "files": {name: _checksum(work / name) for name in _file_names()},
         }
@@ -169,7 +169,7 @@ def _open(path: Path, verify: bool) -> TokenStore:
         meta = json.loads(meta_path.read_text(encoding="utf-8"))
         counts = StoreCounts(**meta["counts"])
         files = {name: (int(meta["files"][name]["bytes"]), int(meta["files"][name]["crc32"])) for name in _file_names()}
-        made_by, version = meta["made_by"], meta["format"]
+        provenance, version = meta["provenance"], meta["format"]
     except (ValueError, KeyError, TypeError) as error:
         raise DamagedStoreError(path, f"meta.json cannot be read ({error!r})") from error
     if version != FORMAT:
@@ -191,7 +191,7 @@ def _open(path: Path, verify: bool) -> TokenStore:
     ):
         if len(offsets) != counts.examples + 1 or not int(offsets[-1]) == len(tokens) == counted:
             raise DamagedStoreError(path, "meta.json counts other examples or tokens than the files hold")
-    return TokenStore(path, made_by, counts, inputs, targets, input_offsets, target_offsets)
+    return TokenStore(path, provenance, counts, inputs, targets, input_offsets, target_offsets)
 
 
 def delete_store(path: Path) -> None:

@@ -14,14 +14,14 @@ _BYTE_OFFSET = 3  # ByT5: a byte's id is its value plus the three special ids
 _BYTES = 256
 
 
-class TextCodec:
+class Tokenizer:
     """Encodes and decodes with a run's vocabulary.
 
     The sentinels take the last ids, the first of them the highest (T5's convention), and read
     `<extra_id_0>`, `<extra_id_1>`, ...
 
     Args:
-        entry: the vocabulary, as the data lock names it.
+        entry: the vocabulary, as the data manifest names it.
 
     Raises:
         T5MixError: the vocabulary's file is missing, or is not the one that made the data.

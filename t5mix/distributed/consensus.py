@@ -8,7 +8,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 
-class Agreement:
+class StopConsensus:
     """Lets all processes hear at the same step what one of them says, without waiting for one another.
 
     What is said at one step is heard `delay` steps later, when the devices have passed it on between the steps.

@@ -92,12 +92,12 @@ def join(settings: DistributedConfig) -> None:
         raise T5MixError(f"The processes of the run did not find one another: {error} {advice}") from error
 
 
-def is_first() -> bool:
+def is_main_process() -> bool:
     """Says whether this is process 0, the one that writes."""
     return not jax.distributed.is_initialized() or jax.process_index() == 0
 
 
-def first(work: Callable[[], T]) -> T:
+def run_on_main_process(work: Callable[[], T]) -> T:
     """Does something in process 0 alone, while the others wait.
 
     Args:
@@ -126,7 +126,7 @@ def first(work: Callable[[], T]) -> T:
     return value
 
 
-def gather(value: T) -> list[T]:
+def all_gather(value: T) -> list[T]:
     """Returns what each process gave, by process."""
     if not jax.distributed.is_initialized():
         return [value]
@@ -135,20 +135,20 @@ def gather(value: T) -> list[T]:
     return [_hear(f"{number}/{process}") for process in range(jax.process_count())]
 
 
-def apart(value: Any) -> list[int]:
+def processes_that_differ(value: Any) -> list[int]:
     """Returns the processes whose JSON-able value is not that of process 0."""
     if not jax.distributed.is_initialized():
         return []
-    digests = gather(hashlib.sha256(json.dumps(value, sort_keys=True).encode()).digest())
+    digests = all_gather(hashlib.sha256(json.dumps(value, sort_keys=True).encode()).digest())
     return [process for process, digest in enumerate(digests) if digest != digests[0]]
 
 
-def mark(point: str) -> None:
+def arrive(point: str) -> None:
     """Notes that this process has come to a point; waits for nobody."""
     _client().key_value_set(f"t5mix/{point}/{jax.process_index()}", "", allow_overwrite=True)
 
 
-def marked(point: str) -> bool:
+def all_arrived(point: str) -> bool:
     """Says whether all processes have come to a point."""
     return len(_client().key_value_dir_get(f"t5mix/{point}/")) == jax.process_count()
 

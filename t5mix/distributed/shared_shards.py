@@ -6,44 +6,44 @@ from pathlib import Path
 
 import jax
 
-from t5mix.data.pipeline import PieceStores
-from t5mix.data.prepare_client import PiecePreparer
-from t5mix.distributed.processes import is_first, mark, marked
+from t5mix.data.pipeline import ShardStores
+from t5mix.data.prepare_client import ShardCache
+from t5mix.distributed.processes import all_arrived, arrive, is_main_process
 
 _POLL_SECONDS = 0.2
 _PATIENCE_SECONDS = 900.0
 
 
-def shared(preparer: PiecePreparer) -> PieceStores:
+def shared(preparer: ShardCache) -> ShardStores:
     """Returns the pieces of this process of the run."""
     if jax.process_count() == 1:
         return preparer
-    return MakingPieces(preparer) if is_first() else AwaitedPieces(preparer)
+    return SharedShardCache(preparer) if is_main_process() else AwaitedShards(preparer)
 
 
-class MakingPieces:
+class SharedShardCache:
     """The pieces of process 0: made here, and deleted when no process needs them any more.
 
     Args:
         preparer: makes and deletes them.
     """
 
-    def __init__(self, preparer: PiecePreparer) -> None:
+    def __init__(self, preparer: ShardCache) -> None:
         self._preparer = preparer
         self._used: list[tuple[str, int]] = []
         self.request, self.wait, self.close = preparer.request, preparer.wait, preparer.close
 
-    def discard(self, task: str, piece: int) -> None:
+    def discard(self, task: str, shard: int) -> None:
         """Deletes the stores that this process and all others have discarded."""
-        mark(_key(task, piece))
-        self._used.append((task, piece))
-        done = [each for each in self._used if marked(_key(*each))]
+        arrive(_key(task, shard))
+        self._used.append((task, shard))
+        done = [each for each in self._used if all_arrived(_key(*each))]
         self._used = [each for each in self._used if each not in done]
         for each in done:
             self._preparer.discard(*each)
 
 
-class AwaitedPieces:
+class AwaitedShards:
     """The pieces of another process: those that process 0 makes, or its own where one does not come.
 
     Args:
@@ -51,28 +51,28 @@ class AwaitedPieces:
         patience: how many seconds a piece is waited for.
     """
 
-    def __init__(self, preparer: PiecePreparer, patience: float = _PATIENCE_SECONDS) -> None:
+    def __init__(self, preparer: ShardCache, patience: float = _PATIENCE_SECONDS) -> None:
         self._preparer, self._patience = preparer, patience
         self._closed = threading.Event()
 
-    def request(self, task: str, piece: int) -> None:
+    def request(self, task: str, shard: int) -> None:
         """Does nothing: process 0 draws the same examples, and asks for the same pieces."""
 
-    def wait(self, task: str, piece: int) -> Path:
+    def wait(self, task: str, shard: int) -> Path:
         """Returns a piece's store once it is there.
 
         Raises:
             T5MixError: it cannot be made, or the run has stopped.
         """
-        path, latest = self._preparer.path(task, piece), time.monotonic() + self._patience
+        path, latest = self._preparer.path(task, shard), time.monotonic() + self._patience
         while not (path / "meta.json").exists() and time.monotonic() < latest:
             if self._closed.wait(_POLL_SECONDS):
                 break
-        return self._preparer.wait(task, piece)  # of a piece that is slow to make a second one is made: the same
+        return self._preparer.wait(task, shard)  # of a piece that is slow to make a second one is made: the same
 
-    def discard(self, task: str, piece: int) -> None:
+    def discard(self, task: str, shard: int) -> None:
         """Tells process 0 that this one needs the store no more."""
-        mark(_key(task, piece))
+        arrive(_key(task, shard))
 
     def close(self) -> None:
         """Wakes who waits."""
@@ -80,5 +80,5 @@ class AwaitedPieces:
         self._preparer.close()
 
 
-def _key(task: str, piece: int) -> str:
-    return f"discarded/{task}/{piece}"
+def _key(task: str, shard: int) -> str:
+    return f"discarded/{task}/{shard}"

@@ -9,7 +9,7 @@ _SHORTEST = 16
 
 
 @dataclasses.dataclass(frozen=True)
-class Batch:
+class LengthBatch:
     """Which examples go through the model together.
 
     Attributes:
@@ -35,7 +35,7 @@ def bucket(length: int) -> int:
     return bound
 
 
-def length_batches(lengths: Sequence[int] | np.ndarray, batch_size: int) -> Iterator[Batch]:
+def length_batches(lengths: Sequence[int] | np.ndarray, batch_size: int) -> Iterator[LengthBatch]:
     """Yields batches that cover every example once, the longest first.
 
     Sorted by length and cut every `batch_size` rows, so that only the last batch can be short of examples; a
@@ -52,7 +52,7 @@ def length_batches(lengths: Sequence[int] | np.ndarray, batch_size: int) -> Iter
     for start in range(0, len(order), batch_size):
         rows = order[start : start + batch_size]
         padded = np.concatenate([rows, np.repeat(rows[-1:], batch_size - len(rows))])
-        yield Batch(padded, len(rows), bucket(int(lengths[rows[0]])))
+        yield LengthBatch(padded, len(rows), bucket(int(lengths[rows[0]])))
 
 
 def pad(sequences: Sequence[np.ndarray], length: int, pad_id: int = 0) -> np.ndarray:

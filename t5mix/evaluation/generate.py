@@ -12,7 +12,7 @@ from flax import nnx
 
 from t5mix.console.progress import progress
 from t5mix.data.token_store import TokenStore
-from t5mix.evaluation.buckets import Batch, bucket, length_batches, pad
+from t5mix.evaluation.buckets import LengthBatch, bucket, length_batches, pad
 from t5mix.model.decoding import greedy_decode
 from t5mix.model.t5 import T5, merge
 
@@ -65,7 +65,7 @@ def generate(
     inputs = _Inputs(examples)
     outputs: list[np.ndarray] = [np.zeros(0, np.int32)] * len(inputs.lengths)
 
-    def decode(batch: Batch) -> jax.Array:
+    def decode(batch: LengthBatch) -> jax.Array:
         tokens = put(pad([inputs[index] for index in batch.indices], batch.length, _PAD))
         return _decode(graphdef, params, tokens, max_length, task_id)
 
@@ -95,7 +95,7 @@ def score_targets(
     input_lengths, target_lengths = np.diff(store.input_offsets), np.diff(store.target_offsets)
     log_probs = np.zeros(len(store), np.float32)
 
-    def score(batch: Batch) -> jax.Array:
+    def score(batch: LengthBatch) -> jax.Array:
         pairs = [store.example(int(index)) for index in batch.indices]
         longest = bucket(int(target_lengths[batch.indices].max()))
         inputs = put(pad([pair[0] for pair in pairs], batch.length, _PAD))
@@ -160,9 +160,11 @@ def _log_likelihood(
     return jnp.where(real, chosen - jax.nn.logsumexp(logits, axis=-1), 0.0).sum(axis=1)
 
 
-def _pipelined(run: Callable[[Batch], jax.Array], batches: Iterable[Batch]) -> Iterator[tuple[Batch, np.ndarray]]:
+def _pipelined(
+    run: Callable[[LengthBatch], jax.Array], batches: Iterable[LengthBatch]
+) -> Iterator[tuple[LengthBatch, np.ndarray]]:
     """Yields each batch with its result, keeping a few batches on the device."""
-    waiting: deque[tuple[Batch, jax.Array]] = deque()
+    waiting: deque[tuple[LengthBatch, jax.Array]] = deque()
     for batch in batches:
         waiting.append((batch, run(batch)))
         if len(waiting) == _IN_FLIGHT:

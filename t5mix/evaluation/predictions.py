@@ -14,7 +14,7 @@ from t5mix.errors import T5MixError
 
 
 class Codec(Protocol):
-    """Turns tokens into text (`t5mix.data.tokenizer.TextCodec`)."""
+    """Turns tokens into text (`t5mix.data.tokenizer.Tokenizer`)."""
 
     def decode(self, tokens: Sequence[int], /) -> str:
         """Returns the text of `tokens`, up to the end of the sequence."""
@@ -49,7 +49,7 @@ def predictions_path(folder: str | Path, task: str, split: str) -> Path:
 def decoded(
     store: TokenStore,
     outputs: Sequence[np.ndarray],
-    codec: Codec,
+    tokenizer: Codec,
     target_log_probs: Sequence[float] | np.ndarray | None = None,
 ) -> Iterator[Prediction]:
     """Yields the predictions of a whole store as text, in its order.
@@ -57,7 +57,7 @@ def decoded(
     Args:
         store: the examples.
         outputs: one token sequence for each example, as `generate` returns them.
-        codec: the vocabulary of both.
+        tokenizer: the vocabulary of both.
         target_log_probs: one log-likelihood for each example, as `score_targets` returns them.
 
     Raises:
@@ -67,7 +67,7 @@ def decoded(
         raise ValueError(f"{len(outputs)} outputs for the {len(store)} examples of {store.path}")
     for index, output in enumerate(outputs):
         inputs, targets = store.example(index)
-        given, wanted, made = (codec.decode(tokens.tolist()) for tokens in (inputs, targets, output))
+        given, wanted, made = (tokenizer.decode(tokens.tolist()) for tokens in (inputs, targets, output))
         log_prob = None if target_log_probs is None else float(target_log_probs[index])
         yield Prediction(index, given, wanted, made, log_prob)
 

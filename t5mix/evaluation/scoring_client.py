@@ -10,7 +10,7 @@ from t5mix.metrics.example_scores import TaskEvaluation
 from t5mix.subprocesses import Child
 
 
-def score_in_child(
+def score_in_subprocess(
     request: DataRequest, predictions: str | Path, split: str, tasks: Iterable[str] = ()
 ) -> dict[str, TaskEvaluation]:
     """Computes the metrics of predictions on disk.

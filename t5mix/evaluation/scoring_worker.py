@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from t5mix.cache.materialize import FIXED_SEED, Recipe, raw_examples
+from t5mix.cache.materialize import FIXED_SEED, SplitSpec, raw_examples
 from t5mix.cache.prepare_worker import load_tasks
 from t5mix.data.manifest import DataRequest
 from t5mix.errors import T5MixError
@@ -20,7 +20,9 @@ from t5mix.files import write_json
 from t5mix.metrics.example_scores import TaskEvaluation
 
 
-def score(request: DataRequest, predictions: Path, split: str, names: Iterable[str] = ()) -> dict[str, TaskEvaluation]:
+def score_predictions(
+    request: DataRequest, predictions: Path, split: str, names: Iterable[str] = ()
+) -> dict[str, TaskEvaluation]:
     """Scores the predictions for one split.
 
     Args:
@@ -43,9 +45,9 @@ def score(request: DataRequest, predictions: Path, split: str, names: Iterable[s
     for name in names:
         task = run.task(name)
         made = read_predictions(predictions_path(predictions, name, split))
-        recipe = Recipe(task, split, request.inputs_length, request.targets_length)
+        spec = SplitSpec(task, split, request.inputs_length, request.targets_length)
         # The same examples in the same order as in the store, with the fields that post-processors look at.
-        examples = list(raw_examples(recipe, FIXED_SEED))
+        examples = list(raw_examples(spec, FIXED_SEED))
         results[name] = task_metrics(task, examples, made)
     return results
 
@@ -61,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         request = DataRequest.from_json(options.request.read_text(encoding="utf-8"))
-        evaluations = score(request, options.predictions, options.split, options.task)
+        evaluations = score_predictions(request, options.predictions, options.split, options.task)
         write_json(options.out, {name: evaluation.to_json() for name, evaluation in evaluations.items()})
     except T5MixError as error:
         write_json(options.out, {"error": str(error)})

@@ -7,7 +7,7 @@ from t5mix.finetuning.feature_based import FeatureBased
 from t5mix.finetuning.full import Full
 from t5mix.finetuning.ia3 import IA3
 from t5mix.finetuning.lora import LoRA
-from t5mix.finetuning.patterns import Norms, Pattern
+from t5mix.finetuning.patterns import LayerNorms, RegexPolicy
 from t5mix.finetuning.per_task import PerTask
 from t5mix.finetuning.prefix import PrefixTuning
 from t5mix.finetuning.prompt import PromptTuning
@@ -23,11 +23,11 @@ __all__ = [
     "Full",
     "GradualUnfreezing",
     "Houlsby",
+    "LayerNorms",
     "LoRA",
-    "Norms",
-    "Pattern",
     "PerTask",
     "Pfeiffer",
     "PrefixTuning",
     "PromptTuning",
+    "RegexPolicy",
 ]

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from t5mix.configurable import configurable
-from t5mix.finetuning.bank import Bank, Roster
+from t5mix.finetuning.bank import AdapterBank, BankLayout
 from t5mix.finetuning.base import POLICIES, RunShape
 from t5mix.finetuning.paths import is_norm
 from t5mix.model.blocks import BlockContext
@@ -73,7 +73,7 @@ class OutputAdapter(Bottleneck):
         return hidden + update + transform(update)
 
 
-class AdapterBank(Bank[Bottleneck]):
+class BottleneckBank(AdapterBank[Bottleneck]):
     """An adapter for each task, and perhaps one for all, whose corrections add up."""
 
     def __call__(self, hidden: jax.Array, update: jax.Array, context: BlockContext) -> jax.Array:
@@ -86,16 +86,19 @@ class AdapterBank(Bank[Bottleneck]):
         shared = 0.0 if self.shared is None else self.shared.transform(x)
         norm = self.first.norm
         if norm is not None:
-            x = norm.scaled(x, routes @ self.stacked(lambda part: part.norm.scale[...]))
+            x = norm.scaled(x, routes @ self.stacked(lambda task_module: task_module.norm.scale[...]))
         routes = routes.astype(x.dtype)
-        down, up = (self.stacked(lambda part, name=name: getattr(part, name).kernel[...]) for name in ("down", "up"))
+        down, up = (
+            self.stacked(lambda task_module, name=name: getattr(task_module, name).kernel[...])
+            for name in ("down", "up")
+        )
         inner = jnp.einsum("bld,ndi->blni", x, down.astype(x.dtype))
         if self.first.down_bias is not None:
-            inner = inner + self.stacked(lambda part: part.down_bias[...]).astype(x.dtype)
+            inner = inner + self.stacked(lambda task_module: task_module.down_bias[...]).astype(x.dtype)
         own = jax.nn.relu(inner) * routes[..., None]
         outer = jnp.einsum("blni,nid->bld", own, up.astype(x.dtype))
         if self.first.up_bias is not None:
-            outer = outer + routes @ self.stacked(lambda part: part.up_bias[...]).astype(x.dtype)
+            outer = outer + routes @ self.stacked(lambda task_module: task_module.up_bias[...]).astype(x.dtype)
         return shared + outer
 
 
@@ -116,9 +119,9 @@ class _AdapterPolicy:
         """Puts an adapter into every slot."""
         return self._fill(model, lambda: self.module(model.config, rngs))
 
-    def in_bank(self, model: Any, rngs: Any, roster: Roster) -> Any:
+    def in_bank(self, model: Any, rngs: Any, layout: BankLayout) -> Any:
         """Puts a bank of adapters into every slot."""
-        return self._fill(model, lambda: AdapterBank(roster, lambda: self.module(model.config, rngs)))
+        return self._fill(model, lambda: BottleneckBank(layout, lambda: self.module(model.config, rngs)))
 
     def check_in_bank(self) -> None:
         """Refuses to train what the tasks have in common.

@@ -14,21 +14,21 @@ M = TypeVar("M", bound=nnx.Module)
 
 
 @dataclasses.dataclass(frozen=True)
-class Roster:
+class BankLayout:
     """Whose parts a bank holds.
 
     Attributes:
         tasks: those that batches are made of, in the order of task ids.
-        kept: others, whose parts it holds and does not use.
+        frozen_tasks: others, whose parts it holds and does not use.
         shared: whether there is also a part that every position goes through.
     """
 
     tasks: tuple[str, ...]
-    kept: tuple[str, ...] = ()
+    frozen_tasks: tuple[str, ...] = ()
     shared: bool = False
 
 
-class Bank(nnx.Module, Generic[M]):
+class AdapterBank(nnx.Module, Generic[M]):
     """The parts of one place.
 
     They have names of their own among the parameters, `.../tasks/NAME/...` and `.../shared/...`, so that one task's can
@@ -36,16 +36,16 @@ class Bank(nnx.Module, Generic[M]):
     as wide as all parts together, of which each position keeps its own task's share.
 
     Args:
-        roster: whose parts.
+        layout: whose parts.
         make: makes one.
     """
 
-    def __init__(self, roster: Roster, make: Callable[[], M]):
-        if not roster.tasks:
+    def __init__(self, layout: BankLayout, make: Callable[[], M]):
+        if not layout.tasks:
             raise T5MixError("This bank has no tasks: give their names, finetuning.tasks, in the order of task ids.")
-        self.tasks = nnx.Dict({name: make() for name in (*roster.tasks, *roster.kept)})
-        self.shared = make() if roster.shared else None
-        self.names = roster.tasks
+        self.tasks = nnx.Dict({name: make() for name in (*layout.tasks, *layout.frozen_tasks)})
+        self.shared = make() if layout.shared else None
+        self.names = layout.tasks
 
     @property
     def first(self) -> M:

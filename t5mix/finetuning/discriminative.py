@@ -8,7 +8,7 @@ from typing import Any
 from t5mix.configurable import configurable
 from t5mix.finetuning.base import POLICIES, FineTuningPolicy, RunShape, for_tasks, merged, patterns_of, prompt_length_of
 from t5mix.finetuning.full import Full
-from t5mix.finetuning.paths import place_of
+from t5mix.finetuning.paths import block_of
 
 
 @POLICIES.register("discriminative")
@@ -78,7 +78,7 @@ class Discriminative:
 def _blocks_above(path: str, run: RunShape) -> int:
     """Returns how many steps down from the top of its stack a parameter is."""
     depths = {"encoder": run.model.num_layers, "decoder": run.model.num_decoder_layers}
-    place = place_of(path)
+    place = block_of(path)
     if place is not None:
         return depths[place.stack] - 1 - place.block
     lowest = path.startswith(("token_embedding/embedding", "prompt/")) or "relative_bias" in path

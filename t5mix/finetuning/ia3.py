@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from t5mix.configurable import configurable
-from t5mix.finetuning.bank import Bank, Roster
+from t5mix.finetuning.bank import AdapterBank, BankLayout
 from t5mix.finetuning.base import POLICIES, RunShape
 from t5mix.finetuning.linear import replace_maps
 from t5mix.model.layers import Dense
@@ -55,14 +55,14 @@ class Scale(nnx.Module):
 class ScaledBankDense(Dense):
     """A linear map whose outputs, or inputs, are scaled by the vector of each position's task."""
 
-    def __init__(self, base: Dense, roster: Roster, *, outputs: bool):
+    def __init__(self, base: Dense, layout: BankLayout, *, outputs: bool):
         self.kernel, self.dtype, self.output_dtype, self.outputs = base.kernel, base.dtype, base.output_dtype, outputs
         name, size = ("ia3_outputs", base.kernel.shape[1]) if outputs else ("ia3_inputs", base.kernel.shape[0])
-        self.bank = Bank(roster, lambda: Scale(name, size))
+        self.bank = AdapterBank(layout, lambda: Scale(name, size))
 
     def __call__(self, x: jax.Array, task_ids: jax.Array | None = None) -> jax.Array:
         """[..., in] -> [..., out]."""
-        scale = self.bank.routes(task_ids) @ self.bank.stacked(lambda part: part.vector)
+        scale = self.bank.routes(task_ids) @ self.bank.stacked(lambda task_module: task_module.vector)
         if self.bank.shared is not None:
             scale = scale * self.bank.shared.vector
         if self.outputs:
@@ -82,10 +82,10 @@ class IA3:
         replace_maps(model, (r".*/wo",), InputScaledDense)
         return model
 
-    def in_bank(self, model: Any, rngs: Any, roster: Roster) -> Any:
+    def in_bank(self, model: Any, rngs: Any, layout: BankLayout) -> Any:
         """Puts the vectors of all tasks where `adapt` puts one."""
-        replace_maps(model, (r".*/(key|value)",), lambda base: ScaledBankDense(base, roster, outputs=True))
-        replace_maps(model, (r".*/wo",), lambda base: ScaledBankDense(base, roster, outputs=False))
+        replace_maps(model, (r".*/(key|value)",), lambda base: ScaledBankDense(base, layout, outputs=True))
+        replace_maps(model, (r".*/wo",), lambda base: ScaledBankDense(base, layout, outputs=False))
         return model
 
     def unfreeze_step(self, path: str, run: RunShape) -> int | None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from flax import nnx
 
-from t5mix.finetuning.paths import match
+from t5mix.finetuning.paths import match_paths
 from t5mix.model.layers import Dense
 
 
@@ -16,7 +16,7 @@ def replace_maps(model: Any, patterns: tuple[str, ...], make: Callable[[Dense], 
         T5MixError: a pattern matches no map; names the nearest.
     """
     maps = {f"{path}/{name}": (owner, name) for path, owner in _owners(model) for name in _maps_of(owner)}
-    for path in sorted(match(patterns, maps)):
+    for path in sorted(match_paths(patterns, maps)):
         owner, name = maps[path]
         setattr(owner, name, make(getattr(owner, name)))
 

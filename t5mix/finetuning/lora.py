@@ -10,7 +10,7 @@ from flax import nnx
 
 from t5mix.configurable import configurable
 from t5mix.finetuning.adapters import check_size
-from t5mix.finetuning.bank import Bank, Roster
+from t5mix.finetuning.bank import AdapterBank, BankLayout
 from t5mix.finetuning.base import POLICIES, RunShape
 from t5mix.finetuning.linear import replace_maps
 from t5mix.model.layers import Dense
@@ -74,14 +74,17 @@ class LoRABankDense(Dense):
         scale: of the corrections.
     """
 
-    def __init__(self, base: Dense, bank: Bank[Factors], scale: float):
+    def __init__(self, base: Dense, bank: AdapterBank[Factors], scale: float):
         self.kernel, self.dtype, self.output_dtype, self.scale = base.kernel, base.dtype, base.output_dtype, scale
         self.bank = bank
 
     def __call__(self, x: jax.Array, task_ids: jax.Array | None = None) -> jax.Array:
         """[..., in] -> [..., out]."""
         x, bank = x.astype(self.dtype), self.bank
-        a, b = bank.stacked(lambda part: part.lora_a[...]), bank.stacked(lambda part: part.lora_b[...])
+        a, b = (
+            bank.stacked(lambda task_module: task_module.lora_a[...]),
+            bank.stacked(lambda task_module: task_module.lora_b[...]),
+        )
         inner = jnp.einsum("...i,nir->...nr", x, (self.scale * a).astype(self.dtype))
         own = inner * bank.routes(task_ids).astype(self.dtype)[..., None]
         correct = jnp.einsum("...nr,nro->...o", own, b.astype(self.dtype), preferred_element_type=self.output_dtype)
@@ -133,11 +136,11 @@ class LoRA:
         )
         return model
 
-    def in_bank(self, model: Any, rngs: Any, roster: Roster) -> Any:
+    def in_bank(self, model: Any, rngs: Any, layout: BankLayout) -> Any:
         """Corrects the linear maps that the targets match, for each task its own way."""
 
         def make(base: Dense) -> Dense:
-            return LoRABankDense(base, Bank(roster, lambda: Factors(base, self.rank, rngs)), self.scale)
+            return LoRABankDense(base, AdapterBank(layout, lambda: Factors(base, self.rank, rngs)), self.scale)
 
         replace_maps(model, self.targets, make)
         return model

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from t5mix.errors import T5MixError, nearest
 
 
-class Place(NamedTuple):
+class BlockPosition(NamedTuple):
     """Where a block's parameter is.
 
     Attributes:
@@ -19,10 +19,10 @@ class Place(NamedTuple):
     block: int
 
 
-def place_of(path: str) -> Place | None:
+def block_of(path: str) -> BlockPosition | None:
     """Returns the block that a parameter is in; None for what is in no block."""
     found = re.match(r"(encoder|decoder)/blocks/(\d+)/", path)
-    return Place(found[1], int(found[2])) if found else None
+    return BlockPosition(found[1], int(found[2])) if found else None
 
 
 def is_norm(path: str) -> bool:
@@ -30,7 +30,7 @@ def is_norm(path: str) -> bool:
     return re.fullmatch(r"(.*/)?\w*_norm/scale", path) is not None
 
 
-def match(patterns: Iterable[str], paths: Iterable[str]) -> set[str]:
+def match_paths(patterns: Iterable[str], paths: Iterable[str]) -> set[str]:
     """Returns the paths that any of the patterns matches in whole.
 
     Raises:

@@ -20,9 +20,9 @@ class _Selection:
         return 1.0
 
 
-@POLICIES.register("norms")
+@POLICIES.register("layer_norms")
 @configurable
-class Norms(_Selection):
+class LayerNorms(_Selection):
     """The scales of the layer norms train, and nothing else."""
 
     def unfreeze_step(self, path: str, run: RunShape) -> int | None:
@@ -30,9 +30,9 @@ class Norms(_Selection):
         return 0 if is_norm(path) else None
 
 
-@POLICIES.register("pattern")
+@POLICIES.register("regex")
 @configurable
-class Pattern(_Selection):
+class RegexPolicy(_Selection):
     """What some patterns match trains, but for what others match.
 
     Attributes:

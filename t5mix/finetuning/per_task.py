@@ -8,7 +8,7 @@ from typing import Any
 from t5mix.configurable import configurable
 from t5mix.errors import T5MixError
 from t5mix.finetuning.adapters import Adapter
-from t5mix.finetuning.bank import Roster
+from t5mix.finetuning.bank import BankLayout
 from t5mix.finetuning.base import POLICIES, FineTuningPolicy, RunShape, merged, prompt_length_of
 
 _PART = re.compile(r"(?:/bank)?/(?:tasks/([^/]+)|shared)(?=/)")
@@ -26,13 +26,13 @@ class PerTask:
         policy: adapter, houlsby, pfeiffer, lora, ia3 or prompt.
         shared: whether one more part is there for all tasks; what it does adds to each task's own.
         tasks: the tasks, in the order of task ids; by default those of the run.
-        kept: tasks of the starting checkpoint that the run does not train on; found out by the run.
+        frozen_tasks: tasks of the starting checkpoint that the run does not train on; found out by the run.
     """
 
     policy: FineTuningPolicy = Adapter(train_norms="own")
     shared: bool = False
     tasks: tuple[str, ...] = ()
-    kept: tuple[str, ...] = ()
+    frozen_tasks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not hasattr(self.policy, "in_bank"):
@@ -63,26 +63,28 @@ class PerTask:
         known: tuple[str, ...] = ()
         before = before and bank_of(before)  # whatever the rates it was trained with
         if isinstance(before, PerTask):
-            known = (*before.tasks, *before.kept)
+            known = (*before.tasks, *before.frozen_tasks)
             if (before.policy, before.shared) != (self.policy, self.shared):
                 raise T5MixError(
                     f"start_from holds a bank of {before.policy}{' and a shared part' if before.shared else ''}, and "
                     f"this one is of {self.policy}{' and a shared part' if self.shared else ''}. They must be the same."
                 )
-        return dataclasses.replace(self, tasks=tuple(tasks), kept=tuple(name for name in known if name not in tasks))
+        return dataclasses.replace(
+            self, tasks=tuple(tasks), frozen_tasks=tuple(name for name in known if name not in tasks)
+        )
 
-    def for_answers(self) -> "PerTask":
+    def for_inference(self) -> "PerTask":
         """Returns the policy whose model uses all parts that the bank holds."""
-        return dataclasses.replace(self, tasks=(*self.tasks, *self.kept), kept=())
+        return dataclasses.replace(self, tasks=(*self.tasks, *self.frozen_tasks), frozen_tasks=())
 
     def adapt(self, model: Any, rngs: Any) -> Any:
         """Puts a bank into every place where the policy puts something."""
-        return self.policy.in_bank(model, rngs, Roster(self.tasks, self.kept, self.shared))  # type: ignore[attr-defined]
+        return self.policy.in_bank(model, rngs, BankLayout(self.tasks, self.frozen_tasks, self.shared))  # type: ignore[attr-defined]
 
     def unfreeze_step(self, path: str, run: RunShape) -> int | None:
         """Returns the policy's answer for the parts of the run's tasks; None for those kept, and for the body."""
         part = _PART.search(path)
-        if part is None or part[1] in self.kept or (part[1] is None and self.kept):
+        if part is None or part[1] in self.frozen_tasks or (part[1] is None and self.frozen_tasks):
             return None
         return self.policy.unfreeze_step(path, run)
 
@@ -100,17 +102,19 @@ class PerTask:
         Raises:
             T5MixError: the bank has no such task.
         """
-        self.place_of(task)
+        self.task_index(task)
         others = {path for path in params if (part := _PART.search(path)) and part[1] not in (None, task)}
-        return dataclasses.replace(self, tasks=(task,), kept=()), {p: params[p] for p in params if p not in others}
+        return dataclasses.replace(self, tasks=(task,), frozen_tasks=()), {
+            p: params[p] for p in params if p not in others
+        }
 
-    def place_of(self, task: str) -> int:
+    def task_index(self, task: str) -> int:
         """Returns the number by which the model of `for_answers` knows a task.
 
         Raises:
             T5MixError: the bank has no such task.
         """
-        names = (*self.tasks, *self.kept)
+        names = (*self.tasks, *self.frozen_tasks)
         if task not in names:
             raise T5MixError(f"The bank has no parts for the task {task!r}. It has them for {', '.join(names)}.")
         return names.index(task)
@@ -124,7 +128,7 @@ class PerTask:
         Raises:
             T5MixError: there are several tasks, or the policy adds what cannot be merged.
         """
-        names = (*self.tasks, *self.kept)
+        names = (*self.tasks, *self.frozen_tasks)
         if len(names) > 1:
             raise T5MixError(f"A bank of several tasks is no single model. Name the one to merge: {', '.join(names)}.")
         parts = {path: _PART.search(path) for path in params}

@@ -8,7 +8,7 @@ from flax import nnx
 
 from t5mix.configurable import configurable
 from t5mix.finetuning.adapters import check_size
-from t5mix.finetuning.bank import Bank, Roster
+from t5mix.finetuning.bank import AdapterBank, BankLayout
 from t5mix.finetuning.base import POLICIES, RunShape
 
 _BOUND = 0.5  # of the initial values; Lester et al. 2021, section 3.2
@@ -46,7 +46,7 @@ class Prompt(nnx.Module):
         return jnp.einsum("bsp,pd->bsd", chosen, self.prompt_embedding[...], precision="highest")
 
 
-class PromptBank(Bank[Prompt]):
+class PromptBank(AdapterBank[Prompt]):
     """A prompt for each task, and perhaps one for all, which is added to it."""
 
     @property
@@ -59,7 +59,7 @@ class PromptBank(Bank[Prompt]):
         routes = self.routes(task_ids)
         chosen = jax.nn.one_hot(positions, self.length, dtype=jnp.float32)
         own = routes[..., :, None] * chosen[..., None, :]
-        prompts = self.stacked(lambda part: part.prompt_embedding[...])
+        prompts = self.stacked(lambda task_module: task_module.prompt_embedding[...])
         vectors = jnp.einsum("bsnp,npd->bsd", own, prompts, precision="highest")
         if self.shared is not None:
             vectors = vectors + self.shared.vectors(positions)
@@ -100,9 +100,9 @@ class PromptTuning:
         model.prompt = Prompt(self.length, model.config.d_model, rngs=rngs)
         return model
 
-    def in_bank(self, model: Any, rngs: Any, roster: Roster) -> Any:
+    def in_bank(self, model: Any, rngs: Any, layout: BankLayout) -> Any:
         """Puts the prompts of all tasks there."""
-        model.prompt = PromptBank(roster, lambda: Prompt(self.length, model.config.d_model, rngs=rngs))
+        model.prompt = PromptBank(layout, lambda: Prompt(self.length, model.config.d_model, rngs=rngs))
         return model
 
     def unfreeze_step(self, path: str, run: RunShape) -> int | None:

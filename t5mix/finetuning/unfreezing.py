@@ -6,7 +6,7 @@ from typing import Any
 
 from t5mix.configurable import configurable
 from t5mix.finetuning.base import POLICIES, RunShape
-from t5mix.finetuning.paths import place_of
+from t5mix.finetuning.paths import block_of
 
 
 @POLICIES.register("gradual_unfreezing")
@@ -50,7 +50,7 @@ class GradualUnfreezing:
 
     def unfreeze_step(self, path: str, run: RunShape) -> int | None:
         """Returns the first step of the episode in which the parameter's block is among the top ones."""
-        place = place_of(path)
+        place = block_of(path)
         if place is None:
             unreached = path == "token_embedding/embedding" and not run.model.tie_embeddings
             if unreached and self.embedding == "output":

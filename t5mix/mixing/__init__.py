@@ -12,7 +12,7 @@ from t5mix.mixing.fixed import Fixed
 from t5mix.mixing.loss_gap import LossGap
 from t5mix.mixing.odm import ODM, PriorODM
 from t5mix.mixing.proportional import Proportional
-from t5mix.mixing.scheduled import AnnealedTemperature, Phases, TwoPhase
+from t5mix.mixing.scheduled import AnnealedTemperature, PhasedMixing, TwoPhase
 from t5mix.mixing.temperature import Temperature
 from t5mix.mixing.unimax import UniMax
 
@@ -27,7 +27,7 @@ __all__ = [
     "Fixed",
     "LossGap",
     "MixingStrategy",
-    "Phases",
+    "PhasedMixing",
     "PriorODM",
     "Proportional",
     "StaticStrategy",

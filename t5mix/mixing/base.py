@@ -33,7 +33,7 @@ class TaskFeedback:
         tokens: the number of those loss tokens.
         examples: the number of the task's examples in the batch.
         amount: what the batch holds of the task in the unit of the sizes: examples, or tokens.
-        weight: the task's proportion in force at the step.
+        proportion: the task's proportion in force at the step.
         excess_sum: by how much the loss exceeds a reference model's, max(l - l_ref, 0), summed over the loss tokens;
             None in a run without a reference model.
     """
@@ -42,7 +42,7 @@ class TaskFeedback:
     tokens: float
     examples: int
     amount: float = 0.0
-    weight: float = 0.0
+    proportion: float = 0.0
     excess_sum: float | None = None
 
 
@@ -66,7 +66,7 @@ class MixingStrategy(Protocol):
         """
         ...
 
-    def weights(self, state: Any, step: int) -> dict[str, float]:
+    def proportions(self, state: Any, step: int) -> dict[str, float]:
         """Returns the proportions in force at `step`: one for each task, not negative, summing to one."""
         ...
 
@@ -86,7 +86,7 @@ STRATEGIES: Registry[MixingStrategy] = Registry("mixing strategy")
 class ConstantStrategy:
     """A strategy that settles its proportions before the first step. The state is those proportions."""
 
-    def weights(self, state: dict[str, float], step: int) -> dict[str, float]:
+    def proportions(self, state: dict[str, float], step: int) -> dict[str, float]:
         """Returns the proportions, the same at every step."""
         return state
 

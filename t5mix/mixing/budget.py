@@ -5,12 +5,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from t5mix.data.manifest import DataLock
-from t5mix.data.packing import BatchShape, Planner
+from t5mix.data.manifest import DataManifest
+from t5mix.data.packing import BatchShape, SequencePacker
 from t5mix.data.stream import MixedStream, TaskData
 from t5mix.data.token_store import TokenStore, content_of, open_store
 from t5mix.mixing.base import MixingBudget, MixingStrategy, named_tasks
-from t5mix.mixing.task_sizes import Census, TaskSize, Unit
+from t5mix.mixing.task_sizes import TaskSize, TaskSizes, Unit
 
 _PLANNED = 20  # batches packed to see how many examples one holds; good to a few per cent
 _ROUNDS = 3  # the budget decides the proportions of some strategies, and those decide the budget: this settles it
@@ -33,7 +33,7 @@ class Packing:
 
 
 @dataclasses.dataclass(frozen=True)
-class Expectation:
+class BudgetEstimate:
     """What a run is expected to draw.
 
     Attributes:
@@ -45,69 +45,77 @@ class Expectation:
     examples: np.ndarray
 
 
-def census_of(lock: DataLock, strategy: MixingStrategy, unit: Unit) -> Census:
+def read_task_sizes(manifest: DataManifest, strategy: MixingStrategy, unit: Unit) -> TaskSizes:
     """Returns the tasks of a run as a strategy is to see them."""
     tasks = []
-    for task in lock.tasks:
+    for task in manifest.tasks:
         counts = task.splits["train"].counts
         content = content_of(task.path("train"))
         tasks.append(TaskSize(task.name, counts.examples, counts.input_tokens + counts.target_tokens, content))
-    return Census(tasks, unit, split_duplicates=not named_tasks(strategy))
+    return TaskSizes(tasks, unit, split_duplicates=not named_tasks(strategy))
 
 
-def expect(
-    lock: DataLock, strategy: MixingStrategy, census: Census, shape: BatchShape, *, steps: int, seed: int
-) -> Expectation:
+def estimate_budget(
+    manifest: DataManifest, strategy: MixingStrategy, task_sizes: TaskSizes, shape: BatchShape, *, steps: int, seed: int
+) -> BudgetEstimate:
     """Returns what a run is expected to draw, from packing batches of its first data."""
-    stores, names = first_stores(lock), [task.name for task in lock.tasks]
-    expected = Expectation(MixingBudget(steps, float(sum(census.sizes.values()))), np.zeros(len(names)))
+    stores, names = first_stores(manifest), [task.name for task in manifest.tasks]
+    expected = BudgetEstimate(MixingBudget(steps, float(sum(task_sizes.sizes.values()))), np.zeros(len(names)))
     for _ in range(_ROUNDS):
-        draws = mean_draws(strategy, census, expected.budget)
-        examples = steps * pack(stores, names, shape, draws, seed=seed, batches=min(steps, _PLANNED)).examples
-        expected = Expectation(MixingBudget(steps, census.amount(examples, draws)), examples * draws)
+        proportions = mean_proportions(strategy, task_sizes, expected.budget)
+        examples = steps * pack(stores, names, shape, proportions, seed=seed, batches=min(steps, _PLANNED)).examples
+        expected = BudgetEstimate(MixingBudget(steps, task_sizes.amount(examples, proportions)), examples * proportions)
     return expected
 
 
-def mean_draws(strategy: MixingStrategy, census: Census, budget: MixingBudget) -> np.ndarray:
+def mean_proportions(strategy: MixingStrategy, task_sizes: TaskSizes, budget: MixingBudget) -> np.ndarray:
     """Returns the mean probability of each task over a run without feedback, by task id; [N]."""
-    return draws_over_run(strategy, census, budget).mean(axis=0)
+    return proportions_over_run(strategy, task_sizes, budget).mean(axis=0)
 
 
-def draws_over_run(strategy: MixingStrategy, census: Census, budget: MixingBudget) -> np.ndarray:
+def proportions_over_run(strategy: MixingStrategy, task_sizes: TaskSizes, budget: MixingBudget) -> np.ndarray:
     """Returns the probability of each task, by task id, at moments from the first step to the last; [M, N].
 
     The strategy is told no losses.
     """
-    state = strategy.init(census.sizes, budget)
-    return np.stack([census.draws(strategy.weights(state, step)) for step in moments(budget.steps)])
+    state = strategy.init(task_sizes.sizes, budget)
+    return np.stack(
+        [task_sizes.example_proportions(strategy.proportions(state, step)) for step in sample_steps(budget.steps)]
+    )
 
 
-def moments(steps: int) -> list[int]:
+def sample_steps(steps: int) -> list[int]:
     """Returns steps spread over a run, the first and the last among them."""
     return np.unique(np.linspace(0, steps - 1, _MOMENTS).round().astype(int)).tolist()
 
 
 def pack(
-    stores: Sequence[TokenStore], names: Sequence[str], shape: BatchShape, draws: np.ndarray, *, seed: int, batches: int
+    stores: Sequence[TokenStore],
+    names: Sequence[str],
+    shape: BatchShape,
+    proportions: np.ndarray,
+    *,
+    seed: int,
+    batches: int,
 ) -> Packing:
     """Plans batches of some stores, drawn with given probabilities."""
     tasks = [_endless(name, store) for name, store in zip(names, stores, strict=True)]
     stream = MixedStream(tasks, seed)
-    stream.set_weights(draws)
-    planner = Planner(stream, shape)
-    plans = [plan for _ in range(batches) if (plan := planner.next()) is not None]
-    inputs = sum(int(plan.examples.input_lengths.sum()) for plan in plans)
-    targets = sum(int(plan.examples.target_lengths.sum()) for plan in plans)
+    stream.set_proportions(proportions)
+    packer = SequencePacker(stream, shape)
+    layouts = [layout for _ in range(batches) if (layout := packer.next()) is not None]
+    inputs = sum(int(layout.examples.input_lengths.sum()) for layout in layouts)
+    targets = sum(int(layout.examples.target_lengths.sum()) for layout in layouts)
     return Packing(
-        examples=sum(len(plan.examples) for plan in plans) / batches,
+        examples=sum(len(layout.examples) for layout in layouts) / batches,
         inputs_filled=inputs / (batches * shape.rows * shape.inputs),
         targets_filled=targets / (batches * shape.rows * shape.targets),
     )
 
 
-def first_stores(lock: DataLock) -> list[TokenStore]:
+def first_stores(manifest: DataManifest) -> list[TokenStore]:
     """Returns each task's training data; of a random or streamed task, the first piece."""
-    return [open_store(task.path("train"), verify=False) for task in lock.tasks]
+    return [open_store(task.path("train"), verify=False) for task in manifest.tasks]
 
 
 def _endless(name: str, store: TokenStore) -> TaskData:

@@ -46,9 +46,9 @@ class Capped:
             "left": {name: self.max_epochs * size for name, size in sizes.items()},
         }
 
-    def weights(self, state: dict[str, Any], step: int) -> dict[str, float]:
+    def proportions(self, state: dict[str, Any], step: int) -> dict[str, float]:
         """Returns the strategy's proportions, capped."""
-        wanted = self.strategy.weights(state["strategy"], step)
+        wanted = self.strategy.proportions(state["strategy"], step)
         left = {name: max(amount, 0.0) for name, amount in state["left"].items()}
         total = math.fsum(left.values())
         if total <= 0:  # past the cap of every task, by the last draws of a run
@@ -81,15 +81,15 @@ def water_fill(wanted: Mapping[str, float], caps: Mapping[str, float]) -> dict[s
     full: dict[str, float] = {}
     while True:
         room = 1 - math.fsum(full.values())
-        open_ = {name: weight for name, weight in wanted.items() if name not in full}
+        open_ = {name: proportion for name, proportion in wanted.items() if name not in full}
         total = math.fsum(open_.values())
         if total <= 0:  # only tasks that nobody wanted are left: they take the rest as far as they may
             spare = {name: caps[name] for name in open_}
             spread = math.fsum(spare.values())
             rest = {name: room * cap / spread if spread > 0 else 0.0 for name, cap in spare.items()}
             break
-        rest = {name: room * weight / total for name, weight in open_.items()}
-        over = [name for name, weight in rest.items() if weight > caps[name]]
+        rest = {name: room * proportion / total for name, proportion in open_.items()}
+        over = [name for name, proportion in rest.items() if proportion > caps[name]]
         if not over:
             break
         full |= {name: caps[name] for name in over}

@@ -12,34 +12,34 @@ import numpy as np
 
 from t5mix.errors import T5MixError
 from t5mix.mixing.base import MixingBudget, MixingStrategy, TaskFeedback
-from t5mix.mixing.task_sizes import Census
+from t5mix.mixing.task_sizes import TaskSizes
 
 _TOLERANCE = 1e-6  # how far a strategy's proportions may be from summing to one
 
 
 @dataclasses.dataclass(frozen=True)
-class Mix:
+class StepMixture:
     """How one step's batch is mixed.
 
     Attributes:
-        weights: the strategy's proportions.
-        draws: the probability that an example is of each task, by task id; [N].
+        proportions: the strategy's proportions.
+        example_proportions: the probability that an example is of each task, by task id; [N].
         loss_weights: what each task's mean loss counts in the objective, [N]; None where all loss tokens count alike.
         state: the strategy's state behind it, JSON-able.
     """
 
-    weights: Mapping[str, float]
-    draws: np.ndarray
+    proportions: Mapping[str, float]
+    example_proportions: np.ndarray
     loss_weights: np.ndarray | None
     state: Any
 
 
-def start_state(strategy: MixingStrategy, census: Census, budget: MixingBudget) -> dict[str, Any]:
+def initial_state(strategy: MixingStrategy, task_sizes: TaskSizes, budget: MixingBudget) -> dict[str, Any]:
     """Returns the state of a mixer before the first step."""
-    return {"strategy": strategy.init(census.sizes, budget), "feedback": {}}
+    return {"strategy": strategy.init(task_sizes.sizes, budget), "feedback": {}}
 
 
-class Mixer:
+class MixtureController:
     """Gives each step the proportions that follow from all feedback up to `lag` steps before it, and no later.
 
     The batch of step s is made while earlier steps still run, so the strategy can only know what happened up to step
@@ -48,8 +48,8 @@ class Mixer:
 
     Args:
         strategy: the strategy.
-        census: the tasks.
-        state: what `state` gave in the run that is resumed, or `start_state` to begin.
+        task_sizes: the tasks.
+        state: what `state` gave in the run that is resumed, or `initial_state` to begin.
         lag: in steps.
         first_step: the first step that `mix` will be asked for.
         dump: file that the strategy's state is written to if what it says cannot be used.
@@ -58,17 +58,17 @@ class Mixer:
     def __init__(
         self,
         strategy: MixingStrategy,
-        census: Census,
+        task_sizes: TaskSizes,
         state: Mapping[str, Any],
         *,
         lag: int,
         first_step: int = 0,
         dump: Path | None = None,
     ) -> None:
-        self._strategy, self._census, self._lag, self._dump = strategy, census, lag, dump
-        self._names = list(census.sizes)
+        self._strategy, self._census, self._lag, self._dump = strategy, task_sizes, lag, dump
+        self._names = list(task_sizes.sizes)
         self._feedback: dict[int, dict[str, TaskFeedback]] = {}
-        self._mixes: dict[int, Mix] = {}  # from the last step observed on
+        self._mixes: dict[int, StepMixture] = {}  # from the last step observed on
         self._known = first_step - 1  # the last step that gave feedback
         self._used = first_step - 1 - lag  # the last step whose feedback the strategy has seen
         self._state = state["strategy"]
@@ -77,7 +77,7 @@ class Mixer:
         self._changed = threading.Condition()
         self._closed = False
 
-    def mix(self, step: int) -> Mix:
+    def mixture(self, step: int) -> StepMixture:
         """Returns the mix of a step, once the feedback that it depends on is there. Steps are asked for in order.
 
         Raises:
@@ -87,26 +87,26 @@ class Mixer:
             self._used += 1
             if self._used >= 0:
                 self._state = self._strategy.observe(self._state, self._wait(self._used))
-        weights = self._checked(self._strategy.weights(self._state, step), step)
+        proportions = self._checked(self._strategy.proportions(self._state, step), step)
         loss_weights = getattr(self._strategy, "loss_weights", None)
-        mix = Mix(
-            weights=weights,
-            draws=self._census.draws(weights),
+        mixture = StepMixture(
+            proportions=proportions,
+            example_proportions=self._census.example_proportions(proportions),
             loss_weights=None if loss_weights is None else self._census.spread(loss_weights(self._state, step)),
             state=self._state,
         )
         with self._changed:
-            self._mixes[step] = mix
-        return mix
+            self._mixes[step] = mixture
+        return mixture
 
-    def mix_of(self, step: int) -> Mix:
+    def mixture_of(self, step: int) -> StepMixture:
         """Returns what `mix` gave for a step that is not before the last one observed."""
         return self._mixes[step]
 
     def observe(self, step: int, **sums: Any) -> None:
-        """Takes in what a step said, in order of steps; the arguments are those of `Census.feedback`."""
+        """Takes in what a step said, in order of steps; the arguments are those of `TaskSizes.feedback`."""
         with self._changed:
-            self._feedback[step] = self._census.feedback(weights=self._mixes[step].weights, **sums)
+            self._feedback[step] = self._census.feedback(proportions=self._mixes[step].proportions, **sums)
             self._feedback.pop(step - self._lag, None)  # neither `mix` nor a checkpoint needs it any more
             self._mixes.pop(step - 1, None)
             self._known = step
@@ -133,13 +133,13 @@ class Mixer:
                 raise InterruptedError("the run has stopped")
             return self._feedback[step]
 
-    def _checked(self, weights: Mapping[str, float], step: int) -> dict[str, float]:
-        problem = self._problem(weights)
+    def _checked(self, proportions: Mapping[str, float], step: int) -> dict[str, float]:
+        problem = self._problem(proportions)
         if problem is None:
-            return {name: float(weights[name]) for name in self._names}
+            return {name: float(proportions[name]) for name in self._names}
         where = ""
         if self._dump is not None:
-            content = {"step": step, "weights": dict(weights), "state": self._state}
+            content = {"step": step, "weights": dict(proportions), "state": self._state}
             self._dump.write_text(json.dumps(content, indent=1, default=str) + "\n", encoding="utf-8")
             where = f" Its state is in {self._dump}."
         raise T5MixError(
@@ -147,11 +147,15 @@ class Mixer:
             f"numbers from 0 to 1, one for each task, that sum to 1.{where}"
         )
 
-    def _problem(self, weights: Mapping[str, float]) -> str | None:
-        if weights.keys() != set(self._names):
-            return f"it weighs {', '.join(weights) or 'nothing'} and the tasks are {', '.join(self._names)}"
-        wrong = {name: weight for name, weight in weights.items() if not (math.isfinite(weight) and weight >= 0)}
+    def _problem(self, proportions: Mapping[str, float]) -> str | None:
+        if proportions.keys() != set(self._names):
+            return f"it weighs {', '.join(proportions) or 'nothing'} and the tasks are {', '.join(self._names)}"
+        wrong = {
+            name: proportion
+            for name, proportion in proportions.items()
+            if not (math.isfinite(proportion) and proportion >= 0)
+        }
         if wrong:
             return f"it gives {wrong}"
-        total = math.fsum(weights.values())
+        total = math.fsum(proportions.values())
         return None if abs(total - 1) <= _TOLERANCE else f"they sum to {total}"

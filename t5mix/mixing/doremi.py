@@ -40,7 +40,7 @@ class DoReMi:
         check_sizes(sizes)
         return {"alphas": dict.fromkeys(sizes, 1 / len(sizes)), "sum": dict.fromkeys(sizes, 0.0), "observed": 0}
 
-    def weights(self, state: dict[str, Any], step: int) -> dict[str, float]:
+    def proportions(self, state: dict[str, Any], step: int) -> dict[str, float]:
         """Returns equal proportions: it is the loss that is weighted."""
         return dict.fromkeys(state["alphas"], 1 / len(state["alphas"]))
 

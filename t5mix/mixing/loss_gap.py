@@ -76,9 +76,9 @@ class LossGap:
             "losses": {},
         }
 
-    def weights(self, state: dict[str, Any], step: int) -> dict[str, float]:
+    def proportions(self, state: dict[str, Any], step: int) -> dict[str, float]:
         """Returns the prior, tilted towards tasks that are far from their reference."""
-        prior = self.prior.weights(state["prior"], step)
+        prior = self.prior.proportions(state["prior"], step)
         gaps = {name: max(loss - state["references"][name], 0.0) for name, loss in state["losses"].items()}
         unseen = math.fsum(gaps.values()) / len(gaps) if gaps else 1.0
         tilted = {name: share * gaps.get(name, unseen) ** self.power for name, share in prior.items()}

@@ -49,7 +49,7 @@ class ODM:
             "warmup": round(self.warmup * budget.steps),
         }
 
-    def weights(self, state: dict[str, Any], step: int) -> dict[str, float]:
+    def proportions(self, state: dict[str, Any], step: int) -> dict[str, float]:
         """Returns the bandit's proportions, or those of the sizes in the warm-up."""
         if step < state["warmup"]:
             return state["sizes"]
@@ -63,8 +63,8 @@ class ODM:
         """Moves the rewards of the tasks of the batch."""
         rewards = dict(state["rewards"])
         for name, task in feedback.items():
-            if task.tokens and task.weight:
-                reward = task.loss_sum / task.tokens / task.weight
+            if task.tokens and task.proportion:
+                reward = task.loss_sum / task.tokens / task.proportion
                 rewards[name] = self.smoothing * rewards[name] + (1 - self.smoothing) * reward
         return {**state, "observed": state["observed"] + 1, "rewards": rewards}
 
@@ -103,9 +103,9 @@ class PriorODM:
         check_sizes(sizes)
         return {"prior": self.prior.init(sizes, budget), "losses": {}}
 
-    def weights(self, state: dict[str, Any], step: int) -> dict[str, float]:
+    def proportions(self, state: dict[str, Any], step: int) -> dict[str, float]:
         """Returns the prior, tilted towards tasks of high loss."""
-        prior = self.prior.weights(state["prior"], step)
+        prior = self.prior.proportions(state["prior"], step)
         scores = _standardized(state["losses"])
         top = max(scores.values(), default=0.0)
         return normalized(

@@ -29,37 +29,38 @@ class AnnealedTemperature:
     infinity (equal mixing) is a value to begin or end with; afterwards the last temperature stays.
 
     Attributes:
-        first: T at the first step.
-        last: T at the end.
-        limit: K in examples; None for no limit.
+        initial_temperature: T at the first step.
+        final_temperature: T at the end.
+        max_examples: K in examples; None for no limit.
         shape: how the exponent moves.
-        until: when the end is reached: a step, or, as a number below 1, a share of the run. 1.0 is the run's end.
+        anneal_until: when the end is reached: a step, or, as a number below 1, a share of the run. 1.0 is the run's
+        end.
     """
 
-    first: float = math.inf
-    last: float = 1.0
-    limit: int | None = None
+    initial_temperature: float = math.inf
+    final_temperature: float = 1.0
+    max_examples: int | None = None
     shape: Literal["linear", "cosine"] = "linear"
-    until: int | float = 1.0
+    anneal_until: int | float = 1.0
 
     def __post_init__(self) -> None:
-        for temperature in (self.first, self.last):
-            Temperature(temperature=temperature, limit=self.limit)  # refuses what is impossible
-        _check_moment("until", self.until)
+        for temperature in (self.initial_temperature, self.final_temperature):
+            Temperature(temperature=temperature, max_examples=self.max_examples)  # refuses what is impossible
+        _check_moment("anneal_until", self.anneal_until)
 
     def init(self, sizes: Mapping[str, int], budget: MixingBudget) -> dict[str, Any]:
         """Returns the sizes and the step at which the last temperature is reached."""
         check_sizes(sizes)
-        return {"sizes": dict(sizes), "until": _step(self.until, budget)}
+        return {"sizes": dict(sizes), "until": _step(self.anneal_until, budget)}
 
-    def weights(self, state: dict[str, Any], step: int) -> dict[str, float]:
+    def proportions(self, state: dict[str, Any], step: int) -> dict[str, float]:
         """Returns the proportions at the temperature of the step."""
         done = min(step / state["until"], 1.0)
         if self.shape == "cosine":
             done = (1 - math.cos(math.pi * done)) / 2
-        exponent = (1 - done) / self.first + done / self.last
+        exponent = (1 - done) / self.initial_temperature + done / self.final_temperature
         temperature = 1 / exponent if exponent > 0 else math.inf
-        return normalized(Temperature(temperature=temperature, limit=self.limit).rates(state["sizes"]))
+        return normalized(Temperature(temperature=temperature, max_examples=self.max_examples).rates(state["sizes"]))
 
     def observe(self, state: dict[str, Any], feedback: Mapping[str, TaskFeedback]) -> dict[str, Any]:
         """Returns the state unchanged."""
@@ -68,7 +69,7 @@ class AnnealedTemperature:
 
 @STRATEGIES.register("phases")
 @configurable
-class Phases:
+class PhasedMixing:
     """One strategy after the other. All of them learn from all of the run; one at a time decides.
 
     Attributes:
@@ -104,10 +105,10 @@ class Phases:
         starts = [_step(start, budget) if start else 0 for start in self.starts]
         return {"starts": starts, "states": [strategy.init(sizes, budget) for strategy in self.strategies]}
 
-    def weights(self, state: dict[str, Any], step: int) -> dict[str, float]:
+    def proportions(self, state: dict[str, Any], step: int) -> dict[str, float]:
         """Returns the proportions of the phase that the step is in."""
         phase = bisect.bisect_right(state["starts"], step) - 1
-        return self.strategies[phase].weights(state["states"][phase], step)
+        return self.strategies[phase].proportions(state["states"][phase], step)
 
     def observe(self, state: dict[str, Any], feedback: Mapping[str, TaskFeedback]) -> dict[str, Any]:
         """Lets every strategy observe."""
@@ -122,17 +123,20 @@ class TwoPhase:
 
     Attributes:
         strategy: gives the proportions; in the first phase, those of the large tasks among themselves.
-        large: what makes a task large: its size as a share of the largest one's.
+        large_task_fraction: what makes a task large: its size as a share of the largest one's.
         switch: when the second phase begins: a step, or, as a number below 1, a share of the run.
     """
 
     strategy: MixingStrategy = Proportional()
-    large: float = 0.5
+    large_task_fraction: float = 0.5
     switch: int | float = 0.5
 
     def __post_init__(self) -> None:
-        if not 0 < self.large <= 1:
-            raise ValueError(f"mixing.large is {self.large}: it is a share of the largest task, above 0 and at most 1")
+        if not 0 < self.large_task_fraction <= 1:
+            raise ValueError(
+                f"mixing.large_task_fraction is {self.large_task_fraction}: it is a share of the largest task, above "
+                "0 and at most 1"
+            )
         _check_moment("switch", self.switch)
 
     @property
@@ -143,20 +147,20 @@ class TwoPhase:
     def init(self, sizes: Mapping[str, int], budget: MixingBudget) -> dict[str, Any]:
         """Returns the strategy's state, the large tasks, and the step of the switch."""
         check_sizes(sizes)
-        bar = self.large * max(sizes.values())
+        bar = self.large_task_fraction * max(sizes.values())
         return {
             "strategy": self.strategy.init(sizes, budget),
             "large": [name for name, size in sizes.items() if size >= bar],
             "switch": _step(self.switch, budget),
         }
 
-    def weights(self, state: dict[str, Any], step: int) -> dict[str, float]:
+    def proportions(self, state: dict[str, Any], step: int) -> dict[str, float]:
         """Returns the strategy's proportions, in the first phase zero for small tasks."""
-        weights = self.strategy.weights(state["strategy"], step)
+        proportions = self.strategy.proportions(state["strategy"], step)
         if step >= state["switch"]:
-            return weights
-        large = {name: weight if name in state["large"] else 0.0 for name, weight in weights.items()}
-        return normalized(large) if any(large.values()) else weights
+            return proportions
+        large = {name: proportion if name in state["large"] else 0.0 for name, proportion in proportions.items()}
+        return normalized(large) if any(large.values()) else proportions
 
     def observe(self, state: dict[str, Any], feedback: Mapping[str, TaskFeedback]) -> dict[str, Any]:
         """Lets the strategy observe."""

@@ -17,7 +17,8 @@ def to_seqio(name: str, strategy: MixingStrategy, sizes: Mapping[str, int]) -> s
     Args:
         name: the mixture's.
         strategy: gives the rates.
-        sizes: the tasks, registered with seqio, and their numbers of training examples; a run's `data.lock.json` has
+        sizes: the tasks, registered with seqio, and their numbers of training examples; a run's `data_manifest.json`
+        has
             them.
 
     Raises:

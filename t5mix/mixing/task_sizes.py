@@ -28,7 +28,7 @@ class TaskSize:
     content: str = ""
 
 
-class Census:
+class TaskSizes:
     """Translates between the tasks of a run and what a strategy mixes.
 
     Where two tasks hold the very same data (RTE is in GLUE and in SuperGLUE), the strategy sees the first of them, and
@@ -73,9 +73,9 @@ class Census:
         """Returns a strategy's proportions, in its unit, for every task of the run; [N]."""
         return np.asarray([values[head] for head in self._head]) * self._share
 
-    def draws(self, weights: Mapping[str, float]) -> np.ndarray:
+    def example_proportions(self, proportions: Mapping[str, float]) -> np.ndarray:
         """Returns the probability that an example drawn is of each task; [N], summing to one."""
-        rates = self.spread(weights) / self._per_example
+        rates = self.spread(proportions) / self._per_example
         return rates / rates.sum()
 
     def amount(self, examples: float, draws: np.ndarray) -> float:
@@ -89,7 +89,7 @@ class Census:
         loss_tokens: np.ndarray,
         examples: np.ndarray,
         tokens: np.ndarray,
-        weights: Mapping[str, float],
+        proportions: Mapping[str, float],
         excess_sums: np.ndarray | None = None,
     ) -> dict[str, TaskFeedback]:
         """Returns one step's sums as the strategy sees them; arrays have one entry a task of the run."""
@@ -103,7 +103,7 @@ class Census:
                     tokens=float(loss_tokens[members].sum()),
                     examples=int(examples[members].sum()),
                     amount=float(amounts[members].sum()),
-                    weight=float(weights[head]),
+                    proportion=float(proportions[head]),
                     excess_sum=None if excess_sums is None else float(excess_sums[members].sum()),
                 )
         return result

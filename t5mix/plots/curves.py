@@ -47,7 +47,7 @@ def curves_figure(runs: Mapping[str, History]) -> "Figure":
         if not history.evaluated.size:
             validation.text(0.5, 0.5, "no evaluation yet", transform=validation.transAxes, ha="center", color="0.5")
         tidy(validation, "Validation loss (nats a token)")
-        _lines(mixing, history, history.steps, own, lambda task: task.weight)
+        _lines(mixing, history, history.steps, own, lambda task: task.proportion)
         for task, style in own.items():
             mixing.plot(history.steps, history.tasks[task].share, ".", color=style["color"], markersize=2.5, alpha=0.5)
         tidy(mixing, "Share of examples: asked for (line), drawn (dots)")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from t5mix.plots.style import legend, legend_columns, log_axis, new_figure, shades, task_styles, tidy
-from t5mix.runs.forecast import Comparison, Curve, TaskForecast
+from t5mix.runs.forecast import Curve, StrategyComparison, TaskForecast
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,7 +17,7 @@ _WIDTH = 11.0  # inches
 _GROUP = 0.8  # of the room of a task, what its bars take
 
 
-def mixture_figure(comparison: Comparison, title: str) -> "Figure":
+def mixture_figure(comparison: StrategyComparison, title: str) -> "Figure":
     """Draws proportions and epochs by strategy, and the proportions over the range of T and of K.
 
     Tasks stand in the order of their size, the largest above; each has one colour and line style throughout.
@@ -31,7 +31,7 @@ def mixture_figure(comparison: Comparison, title: str) -> "Figure":
     proportions = figure.add_subplot(grid[0, 0])
     epochs = figure.add_subplot(grid[0, 1], sharey=proportions)
     by_temperature = figure.add_subplot(grid[1, 0])
-    by_limit = figure.add_subplot(grid[1, 1], sharey=by_temperature)
+    by_max_examples = figure.add_subplot(grid[1, 1], sharey=by_temperature)
 
     order = sorted(range(len(tasks)), key=lambda i: (tasks[i].size, tasks[i].name))
     _proportions(proportions, comparison, order)
@@ -43,16 +43,16 @@ def mixture_figure(comparison: Comparison, title: str) -> "Figure":
         by_temperature.axhline(share, color="0.5", linewidth=0.8, linestyle=":")
     by_temperature.set_xlabel("T, without a limit; dotted: equal mixing", fontsize=8)
     tidy(by_temperature, "Proportions by temperature")
-    _curves(by_limit, comparison.by_limit, tasks, order)
-    by_limit.set_xlabel("K, examples-proportional mixing", fontsize=8)
-    tidy(by_limit, "Proportions by limit")
-    for right in (epochs, by_limit):
+    _curves(by_max_examples, comparison.by_max_examples, tasks, order)
+    by_max_examples.set_xlabel("K, examples-proportional mixing", fontsize=8)
+    tidy(by_max_examples, "Proportions by limit")
+    for right in (epochs, by_max_examples):
         right.tick_params(axis="y", length=0, labelleft=False)
     legend(figure, by_temperature, "lower", columns=columns)
     return figure
 
 
-def _proportions(axes: "Axes", comparison: Comparison, order: Sequence[int]) -> None:
+def _proportions(axes: "Axes", comparison: StrategyComparison, order: Sequence[int]) -> None:
     """Draws the mean proportions as bars; a line leads from the first step's to the last's where they differ."""
     for label, height, places, colour, tasks in _groups(comparison, order):
         axes.barh(places, [task.proportion for task in tasks], height, color=colour, label=label)
@@ -63,7 +63,7 @@ def _proportions(axes: "Axes", comparison: Comparison, order: Sequence[int]) -> 
     axes.set_xlim(left=0)
 
 
-def _epochs(axes: "Axes", comparison: Comparison, order: Sequence[int]) -> None:
+def _epochs(axes: "Axes", comparison: StrategyComparison, order: Sequence[int]) -> None:
     """Draws epochs as bars that begin at one: to the right what is repeated, to the left what is not seen whole."""
     ends = [1.0]
     for _, height, places, colour, tasks in _groups(comparison, order):
@@ -77,7 +77,7 @@ def _epochs(axes: "Axes", comparison: Comparison, order: Sequence[int]) -> None:
     tidy(axes, f"Epochs in {steps:,} steps")
 
 
-def _groups(comparison: Comparison, order: Sequence[int]) -> Any:
+def _groups(comparison: StrategyComparison, order: Sequence[int]) -> Any:
     """Yields for each strategy its label, the height and places of its bars, its colour, and its tasks in order."""
     count = len(comparison.forecasts)
     height = _GROUP / count
@@ -86,7 +86,7 @@ def _groups(comparison: Comparison, order: Sequence[int]) -> Any:
         yield label, height, places, colour, [found.tasks[task] for task in order]
 
 
-def _orange_note(comparison: Comparison) -> str:
+def _orange_note(comparison: StrategyComparison) -> str:
     changing = any(found.changes for found in comparison.forecasts.values())
     return "; orange: from the first step to the last (dot)" if changing else ""
 

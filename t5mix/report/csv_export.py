@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from t5mix.analysis.analysis import Findings
+from t5mix.analysis.analysis import Analysis
 from t5mix.analysis.comparisons import LEVEL
 from t5mix.analysis.results import Results
 from t5mix.analysis.statistics import Estimate
@@ -45,9 +45,9 @@ def scores_csv(results: Results) -> str:
     return _csv(_SCORES, rows)
 
 
-def headline_csv(findings: Findings) -> str:
+def headline_csv(analysis: Analysis) -> str:
     """Returns the headline table: a row for each method and column."""
-    table, rows = findings.headline, []
+    table, rows = analysis.headline, []
     for method, entries in table.entries.items():
         for column, entry in entries.items():
             difference = entry.difference
@@ -58,7 +58,7 @@ def headline_csv(findings: Findings) -> str:
                     *(entry.mean.value, *_bounds(entry.mean)),
                     *(("", "", "") if difference is None else (difference.value, *_bounds(difference))),
                     *((difference.p_value(), entry.corrected) if difference is not None and tested else ("", "")),
-                    *(entry.better, entry.worse, findings.paper_value(method, column)),
+                    *(entry.better, entry.worse, analysis.paper_value(method, column)),
                 )
             )
     return _csv(_HEADLINE, rows)

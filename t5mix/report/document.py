@@ -61,11 +61,11 @@ class Panel:
     title: str
     draw: Callable[["Axes"], None]
     height: float = 2.5
-    says: str = ""
+    alt_text: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
-class Picture:
+class FigureBlock:
     """A figure of several panels that share a legend.
 
     Attributes:
@@ -107,13 +107,13 @@ class Notes:
 
 
 @dataclasses.dataclass(frozen=True)
-class Listing:
+class CodeBlock:
     """Text as it is, such as a file's."""
 
     text: str
 
 
-Block = Table | Picture | VerdictCard | Paragraph | Notes | Listing
+Block = Table | FigureBlock | VerdictCard | Paragraph | Notes | CodeBlock
 
 
 @dataclasses.dataclass(frozen=True)
@@ -142,6 +142,6 @@ class Document:
     sections: Sequence[Section]
 
     @property
-    def pictures(self) -> list[Picture]:
+    def figures(self) -> list[FigureBlock]:
         """All figures, in reading order."""
-        return [block for section in self.sections for block in section.blocks if isinstance(block, Picture)]
+        return [block for section in self.sections for block in section.blocks if isinstance(block, FigureBlock)]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from t5mix.analysis.comparisons import LEVEL, Comparison
+from t5mix.analysis.comparisons import LEVEL, MethodComparison
 from t5mix.analysis.costs import Cost, pareto_front
 from t5mix.analysis.hypotheses import Judgement, Verdict
 from t5mix.analysis.statistics import Estimate
@@ -14,7 +14,7 @@ from t5mix.analysis.training_curves import Line, Progress
 from t5mix.console import units
 from t5mix.plots.style import log_axis, task_styles
 from t5mix.report import formatting
-from t5mix.report.document import Panel, Picture, Style
+from t5mix.report.document import FigureBlock, Panel, Style
 from t5mix.sweep.tuning import Choice
 
 if TYPE_CHECKING:
@@ -30,14 +30,14 @@ _NAME = 34  # characters that fit beside a figure
 # Differences ------------------------------------------------------------------------------------------
 
 
-def verdicts_picture(judged: Mapping[str, Judgement], styles: Styles) -> Picture:
+def verdicts_figure(judged: Mapping[str, Judgement], styles: Styles) -> FigureBlock:
     """Draws the differences that hypotheses are about, with their corrected intervals and margins."""
     rows = [
         _Row(name, one.estimate, one.interval, styles[one.hypothesis.better], one.verdict != Verdict.INCONCLUSIVE)
         for name, one in judged.items()
     ]
     margins = [one.hypothesis.margin for one in judged.values()]
-    return Picture(
+    return FigureBlock(
         "verdicts",
         "What the hypotheses are about: the difference found, with the interval that is corrected for judging all of "
         "them. The upright line is the margin. An interval to the right of it wins, one to the left loses, one "
@@ -46,7 +46,7 @@ def verdicts_picture(judged: Mapping[str, Judgement], styles: Styles) -> Picture
     )
 
 
-def differences_picture(comparison: Comparison, styles: Styles) -> Picture:
+def differences_figure(comparison: MethodComparison, styles: Styles) -> FigureBlock:
     """Draws by how much each method exceeds the reference, a panel for each column."""
     panels = []
     for column in comparison.columns:
@@ -57,7 +57,7 @@ def differences_picture(comparison: Comparison, styles: Styles) -> Picture:
             bounds = entry.difference.interval(LEVEL)
             rows.append(_Row(method, entry.difference, bounds, styles[method], entry.better or entry.worse))
         panels.append(_forest(column, rows, [0.0] * len(rows)))
-    return Picture(
+    return FigureBlock(
         "differences",
         f"By how many points each method exceeds “{comparison.reference}”, with the same seeds on the same examples: "
         f"mean and {formatting.level(LEVEL)} interval. Filled markers stay different from 0 after Holm's correction "
@@ -104,21 +104,21 @@ def _forest(title: str, rows: Sequence[_Row], nulls: Sequence[float]) -> Panel:
         axes.spines["left"].set_visible(False)
         axes.margins(x=0.04)
 
-    says = "; ".join(f"{row.name} {row.text}" for row in rows)
-    return Panel(_cut(title, _TITLE), draw, 0.65 + _ROW * len(rows), says)
+    alt_text = "; ".join(f"{row.name} {row.text}" for row in rows)
+    return Panel(_cut(title, _TITLE), draw, 0.65 + _ROW * len(rows), alt_text)
 
 
 # Learning rates ---------------------------------------------------------------------------------------
 
 
-def rates_picture(choices: Mapping[str, Choice], styles: Styles, split: str) -> Picture:
+def rates_figure(choices: Mapping[str, Choice], styles: Styles, split: str) -> FigureBlock:
     """Draws the scores that learning rates were chosen by."""
     panels = []
     for method, choice in choices.items():
         points = sorted((rate, score) for rate, score in choice.scores.items() if np.isfinite(score))
         if points:
             panels.append(_rates(method, choice, points, styles[method]))
-    return Picture(
+    return FigureBlock(
         "learning_rates",
         f"How each method's learning rate was chosen: the mean score over tasks on the {split} split, by learning "
         "rate. The chosen one is circled; hollow points lie beyond the grid as it was declared, which was extended "
@@ -142,16 +142,16 @@ def _rates(method: str, choice: Choice, points: Sequence[tuple[float, float]], s
         axes.minorticks_off()
         axes.margins(x=0.1, y=0.2)
 
-    says = ", ".join(f"{score:.2f} at {rate:g}" for rate, score in points)
+    alt_text = ", ".join(f"{score:.2f} at {rate:g}" for rate, score in points)
     chosen = f"; chosen: {units.rate(choice.learning_rate)}" + (", at the edge of the grid" if choice.at_edge else "")
     edge = ": best at the edge" if choice.at_edge else ""
-    return Panel(_cut(method, _TITLE - len(edge)) + edge, draw, 1.7, says + chosen)
+    return Panel(_cut(method, _TITLE - len(edge)) + edge, draw, 1.7, alt_text + chosen)
 
 
 # Costs ------------------------------------------------------------------------------------------------
 
 
-def costs_picture(costs: Mapping[str, Cost], scores: Mapping[str, Estimate], styles: Styles) -> Picture | None:
+def costs_figure(costs: Mapping[str, Cost], scores: Mapping[str, Estimate], styles: Styles) -> FigureBlock | None:
     """Draws the mean score against what it costs; None where there is nothing to draw."""
     wanted: dict[str, Callable[[Cost], float | None]] = {
         "Trained parameters": lambda cost: cost.trained,
@@ -171,7 +171,7 @@ def costs_picture(costs: Mapping[str, Cost], scores: Mapping[str, Estimate], sty
             panels.append(_cost(title, points, scores, styles))
     if not panels:
         return None
-    return Picture(
+    return FigureBlock(
         "costs",
         f"The mean score over tasks against what a method costs, with {formatting.level(LEVEL)} intervals; further "
         "left is "
@@ -230,7 +230,7 @@ def _short(value: float) -> str:
 # Training ---------------------------------------------------------------------------------------------
 
 
-def training_picture(progress: Mapping[str, Progress], styles: Styles) -> Picture | None:
+def training_figure(progress: Mapping[str, Progress], styles: Styles) -> FigureBlock | None:
     """Draws the training and validation losses of all methods; None where nothing was logged more than once."""
     training = {"Training loss (nats a token)": {name: one.loss for name, one in progress.items()}}
     tasks = dict.fromkeys(task for one in progress.values() for task in one.validation)
@@ -255,7 +255,7 @@ def training_picture(progress: Mapping[str, Progress], styles: Styles) -> Pictur
             "The training loss weighs tasks as they were drawn: it can be compared only where methods mix alike, and "
             "methods with a run for each task have none."
         )
-    return Picture("training", " ".join(caption), panels, {name: styles[name] for name in progress})
+    return FigureBlock("training", " ".join(caption), panels, {name: styles[name] for name in progress})
 
 
 def _any(lines: Iterable[Line | None]) -> bool:
@@ -277,21 +277,21 @@ def _losses(title: str, lines: Mapping[str, Line | None], styles: Styles) -> Pan
     return Panel(_cut(title, _TITLE), draw, 2.5, "at the end " + ", ".join(ends))
 
 
-def weights_picture(progress: Mapping[str, Progress]) -> Picture | None:
+def proportions_figure(progress: Mapping[str, Progress]) -> FigureBlock | None:
     """Draws the tasks' weights under each strategy that changes them; None where there is none."""
     adaptive = {name: one for name, one in progress.items() if one.adaptive}
     if not adaptive:
         return None
-    styles = task_styles(dict.fromkeys(task for one in adaptive.values() for task in one.weights))
-    return Picture(
+    styles = task_styles(dict.fromkeys(task for one in adaptive.values() for task in one.proportions))
+    return FigureBlock(
         "weights",
         "The share of the examples that adaptive strategies ask for of each task, over the steps; mean over seeds.",
-        [_weights(name, one.weights, styles) for name, one in adaptive.items()],
+        [_proportions(name, one.proportions, styles) for name, one in adaptive.items()],
         styles,
     )
 
 
-def _weights(title: str, lines: Mapping[str, Line], styles: Styles) -> Panel:
+def _proportions(title: str, lines: Mapping[str, Line], styles: Styles) -> Panel:
     def draw(axes: "Axes") -> None:
         for task, line in lines.items():
             steps, values = _thinned(line)
@@ -301,8 +301,8 @@ def _weights(title: str, lines: Mapping[str, Line], styles: Styles) -> Panel:
         axes.set_xlabel("step", fontsize=8)
 
     known = {task: line.values for task, line in lines.items() if line.values.size}
-    says = ", ".join(f"{task} from {values[0]:.1%} to {values[-1]:.1%}" for task, values in known.items())
-    return Panel(_cut(title, _TITLE), draw, 2.5, says)
+    alt_text = ", ".join(f"{task} from {values[0]:.1%} to {values[-1]:.1%}" for task, values in known.items())
+    return Panel(_cut(title, _TITLE), draw, 2.5, alt_text)
 
 
 # Parts ------------------------------------------------------------------------------------------------

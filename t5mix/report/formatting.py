@@ -49,8 +49,8 @@ def level(share: float) -> str:
 
 
 VERDICTS = {
-    Verdict.WON: "The claim holds",
-    Verdict.LOST: "The claim is refuted",
+    Verdict.SUPPORTED: "The claim holds",
+    Verdict.REFUTED: "The claim is refuted",
     Verdict.INCONCLUSIVE: "Not decided",
 }
 
@@ -60,9 +60,9 @@ def what_is_judged(judged: Judgement) -> str:
     claim = judged.hypothesis
     where = f"on the mean of {wording.listed(claim.tasks)}" if len(claim.tasks) > 1 else f"on {''.join(claim.tasks)}"
     where = where if claim.tasks else "on the mean of all tasks"
-    if claim.than_on:
-        mean = "the mean of " if len(claim.than_on) > 1 else ""
-        where += f", minus the same on {mean}{wording.listed(claim.than_on)},"
+    if claim.minus_tasks:
+        mean = "the mean of " if len(claim.minus_tasks) > 1 else ""
+        where += f", minus the same on {mean}{wording.listed(claim.minus_tasks)},"
     return f"“{claim.better}” {MINUS} “{claim.worse}” {where} lies above {_plain(claim.margin)}"
 
 

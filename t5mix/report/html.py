@@ -7,11 +7,11 @@ from html import escape
 from t5mix.report.document import (
     Block,
     Cell,
+    CodeBlock,
     Document,
-    Listing,
+    FigureBlock,
     Notes,
     Paragraph,
-    Picture,
     Section,
     Table,
     VerdictCard,
@@ -49,7 +49,7 @@ def _block(block: Block) -> str:
     if isinstance(block, Notes):
         lines = "".join(f"<li>{_text(line)}</li>" for line in block.lines)
         return f'<div class="notes" role="note"><strong>Before you read on</strong><ul>{lines}</ul></div>'
-    if isinstance(block, Listing):
+    if isinstance(block, CodeBlock):
         return f'<pre tabindex="0">{escape(block.text)}</pre>'
     if isinstance(block, VerdictCard):
         return _verdict(block)
@@ -64,12 +64,12 @@ def _verdict(card: VerdictCard) -> str:
     )
 
 
-def _picture(picture: Picture) -> str:
-    panels = "".join(inline(panel, f"{picture.name}-{place}") for place, panel in enumerate(picture.panels))
-    legend = "".join(f"<li>{swatch(style)}{escape(name)}</li>" for name, style in picture.legend.items())
+def _picture(figure: FigureBlock) -> str:
+    panels = "".join(inline(panel, f"{figure.name}-{place}") for place, panel in enumerate(figure.panels))
+    legend = "".join(f"<li>{swatch(style)}{escape(name)}</li>" for name, style in figure.legend.items())
     legend = f'<ul class="legend">{legend}</ul>' if legend else ""
     return (
-        f'<figure>{legend}<div class="panels">{panels}</div><figcaption>{_text(picture.caption)}</figcaption></figure>'
+        f'<figure>{legend}<div class="panels">{panels}</div><figcaption>{_text(figure.caption)}</figcaption></figure>'
     )
 
 

@@ -1,6 +1,6 @@
 """The headline as a LaTeX table, laid out as the paper's."""
 
-from t5mix.analysis.analysis import Findings
+from t5mix.analysis.analysis import Analysis
 from t5mix.analysis.comparisons import LEVEL, Entry
 from t5mix.console import wording
 from t5mix.report import formatting
@@ -16,42 +16,42 @@ _SPECIAL = {
 }
 
 
-def headline_latex(findings: Findings) -> str:
+def headline_latex(analysis: Analysis) -> str:
     """Returns the headline table; it needs the packages booktabs and xcolor.
 
     Rows are methods, columns the sweep's; bold is significantly better than the reference. Where the sweep corresponds
     to one of the paper's tables, its rows follow, in grey.
     """
-    table = findings.headline
-    seeds = wording.times(len(findings.study.seeds), "seed")
+    table = analysis.headline
+    seeds = wording.times(len(analysis.study.seeds), "seed")
     lines = [
-        f"% Made by t5mix report from the sweep {findings.results.sweep.name}.",
+        f"% Made by t5mix report from the sweep {analysis.results.sweep.name}.",
         r"% \usepackage{booktabs, xcolor}",
         rf"\begin{{tabular}}{{l{'r' * len(table.columns)}}}",
         r"\toprule",
         _line(["", *map(_escaped, table.columns)]),
         r"\midrule",
         *(_line([_escaped(name), *map(_entry, row.values())]) for name, row in table.entries.items()),
-        *_paper_lines(findings),
+        *_paper_lines(analysis),
         r"\bottomrule",
         r"\end{tabular}",
         f"% Mean over {seeds}; small: half the {formatting.level(LEVEL).replace('%', 'per cent')} interval. Bold: "
-        f"better than {findings.headline.reference} after Holm's correction.",
+        f"better than {analysis.headline.reference} after Holm's correction.",
     ]
     return "\n".join(lines) + "\n"
 
 
-def _paper_lines(findings: Findings) -> list[str]:
+def _paper_lines(analysis: Analysis) -> list[str]:
     rows = []
-    for name, method in findings.results.methods.items():
-        values = [findings.paper_value(name, column) for column in findings.headline.columns]
+    for name, method in analysis.results.methods.items():
+        values = [analysis.paper_value(name, column) for column in analysis.headline.columns]
         if any(value is not None for value in values):
             cells = [_escaped(method.paper or name), *("--" if value is None else f"{value:.2f}" for value in values)]
             rows.append(_line([rf"\textcolor{{gray}}{{{cell}}}" for cell in cells]))
-    if not rows or findings.paper is None:
+    if not rows or analysis.paper is None:
         return []
-    span = len(findings.headline.columns) + 1
-    heading = rf"\textit{{Raffel et al.\ (2020), Table {findings.paper.number}}}"
+    span = len(analysis.headline.columns) + 1
+    heading = rf"\textit{{Raffel et al.\ (2020), Table {analysis.paper.number}}}"
     return [r"\midrule", rf"\multicolumn{{{span}}}{{l}}{{{heading}}} \\", *rows]
 
 

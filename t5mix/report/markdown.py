@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from t5mix.report.document import (
     Block,
     Cell,
+    CodeBlock,
     Document,
-    Listing,
+    FigureBlock,
     Notes,
     Paragraph,
-    Picture,
     Section,
     Table,
     VerdictCard,
@@ -39,7 +39,7 @@ def _block(block: Block) -> Iterator[str]:
         yield _wrapped(block.text)
     elif isinstance(block, Notes):
         yield "\n".join(_wrapped(line, "> - ", ">   ") for line in block.lines)
-    elif isinstance(block, Listing):
+    elif isinstance(block, CodeBlock):
         yield f"```\n{block.text.rstrip()}\n```"
     elif isinstance(block, VerdictCard):
         claim = _wrapped(f"**{block.verdict}**: {block.name}: {block.claim}", "- ", "  ")
@@ -58,10 +58,10 @@ def _table(table: Table) -> Iterator[str]:
     yield _wrapped(table.caption)
 
 
-def _picture(picture: Picture) -> Iterator[str]:
-    titles = ", ".join(panel.title for panel in picture.panels)
-    yield f"![{_escaped(titles)}](figures/{picture.name}.svg)"
-    yield _wrapped(picture.caption)
+def _picture(figure: FigureBlock) -> Iterator[str]:
+    titles = ", ".join(panel.title for panel in figure.panels)
+    yield f"![{_escaped(titles)}](figures/{figure.name}.svg)"
+    yield _wrapped(figure.caption)
 
 
 def _row(cells: Sequence[str]) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from t5mix.analysis.analysis import Findings
+from t5mix.analysis.analysis import Analysis
 from t5mix.plots.style import task_styles
 from t5mix.report.document import Style
 
@@ -20,6 +20,6 @@ def method_styles(methods: Iterable[str]) -> dict[str, Style]:
     }
 
 
-def styles_of(findings: Findings) -> dict[str, Style]:
+def styles_of(analysis: Analysis) -> dict[str, Style]:
     """Returns the styles of a report's methods."""
-    return method_styles(findings.results.methods)
+    return method_styles(analysis.results.methods)

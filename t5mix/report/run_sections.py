@@ -6,34 +6,34 @@ from typing import Any
 
 import yaml
 
-from t5mix.analysis.analysis import Findings, fingerprints
+from t5mix.analysis.analysis import Analysis, fingerprints
 from t5mix.analysis.results import Results
 from t5mix.console import units
 from t5mix.report import formatting
-from t5mix.report.document import Block, Cell, Listing, Paragraph, Section, Table
-from t5mix.report.figures import costs_picture, rates_picture, training_picture, weights_picture
+from t5mix.report.document import Block, Cell, CodeBlock, Paragraph, Section, Table
+from t5mix.report.figures import costs_figure, proportions_figure, rates_figure, training_figure
 from t5mix.report.method_styles import styles_of
 from t5mix.sweep.spec import Method, Overrides
 from t5mix.sweep.trial_reader import Failure
 
 
-def rates_section(findings: Findings) -> Section | None:
+def rates_section(analysis: Analysis) -> Section | None:
     """How learning rates were chosen; None where none was."""
-    results = findings.results
+    results = analysis.results
     tuning = results.sweep.tuning
     tuned = {name: choice for name in results.methods if (choice := results.choices.get(name)) and choice.scores}
     if tuning is None or not tuned:
         return None
-    return Section("rates", "Learning rates", [rates_picture(tuned, styles_of(findings), tuning.split)])
+    return Section("rates", "Learning rates", [rates_figure(tuned, styles_of(analysis), tuning.split)])
 
 
-def costs_section(findings: Findings) -> Section:
+def costs_section(analysis: Analysis) -> Section:
     """What methods cost, and what they give for it."""
     rows = []
-    for method, cost in findings.costs.items():
+    for method, cost in analysis.costs.items():
         share = units.percent(cost.trained / cost.total) if cost.total else units.UNKNOWN
         cells = (
-            formatting.score(findings.overall[method].value),
+            formatting.score(analysis.overall[method].value),
             units.rate(cost.learning_rate),
             units.count(cost.steps),
             units.count(cost.trained),
@@ -43,7 +43,7 @@ def costs_section(findings: Findings) -> Section:
             units.duration(cost.training),
             units.duration(cost.evaluation),
         )
-        rows.append([Cell(method, style=styles_of(findings)[method]), *map(Cell, cells)])
+        rows.append([Cell(method, style=styles_of(analysis)[method]), *map(Cell, cells)])
     header = ["method", "mean score", "learning rate", "steps", "trained", "of all"]
     header += ["operations", "peak memory", "training", "evaluation"]
     caption = (
@@ -51,26 +51,26 @@ def costs_section(findings: Findings) -> Section:
         "task, all of its runs together: several models are trained and kept, so that it may train more than all of "
         "one model's parameters. The runs that they start from are not counted."
     )
-    picture = costs_picture(findings.costs, findings.overall, styles_of(findings))
-    blocks: list[Block] = [] if picture is None else [picture]
+    figure = costs_figure(analysis.costs, analysis.overall, styles_of(analysis))
+    blocks: list[Block] = [] if figure is None else [figure]
     return Section("costs", "Quality and cost", [*blocks, Table(caption, header, rows)])
 
 
-def training_section(findings: Findings) -> Section | None:
+def training_section(analysis: Analysis) -> Section | None:
     """Loss curves; None where none was logged."""
-    picture = training_picture(findings.progress, styles_of(findings))
-    return None if picture is None else Section("training", "Training", [picture])
+    figure = training_figure(analysis.progress, styles_of(analysis))
+    return None if figure is None else Section("training", "Training", [figure])
 
 
-def weights_section(findings: Findings) -> Section | None:
+def proportions_section(analysis: Analysis) -> Section | None:
     """Weights over the steps; None where no strategy changes them."""
-    picture = weights_picture(findings.progress)
-    return None if picture is None else Section("weights", "Adaptive mixing", [picture])
+    figure = proportions_figure(analysis.progress)
+    return None if figure is None else Section("weights", "Adaptive mixing", [figure])
 
 
-def mixture_section(findings: Findings) -> Section | None:
+def mixture_section(analysis: Analysis) -> Section | None:
     """What was drawn of each task; None where that was not recorded."""
-    mixtures = findings.mixtures
+    mixtures = analysis.mixtures
     if not mixtures:
         return None
     tasks = dict.fromkeys(task for drawn in mixtures.values() for task in drawn)
@@ -85,7 +85,7 @@ def mixture_section(findings: Findings) -> Section | None:
             else:
                 row.append(Cell(units.percent(one.share), (f"{one.epochs:.2f} epochs",), heat=one.share / most))
         rows.append(row)
-    mixed = [name for name, method in findings.results.methods.items() if not method.each_task]
+    mixed = [name for name, method in analysis.results.methods.items() if not method.per_task_runs]
     several = len(mixtures) > 1
     header = [
         "task",
@@ -98,9 +98,9 @@ def mixture_section(findings: Findings) -> Section | None:
     return Section("mixture", "Realised mixture", [Table(caption, header, rows)], brief=several)
 
 
-def missing_section(findings: Findings) -> Section | None:
+def missing_section(analysis: Analysis) -> Section | None:
     """Trials that failed or are missing; None where all are there."""
-    results = findings.results
+    results = analysis.results
     rows = []
     told: list[Failure] = []
     for wanted in results.wanted:
@@ -112,12 +112,12 @@ def missing_section(findings: Findings) -> Section | None:
             told.append(failure)
             state = _why(failure)
         rate = results.chosen_rates.get(wanted.method)
-        rows.append(_missing(findings, wanted.method, wanted.seed, rate, wanted.task, "reported", state, failure))
+        rows.append(_missing(analysis, wanted.method, wanted.seed, rate, wanted.task, "reported", state, failure))
     for failure in results.failures:
         if failure not in told:
             one = (failure.method, failure.seed, failure.learning_rate, failure.task)
             use = "other trials" if failure.method is None else "tuning"
-            rows.append(_missing(findings, *one, use, _why(failure), failure))
+            rows.append(_missing(analysis, *one, use, _why(failure), failure))
     if not rows:
         return None
     header = ["method", "seed", "learning rate", "task", "wanted for", "state", "log", "command"]
@@ -131,7 +131,7 @@ def _why(failure: Failure) -> str:
 
 
 def _missing(
-    findings: Findings,
+    analysis: Analysis,
     method: str | None,
     seed: int | None,
     rate: float | None,
@@ -147,12 +147,12 @@ def _missing(
         texts = (units.UNKNOWN, units.UNKNOWN, units.UNKNOWN, use, state, log, command)
         return [Cell(failure.run.folder if failure else ""), *map(Cell, texts)]
     texts = (str(seed), units.rate(rate), task or "all", use, state, log, command)
-    return [Cell(method, style=styles_of(findings).get(method)), *map(Cell, texts)]
+    return [Cell(method, style=styles_of(analysis).get(method)), *map(Cell, texts)]
 
 
-def provenance_section(findings: Findings) -> Section:
+def provenance_section(analysis: Analysis) -> Section:
     """Software, hardware, time, settings and data."""
-    results = findings.results
+    results = analysis.results
     trials = results.trials
     training, evaluation = (sum(getattr(t.seconds, of) for t in trials) for of in ("training", "evaluation"))
     operations = [trial.operations for trial in trials if trial.operations is not None]
@@ -170,7 +170,7 @@ def provenance_section(findings: Findings) -> Section:
         [[Cell(key), Cell(value)] for key, value in facts.items()],
         words=True,
     )
-    blocks: list[Block] = [machine, _settings(findings)]
+    blocks: list[Block] = [machine, _settings(analysis)]
     if data := _data(results):
         blocks.append(data)
     return Section("provenance", "Provenance", blocks, brief=False)
@@ -185,25 +185,25 @@ def _gathered(records: Iterable[dict[str, Any]]) -> dict[str, str]:
     return {key: ", ".join(values) for key, values in found.items()}
 
 
-def _settings(findings: Findings) -> Table:
-    sweep = findings.results.sweep
+def _settings(analysis: Analysis) -> Table:
+    sweep = analysis.results.sweep
     rows = [[Cell("all runs"), Cell(_written([("config=" + sweep.config, *sweep.settings)]))]]
-    if sweep.before:
-        rows.append([Cell("what all begin with"), Cell(_written(sweep.before))])
+    if sweep.shared_runs:
+        rows.append([Cell("what all begin with"), Cell(_written(sweep.shared_runs))])
     if sweep.method_settings:
         rows.append([Cell("all methods"), Cell(_written([sweep.method_settings]))])
-    for name, method in findings.results.methods.items():
-        rows.append([Cell(name, style=styles_of(findings)[name]), Cell(_method(name, method, findings))])
+    for name, method in analysis.results.methods.items():
+        rows.append([Cell(name, style=styles_of(analysis)[name]), Cell(_method(name, method, analysis))])
     return Table("Settings, as on the command line of `t5mix train`.", ["what", "settings"], rows, words=True)
 
 
-def _method(name: str, method: Method, findings: Findings) -> str:
-    results = findings.results
+def _method(name: str, method: Method, analysis: Analysis) -> str:
+    results = analysis.results
     own = _written(method.runs) or "as configured"
     point = name.removeprefix(next(key for key, each in results.sweep.methods.items() if each is method)).strip(", ")
     rate = results.chosen_rates.get(name)
     tuned = f"{results.sweep.tuning.key}={rate:g}, chosen" if results.sweep.tuning and rate is not None else ""
-    fresh = "from fresh parameters" if method.fresh else ""
+    fresh = "from fresh parameters" if method.from_scratch else ""
     return "; ".join(part for part in (own, point, tuned, fresh) if part)
 
 
@@ -225,9 +225,9 @@ def _data(results: Results) -> Table | None:
     return Table(caption, ["task", *splits], rows, words=True)
 
 
-def reproduction_section(findings: Findings) -> Section:
+def reproduction_section(analysis: Analysis) -> Section:
     """How to run it all again."""
-    results = findings.results
+    results = analysis.results
     name = results.sweep.name
     text = (
         f"Save this as `{name}.yaml` and run `t5mix sweep {name}.yaml --out DIR`, then `t5mix report DIR`. Each "
@@ -235,4 +235,4 @@ def reproduction_section(findings: Findings) -> Section:
         "beside this page."
     )
     listing = yaml.safe_dump(dict(results.plain), sort_keys=False, allow_unicode=True, width=100)
-    return Section("reproduction", "How to reproduce", [Paragraph(text), Listing(listing)], brief=False)
+    return Section("reproduction", "How to reproduce", [Paragraph(text), CodeBlock(listing)], brief=False)

@@ -1,17 +1,17 @@
 """What was compared, in a few sentences."""
 
-from t5mix.analysis.analysis import Findings
+from t5mix.analysis.analysis import Analysis
 from t5mix.console import units, wording
 from t5mix.report.document import Document, Notes, Paragraph, Section
 from t5mix.report.run_sections import (
     costs_section,
     missing_section,
     mixture_section,
+    proportions_section,
     provenance_section,
     rates_section,
     reproduction_section,
     training_section,
-    weights_section,
 )
 from t5mix.report.score_sections import (
     differences_section,
@@ -33,44 +33,44 @@ _EQUAL = {
 }
 
 
-def build_document(findings: Findings) -> Document:
+def build_document(analysis: Analysis) -> Document:
     """Returns the whole report."""
-    sweep = findings.results.sweep
-    several = len(findings.results.methods) > 1
+    sweep = analysis.results.sweep
+    several = len(analysis.results.methods) > 1
     sections: list[Section | None] = [
-        verdicts_section(findings) if findings.verdicts else None,
-        headline_section(findings),
-        None if findings.by_task is findings.headline else tasks_section(findings),
-        metrics_section(findings),
-        differences_section(findings) if several else None,
-        rates_section(findings),
-        costs_section(findings) if findings.costs else None,
-        training_section(findings),
-        weights_section(findings),
-        mixture_section(findings),
-        transfer_section(findings) if findings.transfer is not None and several else None,
-        wins_section(findings) if several else None,
-        seeds_section(findings),
-        missing_section(findings),
-        provenance_section(findings),
-        reproduction_section(findings),
+        verdicts_section(analysis) if analysis.verdicts else None,
+        headline_section(analysis),
+        None if analysis.by_task is analysis.headline else tasks_section(analysis),
+        metrics_section(analysis),
+        differences_section(analysis) if several else None,
+        rates_section(analysis),
+        costs_section(analysis) if analysis.costs else None,
+        training_section(analysis),
+        proportions_section(analysis),
+        mixture_section(analysis),
+        transfer_section(analysis) if analysis.transfer is not None and several else None,
+        wins_section(analysis) if several else None,
+        seeds_section(analysis),
+        missing_section(analysis),
+        provenance_section(analysis),
+        reproduction_section(analysis),
     ]
-    lead = [Paragraph(summary(findings)), *([Notes(findings.notes)] if findings.notes else [])]
+    lead = [Paragraph(summary(analysis)), *([Notes(analysis.notes)] if analysis.notes else [])]
     return Document(sweep.title or sweep.name, lead, [section for section in sections if section is not None])
 
 
-def summary(findings: Findings) -> str:
+def summary(analysis: Analysis) -> str:
     """Returns what was compared, and what was the same for all."""
-    sweep, methods = findings.results.sweep, list(findings.results.methods)
+    sweep, methods = analysis.results.sweep, list(analysis.results.methods)
     seeds = wording.listed([str(seed) for seed in sweep.seeds])
-    alone = [name for name, method in findings.results.methods.items() if method.each_task]
+    alone = [name for name, method in analysis.results.methods.items() if method.per_task_runs]
     sentences = [
         f"{wording.times(len(methods), 'method')} ({wording.named(methods)}), "
         f"{wording.times(len(sweep.seeds), 'seed')} "
-        f"({seeds}), {wording.times(len(findings.study.tasks), 'task')}, scored on the {sweep.split} split.",
+        f"({seeds}), {wording.times(len(analysis.study.tasks), 'task')}, scored on the {sweep.split} split.",
         "With the same seed all methods see the same order of data, so that differences are paired.",
-        _budget(findings),
-        _start(findings),
+        _budget(analysis),
+        _start(analysis),
         _tuning(sweep),
         "Reported is each run's last checkpoint."
         if sweep.checkpoint == "latest"
@@ -82,25 +82,25 @@ def summary(findings: Findings) -> str:
     return " ".join(sentence for sentence in sentences if sentence)
 
 
-def _budget(findings: Findings) -> str:
-    budget = findings.results.sweep.budget
+def _budget(analysis: Analysis) -> str:
+    budget = analysis.results.sweep.budget
     if budget.equal == "steps":
-        steps = sorted({cost.steps for cost in findings.costs.values()})
+        steps = sorted({cost.steps for cost in analysis.costs.values()})
         if len(steps) == 1:
             return f"Each run takes {units.count(steps[0])} steps."
         return _EQUAL["steps"]
-    of = budget.of or next(iter(findings.results.sweep.methods))
+    of = budget.of or next(iter(analysis.results.sweep.methods))
     return f"{_EQUAL[budget.equal]}: as much as the configured steps of “{of}” take."
 
 
-def _start(findings: Findings) -> str:
-    sweep, methods = findings.results.sweep, findings.results.methods
-    fresh = [name for name, method in methods.items() if method.fresh]
+def _start(analysis: Analysis) -> str:
+    sweep, methods = analysis.results.sweep, analysis.results.methods
+    fresh = [name for name, method in methods.items() if method.from_scratch]
     starting = [name for name in methods if name not in fresh]
     longer = [name for name, method in methods.items() if len(method.runs) > 1]
     who = f"{wording.named(starting)} {'starts' if len(starting) == 1 else 'start'}" if fresh else "All methods start"
     sentences, trained = [], []
-    if sweep.before and starting:
+    if sweep.shared_runs and starting:
         trained.append(f"{who} from one checkpoint")
     elif sweep.start_from and starting:
         there = f"the checkpoint in {sweep.start_from}, made beforehand"
@@ -111,14 +111,14 @@ def _start(findings: Findings) -> str:
     if trained:
         text = f"{', and '.join(trained)}, made {_made(sweep, several=bool(longer))}."
         sentences.append(text[0].upper() + text[1:])
-    if fresh and (sweep.before or sweep.start_from):
+    if fresh and (sweep.shared_runs or sweep.start_from):
         sentences.append(f"{wording.named(fresh)} {'begins' if len(fresh) == 1 else 'begin'} with fresh parameters.")
     return " ".join(sentences)
 
 
 def _made(sweep: Sweep, *, several: bool) -> str:
     it, its = ("them", "their") if several else ("it", "its")
-    if sweep.seeded_before:
+    if sweep.seeded_shared_runs:
         return f"anew for each seed, so that intervals include the luck of making {it}"
     return f"once with seed {sweep.seeds[0]}: intervals speak of what comes after {it}, not of {its} luck"
 

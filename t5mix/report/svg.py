@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from t5mix.plots.style import legend, legend_columns, new_figure, save, tidy
-from t5mix.report.document import Panel, Picture, Style
+from t5mix.report.document import FigureBlock, Panel, Style
 from t5mix.report.method_styles import COLOURS
 
 if TYPE_CHECKING:
@@ -23,29 +23,29 @@ _INK, _PAPER = "#000000", "#ffffff"
 _INKS = {_INK: "currentColor", _PAPER: "var(--page)", "#e6e6e6": "var(--line)", "#737373": "var(--soft)"}
 
 
-def save_picture(picture: Picture, folder: Path) -> None:
+def save_figure(block: FigureBlock, folder: Path) -> None:
     """Writes a figure, all panels together, as PNG and SVG files."""
     with _settings():
-        figure = _together(picture)
+        figure = _together(block)
         for ending in ("png", "svg"):
-            save(figure, folder / f"{picture.name}.{ending}")
+            save(figure, folder / f"{block.name}.{ending}")
 
 
-def _together(picture: Picture) -> "Figure":
-    abreast = 2 if len(picture.panels) == 4 else min(_ABREAST, len(picture.panels))
-    rows = [picture.panels[start : start + abreast] for start in range(0, len(picture.panels), abreast)]
+def _together(block: FigureBlock) -> "Figure":
+    abreast = 2 if len(block.panels) == 4 else min(_ABREAST, len(block.panels))
+    rows = [block.panels[start : start + abreast] for start in range(0, len(block.panels), abreast)]
     heights = [max(panel.height for panel in row) for row in rows]
     width = abreast * PANEL
-    columns = min(legend_columns(picture.legend, width), len(picture.legend)) if picture.legend else 1
-    figure = new_figure(width, sum(heights) + 0.2 * (len(picture.legend) / columns) + 0.2)
+    columns = min(legend_columns(block.legend, width), len(block.legend)) if block.legend else 1
+    figure = new_figure(width, sum(heights) + 0.2 * (len(block.legend) / columns) + 0.2)
     grid = figure.add_gridspec(len(rows), abreast, height_ratios=heights)
-    for place, panel in enumerate(picture.panels):
+    for place, panel in enumerate(block.panels):
         axes = figure.add_subplot(grid[place // abreast, place % abreast])
         panel.draw(axes)
         tidy(axes, panel.title)
-    if picture.legend:
+    if block.legend:
         key = figure.axes[0]
-        handles = [key.plot([], [], label=name, **style)[0] for name, style in picture.legend.items()]
+        handles = [key.plot([], [], label=name, **style)[0] for name, style in block.legend.items()]
         legend(figure, key, "lower", columns=columns)
         for handle in handles:
             handle.remove()
@@ -96,7 +96,7 @@ def _adapted(drawn: str, panel: Panel, name: str) -> str:
             body = body.replace(colour.lower(), f"var(--c{place})")
     for colour, variable in _INKS.items():
         body = body.replace(colour, variable)
-    says = escape(": ".join(part for part in (panel.title, panel.says) if part))
+    says = escape(": ".join(part for part in (panel.title, panel.alt_text) if part))
     return f'<svg viewBox="{size[1]}" role="img" aria-label="{says}">{body}'
 
 

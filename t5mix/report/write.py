@@ -3,17 +3,17 @@
 import os
 from pathlib import Path
 
-from t5mix.analysis.analysis import Findings, find
+from t5mix.analysis.analysis import Analysis, analyze
 from t5mix.analysis.results import read_results
 from t5mix.report.csv_export import headline_csv, scores_csv
 from t5mix.report.html import render_page
 from t5mix.report.latex import headline_latex
 from t5mix.report.markdown import render_markdown
 from t5mix.report.summary import build_document
-from t5mix.report.svg import save_picture
+from t5mix.report.svg import save_figure
 
 
-def write_report(directory: Path, out: Path) -> Findings:
+def write_report(directory: Path, out: Path) -> Analysis:
     """Reports what has come of a sweep so far.
 
     Args:
@@ -27,22 +27,22 @@ def write_report(directory: Path, out: Path) -> Findings:
         T5MixError: the folder is no sweep's, nothing that could be reported is finished, a file is broken, or
             sweep.json names what there is not.
     """
-    findings = find(read_results(directory))
-    document = build_document(findings)
+    analysis = analyze(read_results(directory))
+    document = build_document(analysis)
     figures = out / "figures"
     figures.mkdir(parents=True, exist_ok=True)
-    for picture in document.pictures:
-        save_picture(picture, figures)
+    for figure in document.figures:
+        save_figure(figure, figures)
     texts = {
         "index.html": render_page(document),
         "report.md": render_markdown(document),
-        "headline.tex": headline_latex(findings),
-        "headline.csv": headline_csv(findings),
-        "scores.csv": scores_csv(findings.results),
+        "headline.tex": headline_latex(analysis),
+        "headline.csv": headline_csv(analysis),
+        "scores.csv": scores_csv(analysis.results),
     }
     for name, text in texts.items():
         _write(out / name, text)
-    return findings
+    return analysis
 
 
 def _write(path: Path, text: str) -> None:

@@ -8,10 +8,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from t5mix.checkpoint.reader import Base, base_of, identity_of, read_host, saved_shapes
+from t5mix.checkpoint.reader import Base, base_of, identity_of, read_run_state, saved_shapes
 from t5mix.checkpoint.train_state import TrainState
 from t5mix.checkpoint.writer import Checkpoints
-from t5mix.config.experiment import plain_policy, read_policy
+from t5mix.config.experiment import policy_from_dict, policy_to_dict
 from t5mix.errors import T5MixError
 from t5mix.finetuning import Full
 from t5mix.finetuning.base import FineTuningPolicy, merged
@@ -50,12 +50,12 @@ def look(path: Path) -> Contents:
         T5MixError: there is none.
     """
     path = find_checkpoint(path)
-    host = read_host(path)
-    shapes = abstract_model(T5Config(**host["model"]), read_policy(host["finetuning"]).adapt)[1]
+    run_state = read_run_state(path)
+    shapes = abstract_model(T5Config(**run_state["model"]), policy_from_dict(run_state["finetuning"]).adapt)[1]
     base = base_of(path)
     return Contents(
         path=path,
-        policy=host["finetuning"],
+        policy=run_state["finetuning"],
         base=base,
         own=sum(leaf.size for leaf in saved_shapes(path).values()),
         total=sum(leaf.size for leaf in shapes.values()),
@@ -121,12 +121,14 @@ def _write(
     out: Path, source: Path, policy: FineTuningPolicy, params: Mapping[str, jax.Array], base: Base | None = None
 ) -> Path:
     """Writes a checkpoint that was made of the one at `source`, at the same step."""
-    host = read_host(source)
-    about = {key: host[key] for key in ("model", "vocabulary", "frozen_dtype")}
+    run_state = read_run_state(source)
+    about = {key: run_state[key] for key in ("model", "vocabulary", "frozen_dtype")}
     step = jnp.int32(int(source.name)) if source.name.isdigit() else jnp.int32(0)
     state = TrainState(step, {name: jnp.asarray(leaf, jnp.float32) for name, leaf in params.items()}, {}, ())
     checkpoints = Checkpoints(out / "checkpoints")
     held = {"base": base.to_json()} if base else {}
-    checkpoints.save(state, {**about, **held, "finetuning": plain_policy(policy), "made_from": str(source), "best": {}})
+    checkpoints.save(
+        state, {**about, **held, "finetuning": policy_to_dict(policy), "made_from": str(source), "best": {}}
+    )
     checkpoints.close()
     return find_checkpoint(out)

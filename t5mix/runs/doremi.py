@@ -8,7 +8,7 @@ import jax
 import numpy as np
 from flax import nnx
 
-from t5mix.checkpoint.reader import read_host
+from t5mix.checkpoint.reader import read_run_state
 from t5mix.checkpoint.train_state import Params
 from t5mix.data.manifest import VocabularyEntry
 from t5mix.errors import T5MixError
@@ -76,5 +76,5 @@ def reference_model(strategy: MixingStrategy) -> ReferenceModel | None:
 def save_weights(directory: RunDirectory, strategy: MixingStrategy) -> None:
     """Writes the proportions that a finished second stage found, as the strategy `fixed` takes them."""
     if isinstance(strategy, DoReMi):
-        state = read_host(find_checkpoint(directory.path))["mixing"]["strategy"]
+        state = read_run_state(find_checkpoint(directory.path))["mixing"]["strategy"]
         write_json(directory.path / WEIGHTS_FILE, {"weights": strategy.outcome(state)})

@@ -7,13 +7,13 @@ from typing import Any
 import jax
 
 from t5mix.config.experiment import Experiment, read_experiment
-from t5mix.data.manifest import DataLock, TaskEntry
-from t5mix.data.prepare_client import prepare_in_child
+from t5mix.data.manifest import DataManifest, TaskEntry
+from t5mix.data.prepare_client import prepare_in_subprocess
 from t5mix.data.token_store import TokenStore, open_store
 from t5mix.errors import T5MixError
 from t5mix.evaluation.generate import generate, score_targets
 from t5mix.evaluation.predictions import Prediction, decoded, predictions_path, write_predictions
-from t5mix.evaluation.scoring_client import score_in_child
+from t5mix.evaluation.scoring_client import score_in_subprocess
 from t5mix.evaluation.teacher_forced import evaluate_losses
 from t5mix.metrics.example_scores import TaskEvaluation
 from t5mix.runs.load import TrainedModel, checkpoint_of, load_model
@@ -50,16 +50,18 @@ def evaluate_run(
     directory = RunDirectory(run)
     experiment = read_experiment(directory.experiment())
     model = load_model(checkpoint_of(run, which), base)
-    lock = _lock_with(directory, experiment, split)
-    if lock.vocabulary.sha256 != model.vocabulary.sha256:
-        raise T5MixError(f"The data's vocabulary {lock.vocabulary.path} is not the one {model.path} was trained with.")
+    manifest = _manifest_with(directory, experiment, split)
+    if manifest.vocabulary.sha256 != model.vocabulary.sha256:
+        raise T5MixError(
+            f"The data's vocabulary {manifest.vocabulary.path} is not the one {model.path} was trained with."
+        )
     for name in tasks:
-        lock.task(name)
-    having = {i: task for i, task in enumerate(lock.tasks) if split in task.splits}
+        manifest.task(name)
+    having = {i: task for i, task in enumerate(manifest.tasks) if split in task.splits}
     chosen = {i: task for i, task in having.items() if not tasks or task.name in tasks}
     if not chosen:
         raise T5MixError(f"None of the tasks has a split {split!r}.")
-    streamed = [task.name for task in chosen.values() if split == "train" and task.pieces > 1]
+    streamed = [task.name for task in chosen.values() if split == "train" and task.shards_per_epoch > 1]
     if streamed:
         raise T5MixError(
             f"The training split of {', '.join(streamed)} is streamed, and no store holds all of it. Evaluate another "
@@ -67,8 +69,8 @@ def evaluate_run(
         )
     stores = {i: open_store(task.path(split)) for i, task in chosen.items()}
     shape = experiment.batch_shape
-    sums = jax.jit(lambda params, batch: batch_sums(model.graphdef, params, batch, len(lock.tasks)))
-    totals = evaluate_losses(lambda batch: sums(model.params, batch), stores, shape, len(lock.tasks))
+    sums = jax.jit(lambda params, batch: batch_sums(model.graphdef, params, batch, len(manifest.tasks)))
+    totals = evaluate_losses(lambda batch: sums(model.params, batch), stores, shape, len(manifest.tasks))
     losses, accuracies = totals.loss(), totals.accuracy()
     evaluations = {
         task.name: TaskEvaluation({"loss": float(losses[i]), "token_accuracy": 100 * float(accuracies[i])})
@@ -81,7 +83,7 @@ def evaluate_run(
             rows = _predict(model, stores[i], i, experiment, task)
             write_predictions(predictions_path(folder, task.name, split), rows)
     if scored:
-        for name, own in score_in_child(lock.request, folder, split, scored).items():
+        for name, own in score_in_subprocess(manifest.request, folder, split, scored).items():
             evaluations[name] = TaskEvaluation({**evaluations[name].metrics, **own.metrics}, own.examples)
     return evaluations
 
@@ -96,12 +98,12 @@ def _predict(
     likelihoods = None
     if task.likelihoods:
         likelihoods = score_targets(model.graphdef, model.params, store, label=f"{task.name} targets", **how).log_probs
-    return decoded(store, outputs, model.codec, likelihoods)
+    return decoded(store, outputs, model.tokenizer, likelihoods)
 
 
-def _lock_with(directory: RunDirectory, experiment: Experiment, split: str) -> DataLock:
+def _manifest_with(directory: RunDirectory, experiment: Experiment, split: str) -> DataManifest:
     """Returns the run's own data if it holds the split, else prepares the split."""
-    lock = directory.lock()
-    if lock is not None and any(split in task.splits for task in lock.tasks) and lock.stores_exist():
-        return lock
-    return prepare_in_child(experiment.data_request(splits=tuple(dict.fromkeys(["train", split]))))
+    manifest = directory.manifest()
+    if manifest is not None and any(split in task.splits for task in manifest.tasks) and manifest.stores_exist():
+        return manifest
+    return prepare_in_subprocess(experiment.data_request(splits=tuple(dict.fromkeys(["train", split]))))

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 
 from t5mix.config.experiment import Experiment
-from t5mix.data.manifest import DataLock, TaskEntry
-from t5mix.data.prepare_client import prepare_in_child
+from t5mix.data.manifest import DataManifest, TaskEntry
+from t5mix.data.prepare_client import prepare_in_subprocess
 from t5mix.errors import T5MixError
 from t5mix.mixing import STRATEGIES, MixingStrategy, Proportional, StaticStrategy, Temperature
 from t5mix.mixing.base import MixingBudget, TaskFeedback, normalized
-from t5mix.mixing.budget import census_of, draws_over_run, expect, first_stores, moments, pack
-from t5mix.mixing.task_sizes import Census
+from t5mix.mixing.budget import estimate_budget, first_stores, pack, proportions_over_run, read_task_sizes, sample_steps
+from t5mix.mixing.task_sizes import TaskSizes
 
 _MOST_PLANNED = 100  # batches; their mean is within a per cent or two of any longer run's
 _CURVE_POINTS = 65
@@ -88,18 +88,18 @@ class Curve:
 
 
 @dataclasses.dataclass(frozen=True)
-class Comparison:
+class StrategyComparison:
     """Several strategies on one mixture.
 
     Attributes:
         forecasts: by the name that the strategy goes by.
         by_temperature: temperature-scaled mixing without a limit, T from 1 to 100, and infinity: equal mixing.
-        by_limit: examples-proportional mixing, K from the smallest size to the largest.
+        by_max_examples: examples-proportional mixing, K from the smallest size to the largest.
     """
 
     forecasts: Mapping[str, Forecast]
     by_temperature: Curve
-    by_limit: Curve
+    by_max_examples: Curve
 
 
 def forecast(experiment: Experiment, steps: int) -> Forecast:
@@ -110,40 +110,44 @@ def forecast(experiment: Experiment, steps: int) -> Forecast:
     Raises:
         T5MixError: there are no steps to plan; or see `t5mix.cache.prepare_worker.prepare`.
     """
-    return compare(experiment, {"": experiment.mixing}, steps).forecasts[""]
+    return compare_strategies(experiment, {"": experiment.mixing}, steps).forecasts[""]
 
 
-def compare(experiment: Experiment, strategies: Mapping[str, MixingStrategy], steps: int) -> Comparison:
+def compare_strategies(
+    experiment: Experiment, strategies: Mapping[str, MixingStrategy], steps: int
+) -> StrategyComparison:
     """Forecasts several strategies on the data of an experiment, which is prepared once; see `forecast`."""
     if steps < 1:
         raise T5MixError(f"--steps is {steps}: it must be 1 or more.")
-    lock = prepare_in_child(experiment.data_request(splits=("train",)))
-    census = census_of(lock, Proportional(), experiment.mixing_unit)
-    sizes = list(census.sizes.values())
+    manifest = prepare_in_subprocess(experiment.data_request(splits=("train",)))
+    task_sizes = read_task_sizes(manifest, Proportional(), experiment.mixing_unit)
+    sizes = list(task_sizes.sizes.values())
     temperatures = np.append(np.geomspace(1.0, _LARGEST_TEMPERATURE, _CURVE_POINTS), np.inf)
     between = np.geomspace(min(sizes), max(sizes), _CURVE_POINTS).round().astype(int)
     limits = np.unique([*between, *sizes])  # at a task's size its curve has a kink
-    return Comparison(
-        forecasts={name: forecast_of(lock, experiment, strategy, steps) for name, strategy in strategies.items()},
-        by_temperature=_curve(census, temperatures, [Temperature(temperature=t) for t in temperatures.tolist()]),
-        by_limit=_curve(census, limits, [Proportional(limit=k) for k in limits.tolist()]),
+    return StrategyComparison(
+        forecasts={name: forecast_of(manifest, experiment, strategy, steps) for name, strategy in strategies.items()},
+        by_temperature=_curve(task_sizes, temperatures, [Temperature(temperature=t) for t in temperatures.tolist()]),
+        by_max_examples=_curve(task_sizes, limits, [Proportional(max_examples=k) for k in limits.tolist()]),
     )
 
 
-def forecast_of(lock: DataLock, experiment: Experiment, strategy: MixingStrategy, steps: int) -> Forecast:
+def forecast_of(manifest: DataManifest, experiment: Experiment, strategy: MixingStrategy, steps: int) -> Forecast:
     """Forecasts one strategy on data that is ready; see `forecast`."""
-    census = census_of(lock, strategy, experiment.mixing_unit)
+    task_sizes = read_task_sizes(manifest, strategy, experiment.mixing_unit)
     shape = experiment.batch_shape
     seed, planned = experiment.seed, min(steps, _MOST_PLANNED)
-    budget = expect(lock, strategy, census, shape, steps=steps, seed=seed).budget
-    over_run = draws_over_run(strategy, census, budget)
-    draws = over_run.mean(axis=0)
-    packing = pack(first_stores(lock), [task.name for task in lock.tasks], shape, draws, seed=seed, batches=planned)
-    rates = strategy.rates(census.sizes) if isinstance(strategy, StaticStrategy) else {}
+    budget = estimate_budget(manifest, strategy, task_sizes, shape, steps=steps, seed=seed).budget
+    over_run = proportions_over_run(strategy, task_sizes, budget)
+    proportions = over_run.mean(axis=0)
+    packing = pack(
+        first_stores(manifest), [task.name for task in manifest.tasks], shape, proportions, seed=seed, batches=planned
+    )
+    rates = strategy.rates(task_sizes.sizes) if isinstance(strategy, StaticStrategy) else {}
     return Forecast(
         tasks=tuple(
             _task(task, rates.get(task.name), over_run[:, i], packing.examples * steps)
-            for i, task in enumerate(lock.tasks)
+            for i, task in enumerate(manifest.tasks)
         ),
         steps=steps,
         planned_steps=planned,
@@ -151,7 +155,7 @@ def forecast_of(lock: DataLock, experiment: Experiment, strategy: MixingStrategy
         inputs_filled=packing.inputs_filled,
         targets_filled=packing.targets_filled,
         changes=bool(np.ptp(over_run, axis=0).max() > 0),
-        adaptive=_is_adaptive(strategy, census, budget),
+        adaptive=_is_adaptive(strategy, task_sizes, budget),
     )
 
 
@@ -179,21 +183,25 @@ def _written(value: Any) -> str:
     return "null" if value is None else str(value)
 
 
-def _curve(census: Census, setting: np.ndarray, strategies: list[StaticStrategy]) -> Curve:
-    draws = [census.draws(normalized(strategy.rates(census.sizes))) for strategy in strategies]
-    return Curve(setting, np.stack(draws))
+def _curve(task_sizes: TaskSizes, setting: np.ndarray, strategies: list[StaticStrategy]) -> Curve:
+    proportions = [
+        task_sizes.example_proportions(normalized(strategy.rates(task_sizes.sizes))) for strategy in strategies
+    ]
+    return Curve(setting, np.stack(proportions))
 
 
-def _is_adaptive(strategy: MixingStrategy, census: Census, budget: MixingBudget) -> bool:
+def _is_adaptive(strategy: MixingStrategy, task_sizes: TaskSizes, budget: MixingBudget) -> bool:
     """Says whether losses that differ from task to task would change the proportions at any moment."""
-    state = strategy.init(census.sizes, budget)
-    share = 1 / len(census.sizes)
+    state = strategy.init(task_sizes.sizes, budget)
+    share = 1 / len(task_sizes.sizes)
     losses = {  # no amount: a cap on epochs counts what was drawn, which is no feedback of this kind
-        name: TaskFeedback(i + 1.0, 1.0, 1, amount=0.0, weight=share, excess_sum=0.0)
-        for i, name in enumerate(census.sizes)
+        name: TaskFeedback(i + 1.0, 1.0, 1, amount=0.0, proportion=share, excess_sum=0.0)
+        for i, name in enumerate(task_sizes.sizes)
     }
     told = strategy.observe(state, losses)
-    return any(strategy.weights(told, step) != strategy.weights(state, step) for step in moments(budget.steps))
+    return any(
+        strategy.proportions(told, step) != strategy.proportions(state, step) for step in sample_steps(budget.steps)
+    )
 
 
 def _task(task: TaskEntry, rate: float | None, over_run: np.ndarray, examples: float) -> TaskForecast:

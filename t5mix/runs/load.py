@@ -6,11 +6,11 @@ from typing import Any
 
 from flax import nnx
 
-from t5mix.checkpoint.reader import LoadedBase, base_of, open_base, read_host, read_params, saved_shapes
+from t5mix.checkpoint.reader import LoadedBase, base_of, open_base, read_params, read_run_state, saved_shapes
 from t5mix.checkpoint.train_state import Params
-from t5mix.config.experiment import read_policy
+from t5mix.config.experiment import policy_from_dict
 from t5mix.data.manifest import VocabularyEntry
-from t5mix.data.tokenizer import TextCodec
+from t5mix.data.tokenizer import Tokenizer
 from t5mix.errors import T5MixError, UnknownNameError
 from t5mix.finetuning.base import FineTuningPolicy
 from t5mix.finetuning.per_task import bank_of
@@ -28,7 +28,7 @@ class TrainedModel:
         graphdef: the model's structure.
         params: its parameters by path.
         config: its shape.
-        codec: text to ids and back.
+        tokenizer: text to ids and back.
         vocabulary: what the codec was made of.
         policy: what adapted it.
         base: the checkpoint that its own builds on, in memory; None if that holds everything itself.
@@ -38,7 +38,7 @@ class TrainedModel:
     graphdef: nnx.GraphDef[Any]
     params: Params
     config: T5Config
-    codec: TextCodec
+    tokenizer: Tokenizer
     vocabulary: VocabularyEntry
     policy: FineTuningPolicy
     base: LoadedBase | None = None
@@ -56,7 +56,7 @@ class TrainedModel:
             raise T5MixError(
                 f"{self.path} holds a part for each of {', '.join(bank.tasks)}. Say which is to answer (--bank TASK)."
             )
-        return bank.place_of(task)
+        return bank.task_index(task)
 
     def switch(self, path: Path) -> "TrainedModel":
         """Loads another checkpoint on the same base, which is not read again.
@@ -80,21 +80,21 @@ def load_model(path: Path, base: LoadedBase | Path | None = None) -> TrainedMode
             is gone or changed.
     """
     path = find_checkpoint(path)
-    host = read_host(path)
-    config, vocabulary = T5Config(**host["model"]), VocabularyEntry(**host["vocabulary"])
-    policy = read_policy(host["finetuning"])
-    policy = bank.for_answers() if (bank := bank_of(policy)) else policy
+    run_state = read_run_state(path)
+    config, vocabulary = T5Config(**run_state["model"]), VocabularyEntry(**run_state["vocabulary"])
+    policy = policy_from_dict(run_state["finetuning"])
+    policy = bank.for_inference() if (bank := bank_of(policy)) else policy
     graphdef, shapes = abstract_model(config, policy.adapt)
     below = base_of(path)
     if below is None and isinstance(base, Path):
         raise T5MixError(f"{path} holds all its parameters itself; it has no base.")
     opened = None if below is None else open_base(path, below, base)
     params = read_params(path, shapes, base=opened)
-    if below is not None and host["frozen_dtype"] != "float32":  # as they were while it was trained
+    if below is not None and run_state["frozen_dtype"] != "float32":  # as they were while it was trained
         rest = [name for name, leaf in params.items() if leaf.ndim > 1 and name not in saved_shapes(path)]
-        params |= {name: params[name].astype(host["frozen_dtype"]) for name in rest}
-    codec = TextCodec(vocabulary)
-    return TrainedModel(path, graphdef, params, config, codec, vocabulary, policy, opened)
+        params |= {name: params[name].astype(run_state["frozen_dtype"]) for name in rest}
+    tokenizer = Tokenizer(vocabulary)
+    return TrainedModel(path, graphdef, params, config, tokenizer, vocabulary, policy, opened)
 
 
 def base_path(name: str | None) -> Path | None:
@@ -117,7 +117,7 @@ def checkpoint_of(run: Path, which: str) -> Path:
         return latest
     step = which
     if not which.isdigit():
-        best = read_host(latest)["best"]
+        best = read_run_state(latest)["best"]
         if which not in best:
             raise UnknownNameError("checkpoint", which, ["latest", *best], "A step is a number; a task means its best.")
         step = str(best[which]["step"])

@@ -3,7 +3,7 @@
 import dataclasses
 
 from t5mix.config.experiment import Experiment
-from t5mix.data.manifest import DataLock
+from t5mix.data.manifest import DataManifest
 from t5mix.finetuning import Full
 from t5mix.finetuning.base import FineTuningPolicy, for_tasks
 from t5mix.finetuning.per_task import bank_of
@@ -58,15 +58,17 @@ def phase_starts(experiment: Experiment) -> tuple[int, ...]:
     return _engine(dataclasses.replace(experiment, finetuning=policy)).phases.starts
 
 
-def operations_of(experiment: Experiment, lock: DataLock) -> float:
+def operations_of(experiment: Experiment, manifest: DataManifest) -> float:
     """Returns the floating-point operations of a whole run, as the compiler counts them; allocates nothing.
 
     Args:
         experiment: the run.
-        lock: its data.
+        manifest: its data.
     """
-    policy = for_tasks(experiment.finetuning, [task.name for task in lock.tasks])
-    engine = _engine(dataclasses.replace(experiment, finetuning=policy, model=experiment.model_for(lock.vocabulary)))
+    policy = for_tasks(experiment.finetuning, [task.name for task in manifest.tasks])
+    engine = _engine(
+        dataclasses.replace(experiment, finetuning=policy, model=experiment.model_for(manifest.vocabulary))
+    )
     phases = costs_of(engine, experiment.batch_shape).phases
     ends = [*(phase.start for phase in phases[1:]), experiment.training.steps]
     return float(sum(phase.flops * (end - phase.start) for phase, end in zip(phases, ends, strict=True)))

@@ -7,33 +7,33 @@ from pathlib import Path
 import numpy as np
 
 from t5mix.config.experiment import read_experiment
-from t5mix.data.prepare_client import prepare_in_child
+from t5mix.data.prepare_client import prepare_in_subprocess
 from t5mix.data.token_store import open_store
-from t5mix.data.tokenizer import TextCodec
+from t5mix.data.tokenizer import Tokenizer
 from t5mix.errors import T5MixError
 from t5mix.evaluation.generate import generate
 from t5mix.runs.load import TrainedModel
 from t5mix.tracking.run_directory import RunDirectory
 
 
-def task_inputs(run: Path, task: str, split: str, codec: TextCodec) -> Iterator[str]:
+def task_inputs(run: Path, task: str, split: str, tokenizer: Tokenizer) -> Iterator[str]:
     """Returns the inputs of one split of a task as the model sees them.
 
     Args:
         run: a run's folder, whose configuration says where the task comes from and how long its inputs may be.
         task: any registered task, or one declared in the run's configuration.
         split: the split.
-        codec: turns tokens into text.
+        tokenizer: turns tokens into text.
 
     Raises:
         T5MixError: the run, the task or the split does not exist.
     """
     experiment = read_experiment({**RunDirectory(run).experiment(), "mixture": [task]})
-    lock = prepare_in_child(experiment.data_request(splits=(split,)))
-    if len(lock.tasks) != 1:
-        raise T5MixError(f"{task} is a mixture of {', '.join(t.name for t in lock.tasks)}. Name one task.")
-    store = open_store(lock.tasks[0].path(split))
-    return (codec.decode(store.example(index)[0].tolist()) for index in range(len(store)))
+    manifest = prepare_in_subprocess(experiment.data_request(splits=(split,)))
+    if len(manifest.tasks) != 1:
+        raise T5MixError(f"{task} is a mixture of {', '.join(t.name for t in manifest.tasks)}. Name one task.")
+    store = open_store(manifest.tasks[0].path(split))
+    return (tokenizer.decode(store.example(index)[0].tolist()) for index in range(len(store)))
 
 
 def predict_texts(
@@ -48,7 +48,7 @@ def predict_texts(
         max_length: the most tokens of an answer.
         task: the task whose part of a bank answers; models without one need none.
     """
-    inputs = [np.asarray(model.codec.encode(text), np.int32) for text in texts]
+    inputs = [np.asarray(model.tokenizer.encode(text), np.int32) for text in texts]
     outputs = generate(
         model.graphdef,
         model.params,
@@ -57,7 +57,7 @@ def predict_texts(
         max_length=max_length,
         task_id=model.task_id(task),
     )
-    return [model.codec.decode(output.tolist()) for output in outputs]
+    return [model.tokenizer.decode(output.tolist()) for output in outputs]
 
 
 def predict_lines(

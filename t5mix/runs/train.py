@@ -8,11 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from t5mix.checkpoint.reader import Base, base_of, identity_of, read_host, saved_shapes
-from t5mix.config.experiment import Experiment, plain_policy, read_policy
-from t5mix.data.manifest import DataLock, DataRequest, VocabularyEntry
-from t5mix.data.prepare_client import PiecePreparer, prepare_in_child
-from t5mix.distributed.processes import apart, first, gather, join
+from t5mix.checkpoint.reader import Base, base_of, identity_of, read_run_state, saved_shapes
+from t5mix.config.experiment import Experiment, policy_from_dict, policy_to_dict
+from t5mix.data.manifest import DataManifest, DataRequest, VocabularyEntry
+from t5mix.data.prepare_client import ShardCache, prepare_in_subprocess
+from t5mix.distributed.processes import all_gather, join, processes_that_differ, run_on_main_process
 from t5mix.distributed.shared_shards import shared
 from t5mix.errors import T5MixError
 from t5mix.finetuning.base import FineTuningPolicy, RunShape, for_tasks, prompt_length_of
@@ -25,15 +25,15 @@ from t5mix.tracking.metrics_file import read_lines
 from t5mix.tracking.provenance import hardware, versions
 from t5mix.tracking.run_directory import RunDirectory, find_checkpoint, has_checkpoint
 from t5mix.training.engine import Engine
-from t5mix.training.phases import divide
-from t5mix.training.trainer import Job, Outcome, train
+from t5mix.training.phases import divide_into_phases
+from t5mix.training.trainer import Outcome, TrainingJob, train
 
 
 def train_experiment(
     experiment: Experiment,
     *,
     splits: tuple[str, ...] = ("train", "validation"),
-    prepare: Callable[[DataRequest], DataLock] | None = None,
+    prepare: Callable[[DataRequest], DataManifest] | None = None,
 ) -> Outcome:
     """Trains an experiment, or continues it where its folder says it stopped; with the other processes, if it has more.
 
@@ -48,8 +48,8 @@ def train_experiment(
     join(experiment.distributed)
     directory, plain = RunDirectory(Path(experiment.run_dir)), experiment.to_json()
     _check_same(plain)
-    first(lambda: directory.check(plain))
-    experiment.mesh.build(experiment.training.rows // experiment.training.accumulation)
+    run_on_main_process(lambda: directory.check(plain))
+    experiment.mesh.build(experiment.training.batch_size // experiment.training.gradient_accumulation_steps)
     check_policy(experiment)
     continued = has_checkpoint(directory.path)  # then it has its own
     start_from = None if continued else starting_checkpoint(experiment)
@@ -57,12 +57,12 @@ def train_experiment(
     if start_from is not None:
         request = dataclasses.replace(request, start_vocabulary=vocabulary_of(start_from))
     reference = reference_model(experiment.mixing)
-    lock = first(lambda: _lock(request, directory, prepare or prepare_in_child))
-    _check_shared(lock)
+    manifest = run_on_main_process(lambda: _manifest(request, directory, prepare or prepare_in_subprocess))
+    _check_shared(manifest)
     if reference is not None:
-        reference.check_vocabulary(lock.vocabulary)
-    model = experiment.model_for(lock.vocabulary)
-    policy = _policy(experiment, lock, directory, start_from)
+        reference.check_vocabulary(manifest.vocabulary)
+    model = experiment.model_for(manifest.vocabulary)
+    policy = _policy(experiment, manifest, directory, start_from)
     engine = Engine(
         model,
         policy,
@@ -70,36 +70,36 @@ def train_experiment(
         experiment.schedule,
         experiment.training,
         experiment.mesh,
-        len(lock.tasks),
+        len(manifest.tasks),
         experiment.seed,
     )
-    base, left_out = _base(directory, start_from, engine)
-    first(lambda: directory.claim(plain, versions(), lock))
-    with contextlib.closing(engine), contextlib.closing(shared(PiecePreparer(lock))) as pieces:
-        job = Job(
+    base, from_base = _base(directory, start_from, engine)
+    run_on_main_process(lambda: directory.claim(plain, versions(), manifest))
+    with contextlib.closing(engine), contextlib.closing(shared(ShardCache(manifest))) as shards:
+        job = TrainingJob(
             directory=directory,
-            lock=lock,
-            pieces=pieces,
+            manifest=manifest,
+            shards=shards,
             strategy=experiment.mixing,
             unit=experiment.mixing_unit,
             config=experiment.training,
             engine=engine,
             start_from=start_from,
             seed=experiment.seed,
-            about={
+            checkpoint_metadata={
                 "model": dataclasses.asdict(model),
-                "finetuning": plain_policy(policy),
+                "finetuning": policy_to_dict(policy),
                 "frozen_dtype": experiment.training.frozen_dtype,
-                "vocabulary": dataclasses.asdict(lock.vocabulary),
+                "vocabulary": dataclasses.asdict(manifest.vocabulary),
             },
             prompt_length=prompt_length_of(policy),
             base=base,
-            left_out=left_out,
+            from_base=from_base,
             reference=reference,
         )
         outcome = train(job)
     if outcome.finished:
-        first(lambda: _conclude(directory, job))
+        run_on_main_process(lambda: _conclude(directory, job))
     return outcome
 
 
@@ -118,7 +118,7 @@ def starting_checkpoint(experiment: Experiment) -> Path | None:
 
 def vocabulary_of(checkpoint: Path) -> str:
     """Returns the identity of the vocabulary that a checkpoint was trained with."""
-    return VocabularyEntry(**read_host(checkpoint)["vocabulary"]).identity
+    return VocabularyEntry(**read_run_state(checkpoint)["vocabulary"]).identity
 
 
 def check_policy(experiment: Experiment) -> None:
@@ -129,7 +129,7 @@ def check_policy(experiment: Experiment) -> None:
     """
     model = dataclasses.replace(experiment.model, vocab_size=experiment.model.vocab_size or 1)  # no path depends on it
     policy = for_tasks(experiment.finetuning, _tasks(experiment))
-    divide(abstract_model(model, policy.adapt)[1], policy, RunShape(experiment.training.steps, model))
+    divide_into_phases(abstract_model(model, policy.adapt)[1], policy, RunShape(experiment.training.steps, model))
 
 
 def _tasks(experiment: Experiment) -> tuple[str, ...]:
@@ -139,13 +139,13 @@ def _tasks(experiment: Experiment) -> tuple[str, ...]:
 
 
 def _policy(
-    experiment: Experiment, lock: DataLock, directory: RunDirectory, start_from: Path | None
+    experiment: Experiment, manifest: DataManifest, directory: RunDirectory, start_from: Path | None
 ) -> FineTuningPolicy:
     """Returns the experiment's policy for the run's tasks: as its checkpoints have it, if there are any."""
     if has_checkpoint(directory.path):
-        return read_policy(read_host(find_checkpoint(directory.path))["finetuning"])
-    before = None if start_from is None else read_policy(read_host(start_from)["finetuning"])
-    return for_tasks(experiment.finetuning, [task.name for task in lock.tasks], before)
+        return policy_from_dict(read_run_state(find_checkpoint(directory.path))["finetuning"])
+    before = None if start_from is None else policy_from_dict(read_run_state(start_from)["finetuning"])
+    return for_tasks(experiment.finetuning, [task.name for task in manifest.tasks], before)
 
 
 def _base(directory: RunDirectory, start_from: Path | None, engine: Engine) -> tuple[Base | None, frozenset[str]]:
@@ -166,52 +166,54 @@ def _base(directory: RunDirectory, start_from: Path | None, engine: Engine) -> t
 
 def _check_same(plain: dict[str, Any]) -> None:
     """Refuses processes of one run that were told different things."""
-    if others := apart({key: value for key, value in plain.items() if key != "distributed"}):
+    if others := processes_that_differ({key: value for key, value in plain.items() if key != "distributed"}):
         raise T5MixError(
             f"The processes {others} were started with other settings than process 0. Start all with the same command; "
             "only distributed.process differs."
         )
 
 
-def _check_shared(lock: DataLock) -> None:
+def _check_shared(manifest: DataManifest) -> None:
     """Refuses processes that do not see the stores that process 0 has."""
-    blind = [process for process, sees in enumerate(gather(lock.stores_exist())) if not sees]
+    blind = [process for process, sees in enumerate(all_gather(manifest.stores_exist())) if not sees]
     if blind:
         raise T5MixError(
-            f"The processes {blind} do not see the token stores in {lock.request.store_dir}. store_dir and run_dir "
+            f"The processes {blind} do not see the token stores in {manifest.request.store_dir}. store_dir and run_dir "
             "must be on a file system that all processes share."
         )
 
 
-def _conclude(directory: RunDirectory, job: Job) -> None:
+def _conclude(directory: RunDirectory, job: TrainingJob) -> None:
     """Writes what came out, once."""
     if directory.result() is None:
         directory.save_result(_result(directory, job))
         save_weights(directory, job.strategy)
 
 
-def _lock(request: DataRequest, directory: RunDirectory, prepare: Callable[[DataRequest], DataLock]) -> DataLock:
+def _manifest(
+    request: DataRequest, directory: RunDirectory, prepare: Callable[[DataRequest], DataManifest]
+) -> DataManifest:
     """Returns the run's data: as locked, if it was locked and is still there, else prepared."""
-    locked = directory.lock()
-    if locked is not None and locked.stores_exist():
-        return locked
-    lock = prepare(request)
-    if locked is not None:
-        before = {(t.name, split): entry.fingerprint for t in locked.tasks for split, entry in t.splits.items()}
-        now = {(t.name, split): entry.fingerprint for t in lock.tasks for split, entry in t.splits.items()}
+    recorded = directory.manifest()
+    if recorded is not None and recorded.stores_exist():
+        return recorded
+    manifest = prepare(request)
+    if recorded is not None:
+        before = {(t.name, split): entry.fingerprint for t in recorded.tasks for split, entry in t.splits.items()}
+        now = {(t.name, split): entry.fingerprint for t in manifest.tasks for split, entry in t.splits.items()}
         changed = sorted(f"{task} ({split})" for task, split in before if before[task, split] != now.get((task, split)))
         if changed:
             raise T5MixError(
                 f"The data of {directory.path} has changed since the run began: {', '.join(changed)}. "
                 "Put the old files or task definitions back, or start a new run with another run_dir."
             )
-    return lock
+    return manifest
 
 
 def _check_start(checkpoint: Path, experiment: Experiment) -> None:
     """Refuses a starting checkpoint of another shape or another policy, before any data is prepared."""
-    host, model = read_host(checkpoint), experiment.model
-    there = T5Config(**host["model"])
+    run_state, model = read_run_state(checkpoint), experiment.model
+    there = T5Config(**run_state["model"])
     shape = ("d_model", "d_ff", "d_kv", "num_heads", "num_layers", "num_decoder_layers", "activation", "tie_embeddings")
     differing = [
         f"model.{name} is {getattr(there, name)} there and {getattr(model, name)} here"
@@ -220,26 +222,27 @@ def _check_start(checkpoint: Path, experiment: Experiment) -> None:
     ]
     if differing:
         raise T5MixError(f"start_from: {checkpoint} holds another model: {'; '.join(differing)}.")
-    before = read_policy(host["finetuning"])
+    before = policy_from_dict(run_state["finetuning"])
     policy = for_tasks(experiment.finetuning, _tasks(experiment), before)
     added, here = (abstract_model(there, each.adapt)[1].keys() for each in (before, policy))
     lost = sorted(path for path in added - here if path not in abstract_model(there)[1])
     if lost:
         raise T5MixError(
-            f"start_from: {checkpoint} holds what its policy {host['finetuning']['kind']!r} added, such as {lost[0]}, "
-            f"for which finetuning={plain_policy(policy)['kind']} has no place. Start from the same policy, or merge "
+            f"start_from: {checkpoint} holds what its policy {run_state['finetuning']['kind']!r} added, such as "
+            f"{lost[0]}, "
+            f"for which finetuning={policy_to_dict(policy)['kind']} has no place. Start from the same policy, or merge "
             "it into a plain model first (t5mix delta merge)."
         )
 
 
-def _result(directory: RunDirectory, job: Job) -> dict[str, Any]:
+def _result(directory: RunDirectory, job: TrainingJob) -> dict[str, Any]:
     lines = list(read_lines(directory.metrics))
     logged = [line for line in lines if line["kind"] == "train"]
     evaluated = [line for line in lines if line["kind"] == "evaluation"]
-    host = read_host(find_checkpoint(directory.path))
-    total = host["window"]["total"]
+    run_state = read_run_state(find_checkpoint(directory.path))
+    total = run_state["metrics"]["total"]
     examples, expected = total["examples"], total["expected_examples"]
-    sizes = {task.name: task.splits["train"].counts.examples for task in job.lock.tasks}
+    sizes = {task.name: task.splits["train"].counts.examples for task in job.manifest.tasks}
     return {
         "steps": job.config.steps,
         "seconds": sum(line["seconds"] for line in logged),
@@ -258,7 +261,7 @@ def _result(directory: RunDirectory, job: Job) -> dict[str, Any]:
             for i, (name, size) in enumerate(sizes.items())
         },
         "validation": evaluated[-1]["tasks"] if evaluated else {},
-        "best": host["best"],
+        "best": run_state["best"],
         "versions": versions(),
         "hardware": hardware(),
     }

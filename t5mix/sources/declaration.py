@@ -18,14 +18,14 @@ from typing import Any, Literal
 
 from t5mix.configurable import configurable
 from t5mix.errors import T5MixError, UnknownNameError
-from t5mix.sources.file_readers import Documents, Files, Format, Row, as_text, files_of, format_of, read_rows
+from t5mix.sources.file_readers import Documents, FileRow, Files, Format, as_text, files_of, format_of, read_rows
 
 ANSWER_SEPARATOR = "|||"
 LabelValue = str | int | float | bool
 
 
 @configurable
-class DeclaredTask:
+class TaskDeclaration:
     """A task that is a set of files and the text around their fields.
 
     Attributes:
@@ -135,14 +135,14 @@ class DeclaredTask:
             for _ in self.examples(self.files[split]):
                 pass
 
-    def _rows(self, files: Files) -> Iterator[Row]:
+    def _rows(self, files: Files) -> Iterator[FileRow]:
         for path in files_of(files):
             yield from read_rows(path, self.format, documents=self.documents, field=self.field)
 
-    def _fill(self, row: Row, template: str) -> str:
+    def _fill(self, row: FileRow, template: str) -> str:
         return template.format(**{name: row.text(name) for name in template_fields(template)})
 
-    def _target(self, row: Row, labels: Mapping[str, str]) -> str:
+    def _target(self, row: FileRow, labels: Mapping[str, str]) -> str:
         targets = self.targets or ""
         if "{" in targets:
             return self._fill(row, targets)
@@ -156,7 +156,7 @@ class DeclaredTask:
             )
         return labels[value]
 
-    def _answers(self, row: Row, field: str) -> list[str]:
+    def _answers(self, row: FileRow, field: str) -> list[str]:
         answers = row.texts(field)
         for answer in answers:
             if ANSWER_SEPARATOR in answer and len(answers) > 1:
@@ -182,18 +182,18 @@ def template_fields(template: str) -> list[str]:
     return names
 
 
-def declared_task(name: str, raw: Mapping[str, Any]) -> DeclaredTask:
+def task_declaration(name: str, raw: Mapping[str, Any]) -> TaskDeclaration:
     """Makes a declared task of what a data request holds.
 
     Raises:
         T5MixError: a key is unknown, or the combination is impossible.
     """
-    known = DeclaredTask.__dataclass_fields__  # type: ignore[attr-defined]
+    known = TaskDeclaration.__dataclass_fields__  # type: ignore[attr-defined]
     for key in raw:
         if key not in known:
             raise UnknownNameError(f"key of the declared task {name!r},", key, known)
     try:
-        task = DeclaredTask(**{**raw, "metrics": tuple(raw.get("metrics") or ())})
+        task = TaskDeclaration(**{**raw, "metrics": tuple(raw.get("metrics") or ())})
         for named in task.files.values() if task.format is None else ():
             for path in [named] if isinstance(named, str) else named:
                 format_of(path)

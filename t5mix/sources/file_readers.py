@@ -27,7 +27,7 @@ _SUFFIXES: Mapping[str, Format] = {
 
 
 @dataclass(frozen=True)
-class Row:
+class FileRow:
     """One example as its file has it.
 
     Attributes:
@@ -132,7 +132,7 @@ def read_rows(
     *,
     documents: Documents = "lines",
     field: str = "text",
-) -> Iterator[Row]:
+) -> Iterator[FileRow]:
     """Reads a file row by row.
 
     Args:
@@ -167,7 +167,7 @@ def text_rows(
     field: str = "text",
     strip: bool = True,
     keep_empty: bool = False,
-) -> Iterator[Row]:
+) -> Iterator[FileRow]:
     """Reads plain text.
 
     Args:
@@ -183,20 +183,20 @@ def text_rows(
         for number, line in _lines(path):
             text = line.strip() if strip else line
             if text or keep_empty:
-                yield Row(path, number, {field: text})
+                yield FileRow(path, number, {field: text})
         return
     start, block = 1, []
     for number, line in _lines(path):
         text = line.strip()
         ends = _is_title(text) if documents == "articles" else not text
         if ends and block:
-            yield Row(path, start, {field: " ".join(block)})
+            yield FileRow(path, start, {field: " ".join(block)})
             block = []
         if text:
             start = start if block else number
             block.append(text)
     if block:
-        yield Row(path, start, {field: " ".join(block)})
+        yield FileRow(path, start, {field: " ".join(block)})
 
 
 def _is_title(line: str) -> bool:
@@ -223,7 +223,7 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
             yield number, (line.removeprefix("\ufeff") if number == 1 else line).rstrip("\r\n")
 
 
-def _tsv_rows(path: Path) -> Iterator[Row]:
+def _tsv_rows(path: Path) -> Iterator[FileRow]:
     columns: Sequence[str] | None = None
     for number, line in _lines(path):
         values = line.split("\t")
@@ -236,7 +236,7 @@ def _tsv_rows(path: Path) -> Iterator[Row]:
                     f"{path}, line {number}: {len(values)} columns, where the header names {len(columns)} "
                     f"({', '.join(columns)}). Found: {_shorten(line)!r}."
                 )
-            yield Row(path, number, dict(zip(columns, values, strict=True)))
+            yield FileRow(path, number, dict(zip(columns, values, strict=True)))
 
 
 def _check_header(path: Path, columns: Sequence[str]) -> None:
@@ -246,7 +246,7 @@ def _check_header(path: Path, columns: Sequence[str]) -> None:
         raise T5MixError(f"{path}, line 1: the header {problem}. Found: {', '.join(columns)!r}.")
 
 
-def _json_rows(path: Path) -> Iterator[Row]:
+def _json_rows(path: Path) -> Iterator[FileRow]:
     for number, line in _lines(path):
         if not line.strip():
             continue
@@ -258,7 +258,7 @@ def _json_rows(path: Path) -> Iterator[Row]:
             ) from error
         if not isinstance(fields, dict):
             raise T5MixError(f"{path}, line {number}: {_kind(fields)}, where an object is needed: {_shorten(line)!r}.")
-        yield Row(path, number, fields)
+        yield FileRow(path, number, fields)
 
 
 def _kind(value: Any) -> str:
@@ -270,7 +270,7 @@ def _shorten(text: str, width: int = 80) -> str:
     return text if len(text) <= width else text[: width - 3] + "..."
 
 
-def columns_of(rows: Iterable[Row], fields: Sequence[str] | None = None) -> dict[str, list[Any]]:
+def columns_of(rows: Iterable[FileRow], fields: Sequence[str] | None = None) -> dict[str, list[Any]]:
     """Turns rows into columns of one kind each: text, whole numbers, numbers, booleans or lists of texts.
 
     Args:

@@ -4,11 +4,11 @@ import dataclasses
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from t5mix.data.manifest import DataLock, DataRequest
+from t5mix.data.manifest import DataManifest, DataRequest
 from t5mix.errors import T5MixError, UnknownNameError
 from t5mix.metrics import METRICS
 from t5mix.runs.train import vocabulary_of
-from t5mix.sweep.plan import Planner, Trial, order
+from t5mix.sweep.plan import SweepPlanner, Trial, order
 from t5mix.sweep.reported_metrics import reported_metrics
 from t5mix.sweep.spec import Sweep
 from t5mix.tracking.run_directory import find_checkpoint
@@ -20,7 +20,7 @@ def data_splits(sweep: Sweep) -> tuple[str, ...]:
     return tuple(dict.fromkeys(("train", "validation", *scored)))
 
 
-def check_data(planner: Planner, trials: Iterable[Trial], prepare: Callable[[DataRequest], DataLock]) -> None:
+def check_data(planner: SweepPlanner, trials: Iterable[Trial], prepare: Callable[[DataRequest], DataManifest]) -> None:
     """Prepares the data that the reported runs need, and checks that all that is to be reported is there.
 
     Raises:
@@ -53,7 +53,7 @@ def check_data(planner: Planner, trials: Iterable[Trial], prepare: Callable[[Dat
     if not reported:
         raise T5MixError(f"None of the tasks has a metric: {', '.join(known)}.")
     in_columns = (name for column in sweep.columns.values() for name in column.weights)
-    in_claims = (name for each in sweep.hypotheses.values() for name in (*each.tasks, *each.than_on))
+    in_claims = (name for each in sweep.hypotheses.values() for name in (*each.tasks, *each.minus_tasks))
     for name in (*in_columns, *in_claims, *sweep.metrics):
         if name not in reported:
             raise UnknownNameError("task", name, reported, "The sweep reports no other.")

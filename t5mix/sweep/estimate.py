@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from t5mix.finetuning.base import for_tasks
 from t5mix.model.t5 import abstract_model
-from t5mix.sweep.plan import PlannedRun, Planner, Trial, order
+from t5mix.sweep.plan import PlannedRun, SweepPlanner, Trial, order
 from t5mix.sweep.runner import Cores
 
 _SPEED = 3e10  # operations a second that training reaches on a core of these years
@@ -15,7 +15,7 @@ _BYTES = 4
 
 
 @dataclasses.dataclass(frozen=True)
-class Estimate:
+class SweepEstimate:
     """What a sweep takes.
 
     Attributes:
@@ -31,7 +31,7 @@ class Estimate:
     disk_bytes: int
 
 
-def estimate(planner: Planner, trials: Sequence[Trial], cores: Cores, at_once: int) -> Estimate:
+def estimate_sweep(planner: SweepPlanner, trials: Sequence[Trial], cores: Cores, at_once: int) -> SweepEstimate:
     """Returns what all runs that are known beforehand take.
 
     Args:
@@ -41,9 +41,9 @@ def estimate(planner: Planner, trials: Sequence[Trial], cores: Cores, at_once: i
         at_once: how many trials run at once.
     """
     runs = order(planner.runs, [trial.run for trial in trials])
-    shared = sum(_seconds(run, _SPEED * cores.before) for run in runs if run.shared)
+    shared = sum(_seconds(run, _SPEED * cores.shared) for run in runs if run.shared)
     others = sum(_seconds(run, _SPEED * cores.trial) for run in runs if not run.shared)
-    return Estimate(
+    return SweepEstimate(
         runs=len(runs),
         steps=sum(run.steps for run in runs),
         seconds=shared + others / at_once,
@@ -66,4 +66,4 @@ def _seconds(run: PlannedRun, speed: float) -> float:
 
 def _checkpoint_bytes(run: PlannedRun) -> int:
     """Returns the bytes of the checkpoints that a run leaves: parameters, and at most two moments of each."""
-    return 3 * _BYTES * _parameters(run) * run.experiment.training.keep
+    return 3 * _BYTES * _parameters(run) * run.experiment.training.max_checkpoints_to_keep

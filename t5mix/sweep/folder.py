@@ -46,7 +46,7 @@ class SweepFolder:
 
     @property
     def data(self) -> Path:
-        """Holds the data locks, found by what was asked for."""
+        """Holds the data manifests, found by what was asked for."""
         return self.path / ".data"
 
     def job(self, name: str) -> Path:

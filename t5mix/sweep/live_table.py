@@ -14,7 +14,7 @@ from t5mix.tracking.metrics_file import read_last
 from t5mix.tracking.run_directory import RunDirectory
 
 
-class Display:
+class SweepProgress:
     """Shows how a sweep goes, on the error stream.
 
     Args:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from t5mix.errors import T5MixError
 from t5mix.files import write_json
-from t5mix.sweep.worker import LASTING, Job, configure, prepared
+from t5mix.sweep.worker import LASTING, RunRequest, configure, prepared
 
 if TYPE_CHECKING:
     from t5mix.config.experiment import Experiment
@@ -25,7 +25,7 @@ _WINDOWS, _LOG_EVERY = 6, 4  # of each phase, when it is timed; the first ones h
 
 def main() -> int:
     """Measures what the command line names."""
-    job, unit, out = Job.load(Path(sys.argv[1])), sys.argv[2], Path(sys.argv[3])
+    job, unit, out = RunRequest.load(Path(sys.argv[1])), sys.argv[2], Path(sys.argv[3])
     configure(job)
     try:
         write_json(out, {"unit": unit, "per_step": per_step(job, unit)})
@@ -35,7 +35,7 @@ def main() -> int:
     return 0
 
 
-def per_step(job: Job, unit: str) -> float:
+def per_step(job: RunRequest, unit: str) -> float:
     """Returns the mean over the run of what a step takes.
 
     Args:

@@ -71,7 +71,7 @@ class Trial:
     run: str
 
 
-class Planner:
+class SweepPlanner:
     """Turns methods, seeds and learning rates into runs; each is validated as `t5mix train` would.
 
     Args:
@@ -105,15 +105,15 @@ class Planner:
             T5MixError: a run's settings are not allowed.
         """
         method, _ = self.methods()[name]
-        tasks: Sequence[str | None] = self.sweep.tasks if method.each_task else (None,)
+        tasks: Sequence[str | None] = self.sweep.tasks if method.per_task_runs else (None,)
         return [Trial(name, seed, learning_rate, task, self._chain(name, seed, learning_rate, task)) for task in tasks]
 
     def _chain(self, name: str, seed: int, learning_rate: float | None, task: str | None) -> str:
         """Plans the runs of a trial and returns the id of the last one."""
         method, point = self.methods()[name]
-        before = seed if self.sweep.seeded_before else self.sweep.seeds[0]
+        before = seed if self.sweep.seeded_shared_runs else self.sweep.seeds[0]
         first, parent = self._first(method), None
-        for number, settings in enumerate(() if method.fresh else self.sweep.before):
+        for number, settings in enumerate(() if method.from_scratch else self.sweep.shared_runs):
             label = "before" if number == 0 else f"before-{number}"
             parent = self._run(label, settings, before, parent, first, shared=True)
         *earlier, reported = method.runs
@@ -131,7 +131,7 @@ class Planner:
 
     def _first(self, method: Method) -> Overrides:
         """Returns what the settings of a chain's first run begin with: where its parameters come from."""
-        if method.fresh:
+        if method.from_scratch:
             return (_FRESH,)
         return () if self.sweep.start_from is None else (f"start_from={json.dumps(self.sweep.start_from)}",)
 
@@ -193,7 +193,7 @@ _PLACES = ("run_dir", "store_dir", "mesh", "distributed")
 """Settings that change no result."""
 
 
-def check_all(planner: Planner) -> list[Trial]:
+def check_all(planner: SweepPlanner) -> list[Trial]:
     """Plans every trial that is known beforehand: all methods with all seeds and learning rates of the grids.
 
     Returns:
@@ -216,7 +216,7 @@ def check_all(planner: Planner) -> list[Trial]:
     return trials
 
 
-def _foreseen(planner: Planner) -> Iterator[Trial]:
+def _foreseen(planner: SweepPlanner) -> Iterator[Trial]:
     tuning = planner.sweep.tuning
     for name in planner.methods():
         rates = planner.learning_rates(name)
@@ -241,7 +241,7 @@ def order(runs: Mapping[str, PlannedRun], wanted: Sequence[str]) -> list[Planned
     return list(placed.values())
 
 
-def manifest(planner: Planner) -> dict[str, Any]:
+def manifest(planner: SweepPlanner) -> dict[str, Any]:
     """Returns the runs that are known beforehand, as plain data."""
     return {
         "runs": [

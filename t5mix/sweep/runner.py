@@ -17,9 +17,9 @@ from t5mix.sweep.data_checks import check_data, data_splits
 from t5mix.sweep.equal_budget import equal_steps
 from t5mix.sweep.executors import Executor, Handle, end_all
 from t5mix.sweep.folder import SweepFolder
-from t5mix.sweep.plan import PlannedRun, Planner, Trial, check_all, manifest, order, placed
-from t5mix.sweep.scheduler import Agenda, Wanted
-from t5mix.sweep.worker import LASTING, Job, prepared
+from t5mix.sweep.plan import PlannedRun, SweepPlanner, Trial, check_all, manifest, order, placed
+from t5mix.sweep.scheduler import RequiredTrials, SweepScheduler
+from t5mix.sweep.worker import LASTING, RunRequest, prepared
 from t5mix.tracking.provenance import versions
 
 _POLL_SECONDS = 0.3
@@ -32,11 +32,11 @@ class Cores:
 
     Attributes:
         trial: of a trial, or a run that it starts from.
-        before: of a run that all methods begin with, and all others wait for.
+        shared: of a run that all methods begin with, and all others wait for.
     """
 
     trial: int
-    before: int
+    shared: int
 
 
 @dataclasses.dataclass
@@ -84,7 +84,7 @@ class Runner:
 
     def __init__(
         self,
-        planner: Planner,
+        planner: SweepPlanner,
         folder: SweepFolder,
         executor: Executor,
         cores: Cores,
@@ -94,7 +94,7 @@ class Runner:
         self._sweep, self._folder, self._executor = planner.sweep, folder, executor
         self._cores, self._retries, self._watcher = cores, retries, watcher
         self._planner = planner
-        self._agenda = Agenda(self._planner, folder)
+        self._scheduler = SweepScheduler(self._planner, folder)
         self._active: dict[str, Active] = {}
         self._attempts: dict[str, int] = {}
         self._ended = 0
@@ -118,8 +118,8 @@ class Runner:
                 (self._folder.path / name).mkdir(exist_ok=True)
             try:
                 if self._sweep.budget.equal != "steps":
-                    self._planner = Planner(self._sweep, self._equal_steps())
-                    self._agenda = Agenda(self._planner, self._folder)
+                    self._planner = SweepPlanner(self._sweep, self._equal_steps())
+                    self._scheduler = SweepScheduler(self._planner, self._folder)
                     check_all(self._planner)
                 self._folder.write("manifest.json", manifest(self._planner))
                 return self._train_all()
@@ -131,20 +131,20 @@ class Runner:
         failures: dict[str, dict[str, Any]] = {}
         while True:
             self._collect()
-            wanted = self._agenda.wanted()
-            jobs = list(self._agenda.jobs(wanted))
+            wanted = self._scheduler.required_trials()
+            jobs = list(self._scheduler.ready_runs(wanted))
             for run, trial, splits in jobs:
                 if run.id in self._active:
                     continue
-                cores = self._cores.before if run.shared else self._cores.trial
+                cores = self._cores.shared if run.shared else self._cores.trial
                 if not self._executor.has_room(cores):
                     break  # none overtakes: one that needs many cores would wait for ever
                 self._start(run, trial, splits, cores)
             failures |= self._failures(wanted)
-            total = self._ended + self._agenda.count(wanted) + self._agenda.later()
+            total = self._ended + self._scheduler.count(wanted) + self._scheduler.pending()
             self._watcher.update(list(self._active.values()), self._ended, total)
             if not self._active and not jobs:
-                self._folder.write("choices.json", self._agenda.choices())
+                self._folder.write("choices.json", self._scheduler.choices())
                 return list(failures.values())
             time.sleep(_POLL_SECONDS)
 
@@ -152,13 +152,13 @@ class Runner:
 
     def _start(self, run: PlannedRun, trial: Trial | None, splits: tuple[str, ...], cores: int) -> None:
         # A run whose learning rate was chosen is there already, and lacks the scores that are reported.
-        work = "trained" if trial is None else "scored" if self._agenda.trained(run) else "trained and scored"
+        work = "trained" if trial is None else "scored" if self._scheduler.trained(run) else "trained and scored"
         self._job(run, trial, splits, cores).save(self._folder.job(run.folder))
         handle = self._executor.submit(run.folder, self._command(run), self._folder.log(run.folder).absolute(), cores)
         self._attempts[run.id] = self._attempts.get(run.id, 0) + 1
         self._active[run.id] = Active(run, trial, handle, work, time.monotonic())
 
-    def _job(self, run: PlannedRun, trial: Trial | None, splits: tuple[str, ...], cores: int) -> Job:
+    def _job(self, run: PlannedRun, trial: Trial | None, splits: tuple[str, ...], cores: int) -> RunRequest:
         folder, parents = self._folder.path.absolute(), order(self._planner.runs, [run.id])[:-1]
         experiment = placed(run, folder / "runs", self._planner.runs)
         about = {
@@ -171,7 +171,7 @@ class Runner:
             },
             "settings": list(run.overrides),
         }
-        return Job(
+        return RunRequest(
             experiment=experiment.to_json(),
             splits=splits,
             data_splits=data_splits(self._sweep),
@@ -202,11 +202,11 @@ class Runner:
             elif status != LASTING and self._attempts[identity] <= self._retries:
                 self._watcher.say(f"{name}: ended with status {status}; trying again. Its log: {self._log(active.run)}")
             else:
-                self._agenda.failed.add(identity)
+                self._scheduler.failed.add(identity)
                 self._fail(active, status)
 
     def _left_its_result(self, active: Active) -> bool:
-        return self._agenda.trained(active.run) if active.trial is None else bool(self._agenda.scores(active.run))
+        return self._scheduler.trained(active.run) if active.trial is None else bool(self._scheduler.scores(active.run))
 
     def _log(self, run: PlannedRun) -> Path:
         return self._folder.log(run.folder)
@@ -226,11 +226,13 @@ class Runner:
         }
         write_json(self._folder.failure(active.run.folder), failure)
 
-    def _failures(self, wanted: Wanted) -> dict[str, dict[str, Any]]:
+    def _failures(self, wanted: RequiredTrials) -> dict[str, dict[str, Any]]:
         """Returns the trials that cannot be had, each with what went wrong, and writes them down."""
         found = {}
         for trial in wanted:
-            run = next((run for run in order(self._planner.runs, [trial.run]) if run.id in self._agenda.failed), None)
+            run = next(
+                (run for run in order(self._planner.runs, [trial.run]) if run.id in self._scheduler.failed), None
+            )
             if run is None:
                 continue
             cause = json.loads(self._folder.failure(run.folder).read_text(encoding="utf-8"))

@@ -15,16 +15,16 @@ from typing import Any
 from t5mix.errors import T5MixError
 from t5mix.metrics.example_scores import TaskEvaluation
 from t5mix.sweep.folder import SweepFolder
-from t5mix.sweep.plan import PlannedRun, Planner, Trial, order
+from t5mix.sweep.plan import PlannedRun, SweepPlanner, Trial, order
 from t5mix.sweep.reported_metrics import reported_metrics
 from t5mix.sweep.spec import Sweep
 from t5mix.sweep.tuning import Choice, search
 
-Wanted = Mapping[Trial, tuple[str, ...]]
+RequiredTrials = Mapping[Trial, tuple[str, ...]]
 """Trials, with the splits that they are scored on."""
 
 
-class Agenda:
+class SweepScheduler:
     """What is still to be done of a sweep.
 
     Args:
@@ -35,11 +35,11 @@ class Agenda:
         failed: ids of runs that failed for good.
     """
 
-    def __init__(self, planner: Planner, folder: SweepFolder) -> None:
+    def __init__(self, planner: SweepPlanner, folder: SweepFolder) -> None:
         self._planner, self._sweep, self._folder = planner, planner.sweep, folder
         self.failed: set[str] = set()
 
-    def wanted(self) -> Wanted:
+    def required_trials(self) -> RequiredTrials:
         """Returns the trials that are wanted as far as the scores tell, with the splits that they are scored on.
 
         In the order in which they should be done: tuning, then seed by seed, so that a report on a sweep that is not
@@ -65,7 +65,7 @@ class Agenda:
                     wanted[trial] = tuple(dict.fromkeys((*wanted.get(trial, ()), self._sweep.split)))
         return wanted
 
-    def jobs(self, wanted: Wanted) -> Iterator[tuple[PlannedRun, Trial | None, tuple[str, ...]]]:
+    def ready_runs(self, wanted: RequiredTrials) -> Iterator[tuple[PlannedRun, Trial | None, tuple[str, ...]]]:
         """Yields what may be done now, in order: each run once, when what it starts from is there."""
         seen: set[str] = set()
         for trial, splits in wanted.items():
@@ -83,7 +83,7 @@ class Agenda:
                 seen.add(job[0].id)
                 yield job
 
-    def count(self, wanted: Wanted) -> int:
+    def count(self, wanted: RequiredTrials) -> int:
         """Returns how many runs are yet to be done for these trials."""
         chains = {
             trial.run: order(self._planner.runs, [trial.run])
@@ -92,7 +92,7 @@ class Agenda:
         }
         return len({run.id for end, chain in chains.items() for run in chain if run.id == end or not self.trained(run)})
 
-    def later(self) -> int:
+    def pending(self) -> int:
         """Returns how many runs are sure to come, but cannot be named before a learning rate is chosen."""
         if self._sweep.tuning is None:
             return 0

@@ -15,7 +15,7 @@ from t5mix.configurable import configurable
 from t5mix.errors import T5MixError, UnknownNameError
 
 Overrides = tuple[str, ...]
-"""Settings of a run as on the command line, `key=value`. `{task}` stands for a task, see `Method.each_task`."""
+"""Settings of a run as on the command line, `key=value`. `{task}` stands for a task, see `Method.per_task_runs`."""
 
 
 @configurable
@@ -24,26 +24,27 @@ class Method:
 
     Attributes:
         runs: the method's own runs, in order, each with its settings; each starts from the one before it, the first
-            from the last of the sweep's `before`, or from its `start_from`. The last one is reported, and its learning
-            rate is tuned.
-        fresh: whether the first run starts from nothing, and not from the sweep's `start_from` and `before`.
-        each_task: whether the method's own runs are made once for each task, on which alone they are then reported.
+            from the last of the sweep's `shared_runs`, or from its `start_from`. The last one is reported, and its
+            learning rate is tuned.
+        from_scratch: whether the first run starts from nothing, and not from the sweep's `start_from` and
+        `shared_runs`.
+        per_task_runs: whether the method's own runs are made once for each task, on which alone they are then reported.
             `{task}` in their settings stands for it, and `{others}` for the other tasks, joined by commas.
         learning_rates: to choose from; None for those of the sweep's `tuning`.
         paper: the row of the paper's table that it corresponds to, if any.
     """
 
     runs: tuple[Overrides, ...] = ((),)
-    fresh: bool = False
-    each_task: bool = False
+    from_scratch: bool = False
+    per_task_runs: bool = False
     learning_rates: tuple[float, ...] | None = None
     paper: str | None = None
 
     def __post_init__(self) -> None:
         if not self.runs:
             raise ValueError("runs is empty: a method has at least one run")
-        if self.each_task and not any("{task}" in setting for setting in self.runs[-1]):
-            raise ValueError("each_task is set, and the last run does not depend on {task}")
+        if self.per_task_runs and not any("{task}" in setting for setting in self.runs[-1]):
+            raise ValueError("per_task_runs is set, and the last run does not depend on {task}")
 
 
 @configurable
@@ -81,7 +82,7 @@ class Hypothesis:
         worse: the method that should lose.
         margin: by how much, in points of the metric; below zero for "at most that much worse".
         tasks: on the mean of which tasks; by default all.
-        than_on: tasks on which it wins by less: what is judged is the difference on `tasks` minus that on these.
+        minus_tasks: tasks on which it wins by less: what is judged is the difference on `tasks` minus that on these.
     """
 
     claim: str
@@ -89,7 +90,7 @@ class Hypothesis:
     worse: str
     margin: float = 0.0
     tasks: tuple[str, ...] = ()
-    than_on: tuple[str, ...] = ()
+    minus_tasks: tuple[str, ...] = ()
 
 
 @configurable
@@ -143,16 +144,18 @@ class Sweep:
         title: one line for the report.
         config: the experiment that all runs are variations of: a configuration of the package, or a file's path.
         settings: of every run.
-        method_settings: of every run of a method, as opposed to those of `before`.
-        start_from: a run's folder or a checkpoint that `before`, or without it the methods, start from; None for fresh
+        method_settings: of every run of a method, as opposed to those of `shared_runs`.
+        start_from: a run's folder or a checkpoint that `shared_runs`, or without it the methods, start from; None for
+        fresh
             parameters. It counts as it is when a run starts: leave it alone while the sweep runs.
-        before: runs that all methods begin with, each starting from the one before it.
+        shared_runs: runs that all methods begin with, each starting from the one before it.
         methods: what is compared, by name.
         grid: settings and the values to try of each; every method is run with every combination.
         zip: settings that change together, and as many values of each: every method, at every point of the grid, is run
             with all first values, with all second ones, and so on.
         seeds: of the methods' own runs; the same seed means the same data order for all methods.
-        seeded_before: whether the runs that the reported ones start from are made anew for each seed, or once, with the
+        seeded_shared_runs: whether the runs that the reported ones start from are made anew for each seed, or once,
+        with the
             first one: intervals then speak of fine-tuning, from this one checkpoint.
         tuning: how learning rates are chosen; None to take them as configured.
         split: the split that is reported.
@@ -163,7 +166,8 @@ class Sweep:
         columns: of the headline table, by name; by default each task has its own.
         budget: what is equal for all methods.
         reference: the method that the others are compared with; None for the first.
-        alone: the method, one with `each_task`, that trains each task alone: the report shows what each task gains or
+        single_task_baseline: the method, one with `per_task_runs`, that trains each task alone: the report shows what
+        each task gains or
             loses against it under the others.
         paper: the number of the paper's table whose layout and figures are shown beside ours: 10, 11 or 12.
         hypotheses: judged in the report, by name.
@@ -176,11 +180,11 @@ class Sweep:
     settings: Overrides = ()
     method_settings: Overrides = ()
     start_from: str | None = None
-    before: tuple[Overrides, ...] = ()
+    shared_runs: tuple[Overrides, ...] = ()
     grid: Mapping[str, tuple[Any, ...]] = dataclasses.field(default_factory=dict)
     zip: Mapping[str, tuple[Any, ...]] = dataclasses.field(default_factory=dict)
     seeds: tuple[int, ...] = (0, 1, 2)
-    seeded_before: bool = False
+    seeded_shared_runs: bool = False
     tuning: Tuning | None = None
     split: str = "validation"
     checkpoint: Literal["latest", "best"] = "latest"
@@ -189,7 +193,7 @@ class Sweep:
     columns: Mapping[str, Column] = dataclasses.field(default_factory=dict)
     budget: Budget = dataclasses.field(default_factory=Budget)
     reference: str | None = None
-    alone: str | None = None
+    single_task_baseline: str | None = None
     paper: Literal[10, 11, 12] | None = None
     hypotheses: Mapping[str, Hypothesis] = dataclasses.field(default_factory=dict)
 
@@ -211,10 +215,14 @@ class Sweep:
             names = self.named_metrics(task)
             if not names or len(set(names)) < len(names):
                 raise ValueError(f"metrics.{task} is {list(names)}: name at least one metric, and each once")
-        if any(method.each_task for method in self.methods.values()) and not self.tasks:
-            raise ValueError("tasks is empty: methods with each_task need to know the tasks")
+        if any(method.per_task_runs for method in self.methods.values()) and not self.tasks:
+            raise ValueError("tasks is empty: methods with per_task_runs need to know the tasks")
         known = grid_points(self)
-        named = {"reference": self.reference, "alone": self.alone, "budget.of": self.budget.of}
+        named = {
+            "reference": self.reference,
+            "single_task_baseline": self.single_task_baseline,
+            "budget.of": self.budget.of,
+        }
         for name, hypothesis in self.hypotheses.items():
             named |= {f"hypotheses.{name}.better": hypothesis.better, f"hypotheses.{name}.worse": hypothesis.worse}
         for place, method in named.items():

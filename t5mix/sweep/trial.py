@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from t5mix.config.experiment import Experiment
-from t5mix.data.manifest import DataLock
+from t5mix.data.manifest import DataManifest
 from t5mix.runs.policy_report import operations_of
 from t5mix.sweep.folder import TRIAL_FORMAT
 from t5mix.tracking.metrics_file import read_lines
@@ -28,38 +28,38 @@ def record(
         A JSON-able document; docs/sweeps.md explains its fields.
     """
     directory = RunDirectory(Path(experiment.run_dir))
-    result, lock = directory.result(), directory.lock()
+    result, manifest = directory.result(), directory.manifest()
     assert result is not None
-    assert lock is not None
+    assert manifest is not None
     return {
         "format": TRIAL_FORMAT,
         **about,
         "experiment": experiment.to_json(),
         "versions": result["versions"],
         "hardware": result["hardware"],
-        "data": _plain_lock(directory),
+        "data": _plain_manifest(directory),
         "steps": result["steps"],
         "parameters": result["parameters"],
-        "operations": operations_of(experiment, lock),
+        "operations": operations_of(experiment, manifest),
         "peak_memory_bytes": result["peak_memory_bytes"],
         "seconds": {"training": result["seconds"], "evaluation": seconds},
         "mixture": result["mixture"],
-        "curves": curves(directory.metrics, lock),
+        "curves": curves(directory.metrics, manifest),
         "scores": dict(scores),
     }
 
 
-def curves(metrics: Path, lock: DataLock) -> dict[str, Any]:
+def curves(metrics: Path, manifest: DataManifest) -> dict[str, Any]:
     """Returns how a run went, from its metrics file: losses, weights and the learning rate over the steps."""
     lines = list(read_lines(metrics))
     logged = [line for line in lines if line["kind"] == "train"]
     evaluated = [line for line in lines if line["kind"] == "evaluation"]
-    tasks = [task.name for task in lock.tasks]
+    tasks = [task.name for task in manifest.tasks]
     return {
         "steps": [line["step"] for line in logged],
         "loss": [line["loss"] for line in logged],
         "learning_rate": [line["learning_rate"] for line in logged],
-        "tasks": {task: {key: _series(logged, task, key) for key in ("loss", "weight")} for task in tasks},
+        "tasks": {task: {key: _series(logged, task, key) for key in ("loss", "proportion")} for task in tasks},
         "evaluated": [line["step"] for line in evaluated],
         "validation": {task: _series(evaluated, task, "loss") for task in tasks},
     }
@@ -69,5 +69,5 @@ def _series(lines: Iterable[Mapping[str, Any]], task: str, key: str) -> Sequence
     return [line["tasks"].get(task, {}).get(key) for line in lines]
 
 
-def _plain_lock(directory: RunDirectory) -> Any:
-    return json.loads((directory.path / "data.lock.json").read_text(encoding="utf-8"))
+def _plain_manifest(directory: RunDirectory) -> Any:
+    return json.loads((directory.path / "data_manifest.json").read_text(encoding="utf-8"))

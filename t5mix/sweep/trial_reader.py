@@ -64,7 +64,7 @@ class TaskCurves:
     """One task over the logged steps; None where a window held none of it."""
 
     loss: list[float | None] = dataclasses.field(default_factory=list)
-    weight: list[float | None] = dataclasses.field(default_factory=list)
+    proportion: list[float | None] = dataclasses.field(default_factory=list)
 
 
 @dataclasses.dataclass(frozen=True)

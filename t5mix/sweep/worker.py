@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from t5mix.data.manifest import DataLock, DataRequest
+from t5mix.data.manifest import DataManifest, DataRequest
 from t5mix.errors import T5MixError
 from t5mix.files import write_json
 from t5mix.sweep.folder import only_one
@@ -29,7 +29,7 @@ _WATCH_SECONDS = 0.5
 
 
 @dataclasses.dataclass(frozen=True)
-class Job:
+class RunRequest:
     """What a process is to do.
 
     Attributes:
@@ -40,7 +40,7 @@ class Job:
         checkpoint: "latest", or "best" for each task's own.
         about: what the document of the trial says of the trial.
         trial: the file of that document; None if the run is no trial.
-        data: folder of the data locks, shared by all jobs of a sweep.
+        data: folder of the data manifests, shared by all jobs of a sweep.
         cores: threads that it computes with on a CPU.
         cache: folder of compiled programs, shared by all jobs.
     """
@@ -61,7 +61,7 @@ class Job:
         write_json(path, dataclasses.asdict(self))
 
     @classmethod
-    def load(cls, path: Path) -> "Job":
+    def load(cls, path: Path) -> "RunRequest":
         """Reads what `save` wrote."""
         raw: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in raw.items()}
@@ -71,7 +71,7 @@ class Job:
 def main() -> int:
     """Does the job that the command line names."""
     path = Path(sys.argv[1])
-    job = Job.load(path)
+    job = RunRequest.load(path)
     configure(job)
     from t5mix.subprocesses import ProcessDiedError
 
@@ -86,7 +86,7 @@ def main() -> int:
         return LASTING
 
 
-def configure(job: Job) -> None:
+def configure(job: RunRequest) -> None:
     """Sets what must be set before JAX is loaded, and has this process end with the one that started it."""
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", job.cache)
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
@@ -94,7 +94,7 @@ def configure(job: Job) -> None:
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
 
 
-def do(job: Job) -> int:
+def do(job: RunRequest) -> int:
     """Trains and scores what is not yet, and returns the exit status."""
     from t5mix.config.experiment import read_experiment
     from t5mix.runs.train import train_experiment
@@ -113,7 +113,7 @@ def do(job: Job) -> int:
     return 0
 
 
-def _score(job: Job, experiment: Any, trial: Path) -> None:
+def _score(job: RunRequest, experiment: Any, trial: Path) -> None:
     """Scores the splits that are not scored yet, and writes the trial's document."""
     from t5mix.sweep.trial import record
 
@@ -144,9 +144,9 @@ def evaluate(run: Path, split: str, tasks: tuple[str, ...], checkpoint: str) -> 
     from t5mix.runs.load import checkpoint_of
     from t5mix.tracking.run_directory import RunDirectory
 
-    lock = RunDirectory(run).lock()
-    assert lock is not None
-    names = tasks or tuple(task.name for task in lock.tasks if task.metrics and split in task.splits)
+    manifest = RunDirectory(run).manifest()
+    assert manifest is not None
+    names = tasks or tuple(task.name for task in manifest.tasks if task.metrics and split in task.splits)
     by_step: dict[str, list[str]] = {}
     for name in names:
         step = checkpoint_of(run, "latest" if checkpoint == "latest" else name).name
@@ -158,18 +158,18 @@ def evaluate(run: Path, split: str, tasks: tuple[str, ...], checkpoint: str) -> 
     return {name: scores[name] for name in names}
 
 
-def prepared(request: DataRequest, folder: Path) -> DataLock:
+def prepared(request: DataRequest, folder: Path) -> DataManifest:
     """Prepares data, or finds it prepared for the same request by another job of the sweep."""
-    from t5mix.data.prepare_client import prepare_in_child
+    from t5mix.data.prepare_client import prepare_in_subprocess
 
     path = folder / f"{hashlib.sha256(request.to_json().encode()).hexdigest()[:16]}.json"
     if path.exists():
-        lock = DataLock.load(path)
-        if lock.stores_exist():
-            return lock
-    lock = prepare_in_child(request)
-    lock.save(path)
-    return lock
+        manifest = DataManifest.load(path)
+        if manifest.stores_exist():
+            return manifest
+    manifest = prepare_in_subprocess(request)
+    manifest.save(path)
+    return manifest
 
 
 def _end_with_parent(parent: int) -> None:

@@ -18,7 +18,7 @@ class TaskHistory:
 
     Attributes:
         loss: training loss in nats a token; [W].
-        weight: share of the examples that the mixing strategy asked for at the window's end; [W].
+        proportion: share of the examples that the mixing strategy asked for at the window's end; [W].
         share: share of the window's examples; [W].
         examples: how many; [W].
         expected: how many the weights in force gave to expect; [W].
@@ -28,7 +28,7 @@ class TaskHistory:
     """
 
     loss: np.ndarray
-    weight: np.ndarray
+    proportion: np.ndarray
     share: np.ndarray
     examples: np.ndarray
     expected: np.ndarray
@@ -53,7 +53,7 @@ class History:
 
 
 @dataclasses.dataclass(frozen=True)
-class TaskSummary:
+class TaskProgress:
     """What became of one task; None where nothing is known.
 
     Attributes:
@@ -93,7 +93,7 @@ def read_history(run: Path) -> History:
     in_window = np.asarray([sum(task["examples"] for task in line["tasks"].values()) for line in logged], float)
     tasks = {}
     for name in names:
-        told = {key: _series(logged, name, key) for key in ("loss", "weight", "examples", "tokens", "epochs")}
+        told = {key: _series(logged, name, key) for key in ("loss", "proportion", "examples", "tokens", "epochs")}
         tasks[name] = TaskHistory(
             share=told["examples"] / np.maximum(in_window, 1),
             expected=_series(logged, name, "expected_examples"),
@@ -103,9 +103,9 @@ def read_history(run: Path) -> History:
     return History(_steps(logged), _steps(evaluated), tasks)
 
 
-def summarise(task: TaskHistory) -> TaskSummary:
+def summarise(task: TaskHistory) -> TaskProgress:
     """Returns a task's totals and last figures."""
-    return TaskSummary(
+    return TaskProgress(
         examples=_total(task.examples),
         expected=_total(task.expected),
         tokens=_total(task.tokens),

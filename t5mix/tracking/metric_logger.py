@@ -9,7 +9,7 @@ from t5mix.tracking.tensorboard import TensorBoard
 from t5mix.tracking.training_progress import TrainingProgress
 
 
-class Journal:
+class MetricLogger:
     """All that a run tells: to its metrics file, to TensorBoard, and to whoever watches.
 
     Args:
@@ -24,12 +24,12 @@ class Journal:
         self._steps, self._log_every = steps, log_every
         self._board = TensorBoard(tensorboard)
         self._file = MetricsFile(metrics, first_step)
-        self._display = TrainingProgress(steps, first_step)
-        self.advance, self.say, self.flush = self._display.advance, self._display.say, self._file.flush
+        self._progress = TrainingProgress(steps, first_step)
+        self.advance, self.info, self.flush = self._progress.advance, self._progress.info, self._file.flush
         if first_step:
-            self.say(f"Continuing after step {first_step} of {steps}.")
+            self.info(f"Continuing after step {first_step} of {steps}.")
 
-    def log(self, line: Mapping[str, Any]) -> None:
+    def log_metrics(self, line: Mapping[str, Any]) -> None:
         """Tells the figures of a logging step (`t5mix.training.metrics_accumulator.Window.close`)."""
         self._file.write(line)
         scalars = {name: line[name] for name in ("loss", "learning_rate", "gradient_norm", "tokens_per_second")}
@@ -38,9 +38,9 @@ class Journal:
         self._board.write(line["step"], {name: value for name, value in scalars.items() if value is not None})
         steps = line["step"] % self._log_every or self._log_every
         seconds_left = line["seconds"] / steps * (self._steps - line["step"])
-        self._display.log(line["step"], line["loss"], line["tokens_per_second"], seconds_left)
+        self._progress.log_metrics(line["step"], line["loss"], line["tokens_per_second"], seconds_left)
 
-    def evaluation(self, step: int, seconds: float, tasks: Mapping[str, Mapping[str, float]]) -> None:
+    def log_evaluation(self, step: int, seconds: float, tasks: Mapping[str, Mapping[str, float]]) -> None:
         """Tells the figures of the validation splits."""
         self._file.write({"kind": "evaluation", "step": step, "seconds": seconds, "tasks": tasks})
         self._board.write(
@@ -49,26 +49,26 @@ class Journal:
 
     def close(self) -> None:
         """Closes the files and takes the bar down."""
-        for part in (self._display, self._file, self._board):
+        for part in (self._progress, self._file, self._board):
             part.close()
 
 
-class SilentJournal:
+class NullMetricLogger:
     """What a process other than the first has for a journal: process 0 tells what all of them do."""
 
     def advance(self, step: int) -> None:
         """Shows nothing."""
 
-    def say(self, text: str) -> None:
+    def info(self, text: str) -> None:
         """Shows nothing."""
 
     def flush(self) -> None:
         """Has nothing to bring to the disk."""
 
-    def log(self, line: Mapping[str, Any]) -> None:
+    def log_metrics(self, line: Mapping[str, Any]) -> None:
         """Writes nothing."""
 
-    def evaluation(self, step: int, seconds: float, tasks: Mapping[str, Mapping[str, float]]) -> None:
+    def log_evaluation(self, step: int, seconds: float, tasks: Mapping[str, Mapping[str, float]]) -> None:
         """Writes nothing."""
 
     def close(self) -> None:

@@ -5,13 +5,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from t5mix.data.manifest import DataLock
+from t5mix.data.manifest import DataManifest
 from t5mix.errors import T5MixError
 from t5mix.files import write_json
 
 _FREE = (
     *("run_dir", "store_dir", "mesh", "distributed", "evaluation"),
-    *("training.prefetch", "training.keep", "training.warn_epochs", "training.warn_examples"),
+    *("training.prefetch", "training.max_checkpoints_to_keep", "training.warn_epochs", "training.warn_examples"),
 )
 """Settings that a run may be resumed with another value of: none of them touches a loss."""
 
@@ -64,11 +64,11 @@ class RunDirectory:
                 + "\nChoose another run_dir, or give the settings it was started with to continue it."
             )
 
-    def claim(self, experiment: Mapping[str, Any], versions: Mapping[str, str], lock: DataLock) -> None:
+    def claim(self, experiment: Mapping[str, Any], versions: Mapping[str, str], manifest: DataManifest) -> None:
         """Makes the folder this experiment's, and records what it runs on and the exact data."""
         # The experiment first: a kill between the two leaves a folder that is known to be ours.
         write_json(self.path / "experiment.json", {"experiment": dict(experiment), "versions": dict(versions)})
-        lock.save(self.path / "data.lock.json")
+        manifest.save(self.path / "data_manifest.json")
 
     def experiment(self) -> dict[str, Any]:
         """Returns the resolved experiment that the folder holds.
@@ -81,10 +81,10 @@ class RunDirectory:
             raise T5MixError(f"{self.path} is no run of t5mix: it has no experiment.json.")
         return json.loads(file.read_text(encoding="utf-8"))["experiment"]
 
-    def lock(self) -> DataLock | None:
-        """Returns the run's data lock, or None before the data was first prepared."""
-        file = self.path / "data.lock.json"
-        return DataLock.load(file) if file.exists() else None
+    def manifest(self) -> DataManifest | None:
+        """Returns the run's data manifest, or None before the data was first prepared."""
+        file = self.path / "data_manifest.json"
+        return DataManifest.load(file) if file.exists() else None
 
     def save_result(self, result: Mapping[str, Any]) -> None:
         """Records what came out."""
@@ -102,7 +102,7 @@ def find_checkpoint(path: Path) -> Path:
     Raises:
         T5MixError: there is none.
     """
-    if (path / "host").is_dir():
+    if (path / "run_state").is_dir():
         return path
     if not has_checkpoint(path):
         raise T5MixError(f"{path} holds no checkpoint: name a run's folder, or one of its checkpoints/STEP.")

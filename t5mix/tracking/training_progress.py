@@ -39,18 +39,18 @@ class TrainingProgress:
         if self._bar is not None:
             self._bar.update(self._task, completed=step)
 
-    def log(self, step: int, loss: float, tokens_per_second: float, seconds_left: float) -> None:
+    def log_metrics(self, step: int, loss: float, tokens_per_second: float, seconds_left: float) -> None:
         """Shows the figures of a logging step."""
         if self._bar is not None:
             rate = f"{tokens_per_second / 1000:.1f}k tok/s"
             self._bar.update(self._task, completed=step, rate=rate, loss=f"loss {loss:.3f}")
         else:
-            self.say(
+            self.info(
                 f"step {step}/{self._steps}  loss {loss:.4f}  {tokens_per_second:,.0f} tokens/s  "
                 f"{_duration(seconds_left)} left"
             )
 
-    def say(self, text: str) -> None:
+    def info(self, text: str) -> None:
         """Shows a line above the bar."""
         self._console.print(text, highlight=False, markup=False, soft_wrap=True)
 

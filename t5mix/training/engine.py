@@ -17,8 +17,8 @@ from t5mix.model.config import T5Config
 from t5mix.model.t5 import abstract_model, init_params
 from t5mix.training import sharding
 from t5mix.training.config import TrainingConfig
-from t5mix.training.optimizer import Optimizer, grouped, later, scaled
-from t5mix.training.phases import divide
+from t5mix.training.optimizer import Optimizer, offset_schedule, per_group_optimizer, with_lr_multipliers
+from t5mix.training.phases import divide_into_phases
 from t5mix.training.schedule import Schedule
 from t5mix.training.step import StepMetrics, StepSums, batch_sums, make_step
 
@@ -58,23 +58,23 @@ class Engine:
     ) -> None:
         self._model, self._policy, self._config, self._seed = model, policy, config, seed
         self._num_tasks = num_tasks
-        self.mesh = mesh.build(config.rows // config.accumulation)
+        self.mesh = mesh.build(config.batch_size // config.gradient_accumulation_steps)
         self.graphdef, shapes = abstract_model(model, policy.adapt)
         run = RunShape(config.steps, model)
-        self.phases = divide(shapes, policy, run)
+        self.phases = divide_into_phases(shapes, policy, run)
         self._params = self._with_dtypes_and_shardings(shapes)
         self._learning_rate = schedule.build(config.steps)
         # One optimizer for what begins to train together: its moments and its count are then as old as the training.
         self._optimizers = [
-            scaled(
-                optimizer.build(later(self._learning_rate, start)),
+            with_lr_multipliers(
+                optimizer.build(offset_schedule(self._learning_rate, start)),
                 {path: policy.learning_rate_scale(path, run) for path in group},
             )
             for start, group in zip(self.phases.starts, self.phases.groups, strict=True)
         ]
         self._everywhere = NamedSharding(self.mesh, PartitionSpec())
-        self._batch_sharding, self._rows = NamedSharding(self.mesh, sharding.BATCH), config.rows
-        self.rows = sharding.local_rows(self._batch_sharding, config.rows)
+        self._batch_sharding, self._rows = NamedSharding(self.mesh, sharding.BATCH), config.batch_size
+        self.rows = sharding.local_rows(self._batch_sharding, config.batch_size)
         self._compiler = ThreadPoolExecutor(max_workers=1, thread_name_prefix="compile")
         self._compiled: dict[tuple[int, frozenset[str]], Future[Step]] = {}
         self._sums = jax.jit(
@@ -102,7 +102,7 @@ class Engine:
 
     def _like(self, phase: int) -> TrainState:
         trained, frozen = self.phases.split(self._params, phase)
-        optimizer = grouped(self._optimizers[: phase + 1], self.phases.groups[: phase + 1])
+        optimizer = per_group_optimizer(self._optimizers[: phase + 1], self.phases.groups[: phase + 1])
         state = jax.eval_shape(lambda trained, frozen: new_state(trained, frozen, optimizer), trained, frozen)
         shardings = sharding.state_shardings(state, self._params, self.mesh)
         return jax.tree.map(
@@ -179,7 +179,7 @@ class Engine:
     def lower(self, phase: int, batch: Mapping[str, Any]) -> Any:
         """Returns the step of a phase, traced for batches of some shape and not yet compiled (`jax.stages.Lowered`)."""
         like = self._like(phase)
-        optimizer = grouped(self._optimizers[: phase + 1], self.phases.groups[: phase + 1])
+        optimizer = per_group_optimizer(self._optimizers[: phase + 1], self.phases.groups[: phase + 1])
         step = make_step(self.graphdef, optimizer, self._learning_rate, self._config, self._num_tasks, self._seed)
         shardings = jax.tree.map(lambda leaf: leaf.sharding, like)
         return jax.jit(step, donate_argnums=0, out_shardings=(shardings, self._everywhere)).lower(like, dict(batch))

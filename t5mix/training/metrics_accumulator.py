@@ -11,23 +11,25 @@ import numpy as np
 
 from t5mix.data.packing import BatchCounts
 from t5mix.errors import T5MixError
-from t5mix.mixing.controller import Mixer
+from t5mix.mixing.controller import MixtureController
 from t5mix.tracking.task_totals import TaskTotals
 from t5mix.training.config import IN_FLIGHT
 from t5mix.training.step import StepMetrics
 
 
-class Window:
+class MetricsAccumulator:
     """Collects the metrics of steps, a little behind the devices so as not to hold them up.
 
     Args:
         sizes: the tasks, by task id, and their numbers of training examples.
-        mixer: is told of each step; what it says of a step is logged.
+        controller: is told of each step; what it says of a step is logged.
         state: what `state` gave in the run that is resumed; None to begin.
     """
 
-    def __init__(self, sizes: Mapping[str, int], mixer: Mixer, state: dict[str, Any] | None = None) -> None:
-        self._sizes, self._mixer = sizes, mixer
+    def __init__(
+        self, sizes: Mapping[str, int], controller: MixtureController, state: dict[str, Any] | None = None
+    ) -> None:
+        self._sizes, self._mixer = sizes, controller
         self._pending: deque[tuple[int, StepMetrics, BatchCounts]] = deque()
         if state is None:
             self._open, self.total = TaskTotals.zeros(len(sizes)), TaskTotals.zeros(len(sizes))
@@ -62,7 +64,7 @@ class Window:
         self.finish()
         assert self._last is not None
         last, now, window = self._last, time.perf_counter(), self._open
-        mix = self._mixer.mix_of(step - 1)
+        mixture = self._mixer.mixture_of(step - 1)
         seconds = now - self._started
         tokens = window.input_tokens.sum() + window.target_tokens.sum()
         line = {
@@ -82,8 +84,8 @@ class Window:
                     "expected_examples": float(window.expected_examples[task]),
                     "tokens": int(window.input_tokens[task] + window.target_tokens[task]),
                     "epochs": float(self.total.examples[task] / size),
-                    "weight": float(mix.draws[task]),
-                    **({} if mix.loss_weights is None else {"loss_weight": float(mix.loss_weights[task])}),
+                    "proportion": float(mixture.example_proportions[task]),
+                    **({} if mixture.loss_weights is None else {"loss_weight": float(mixture.loss_weights[task])}),
                 }
                 for task, (name, size) in enumerate(self._sizes.items())
             },
@@ -99,7 +101,8 @@ class Window:
         if not (math.isfinite(loss) and math.isfinite(norm)):  # such a gradient spoils the parameters at once
             raise T5MixError(
                 f"The loss is {loss} and the gradient's norm {norm} at step {step}. The last checkpoint before it is "
-                "good: lower the learning rate or clip gradients (training.clip_norm), and start from it (start_from)."
+                "good: lower the learning rate or clip gradients (training.max_grad_norm), and start from it "
+                "(start_from)."
             )
         cross_entropy, loss_tokens = np.asarray(sums.cross_entropy), np.asarray(sums.loss_tokens)
         self._mixer.observe(
@@ -116,7 +119,7 @@ class Window:
                 correct=np.asarray(sums.correct),
                 loss_tokens=loss_tokens,
                 examples=counts.examples,
-                expected_examples=self._mixer.mix_of(step - 1).draws * counts.examples.sum(),
+                expected_examples=self._mixer.mixture_of(step - 1).example_proportions * counts.examples.sum(),
                 input_tokens=counts.input_tokens,
                 target_tokens=counts.target_tokens,
             )

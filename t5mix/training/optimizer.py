@@ -31,14 +31,14 @@ class Adafactor:
         decay_rate: exponent of the second-moment decay, 1 - t ** -decay_rate.
         clipping_threshold: largest root mean square of an update.
         epsilon: added to squared gradients.
-        scale_by_parameter: multiply the step by the parameter's root mean square, at least 1e-3.
+        multiply_by_parameter_scale: multiply the step by the parameter's root mean square, at least 1e-3.
         min_dim_size_to_factor: smaller matrices keep a full second moment.
     """
 
     decay_rate: float = 0.8
     clipping_threshold: float = 1.0
     epsilon: float = 1e-30
-    scale_by_parameter: bool = True
+    multiply_by_parameter_scale: bool = True
     min_dim_size_to_factor: int = 128
 
     def build(self, learning_rate: LearningRate) -> optax.GradientTransformation:
@@ -48,7 +48,7 @@ class Adafactor:
             decay_rate=self.decay_rate,
             clipping_threshold=self.clipping_threshold,
             eps=self.epsilon,
-            multiply_by_parameter_scale=self.scale_by_parameter,
+            multiply_by_parameter_scale=self.multiply_by_parameter_scale,
             min_dim_size_to_factor=self.min_dim_size_to_factor,
         )
 
@@ -86,7 +86,7 @@ def _matrices(params: Any) -> Any:
     return jax.tree.map(lambda leaf: leaf.ndim > 1, params)
 
 
-def grouped(
+def per_group_optimizer(
     optimizers: Sequence[optax.GradientTransformation], groups: Sequence[Collection[str]]
 ) -> optax.GradientTransformation:
     """Returns the transformation in which each group of parameters, by path, has an optimizer of its own.
@@ -110,12 +110,14 @@ def grouped(
     return optax.GradientTransformation(init, update)
 
 
-def later(learning_rate: LearningRate, start: int) -> LearningRate:
+def offset_schedule(learning_rate: LearningRate, start: int) -> LearningRate:
     """Returns the learning rate as an optimizer sees it that begins to count at step `start`."""
     return learning_rate if start == 0 else lambda count: learning_rate(count + start)
 
 
-def scaled(optimizer: optax.GradientTransformation, scales: Mapping[str, float]) -> optax.GradientTransformation:
+def with_lr_multipliers(
+    optimizer: optax.GradientTransformation, scales: Mapping[str, float]
+) -> optax.GradientTransformation:
     """Returns an optimizer whose update of each parameter, by path, is scaled."""
     if all(scale == 1 for scale in scales.values()):
         return optimizer

@@ -7,13 +7,13 @@ from typing import TypeVar
 
 from t5mix.errors import T5MixError
 from t5mix.finetuning.base import FineTuningPolicy, RunShape, patterns_of
-from t5mix.finetuning.paths import match
+from t5mix.finetuning.paths import match_paths
 
 T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True)
-class Phases:
+class TrainingPhases:
     """When which parameters begin to train.
 
     Attributes:
@@ -40,7 +40,7 @@ class Phases:
         return trained, {path: leaf for path, leaf in params.items() if path not in trained}
 
 
-def divide(paths: Iterable[str], policy: FineTuningPolicy, run: RunShape) -> Phases:
+def divide_into_phases(paths: Iterable[str], policy: FineTuningPolicy, run: RunShape) -> TrainingPhases:
     """Asks a policy about every parameter.
 
     Raises:
@@ -48,7 +48,7 @@ def divide(paths: Iterable[str], policy: FineTuningPolicy, run: RunShape) -> Pha
             patterns matches nothing.
     """
     paths = sorted(paths)
-    match(patterns_of(policy), paths)
+    match_paths(patterns_of(policy), paths)
     steps = {path: policy.unfreeze_step(path, run) for path in paths}
     starts = sorted({step for step in steps.values() if step is not None})
     if not starts or starts[0] != 0:
@@ -60,4 +60,4 @@ def divide(paths: Iterable[str], policy: FineTuningPolicy, run: RunShape) -> Pha
             "steps. Train longer, or begin the phases earlier."
         )
     groups = tuple(tuple(path for path in paths if steps[path] == start) for start in starts)
-    return Phases(tuple(starts), groups, tuple(path for path in paths if steps[path] is None))
+    return TrainingPhases(tuple(starts), groups, tuple(path for path in paths if steps[path] is None))

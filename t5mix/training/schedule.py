@@ -81,18 +81,18 @@ class _Decay:
 
     Attributes:
         learning_rate: the peak, reached at the end of the warm-up.
-        end: the rate at the last step.
+        end_value: the rate at the last step.
         warmup_steps: steps of linear warm-up from zero.
     """
 
     learning_rate: float = 1e-3
-    end: float = 0.0
+    end_value: float = 0.0
     warmup_steps: int = 0
 
     def __post_init__(self) -> None:
         _check(self.learning_rate, self.warmup_steps)
-        if not 0 <= self.end <= self.learning_rate:
-            raise ValueError(f"schedule.end is {self.end}: it must be between 0 and schedule.learning_rate")
+        if not 0 <= self.end_value <= self.learning_rate:
+            raise ValueError(f"schedule.end_value is {self.end_value}: it must be between 0 and schedule.learning_rate")
 
     def left(self, done: jax.Array) -> jax.Array:
         """Returns how much of the way down is still ahead when a share `done` of the steps lies behind."""
@@ -103,7 +103,7 @@ class _Decay:
 
         def rate(step: jax.Array) -> jax.Array:
             left = self.left(_share_done(step, self.warmup_steps, steps))
-            return (self.end + (self.learning_rate - self.end) * left) * _warmup(step, self.warmup_steps)
+            return (self.end_value + (self.learning_rate - self.end_value) * left) * _warmup(step, self.warmup_steps)
 
         return rate
 

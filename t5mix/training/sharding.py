@@ -66,8 +66,9 @@ class MeshConfig:
             devices = sorted(devices, key=lambda device: device.process_index)  # each process's rows lie together
         if rows % count:
             raise T5MixError(
-                f"The {rows} rows of a batch (training.rows / training.accumulation) cannot be split over "
-                f"{count} devices. Make training.rows a multiple of {count} x training.accumulation."
+                f"The {rows} rows of a batch (training.batch_size / training.gradient_accumulation_steps) cannot be "
+                f"split over {count} devices. Make training.batch_size a multiple of {count} x "
+                "training.gradient_accumulation_steps."
             )
         grid = np.asarray(devices[:count]).reshape(data, self.fsdp)
         return Mesh(grid, ("data", "fsdp"), axis_types=(AxisType.Auto,) * 2)

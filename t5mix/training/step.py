@@ -14,7 +14,7 @@ from t5mix.training import losses
 from t5mix.training.config import LossNormalizer, TrainingConfig
 from t5mix.training.schedule import LearningRate
 
-Batch = dict[str, jax.Array]
+DeviceBatch = dict[str, jax.Array]
 
 
 class StepSums(NamedTuple):
@@ -52,7 +52,7 @@ class StepMetrics(NamedTuple):
 def batch_sums(
     graphdef: nnx.GraphDef[Any],
     params: Params,
-    batch: Batch,
+    batch: DeviceBatch,
     num_tasks: int,
     *,
     key: jax.Array | None = None,
@@ -95,7 +95,7 @@ def make_step(
     config: TrainingConfig,
     num_tasks: int,
     seed: int,
-) -> Callable[[TrainState, Batch], tuple[TrainState, StepMetrics]]:
+) -> Callable[[TrainState, DeviceBatch], tuple[TrainState, StepMetrics]]:
     """Returns the step, to be compiled by the caller, who knows the shardings.
 
     Args:
@@ -107,7 +107,9 @@ def make_step(
         seed: of the dropout masks, which are a function of it and of the step.
     """
 
-    def summed_objective(trained: Params, frozen: Params, batch: Batch, key: jax.Array) -> tuple[jax.Array, StepSums]:
+    def summed_objective(
+        trained: Params, frozen: Params, batch: DeviceBatch, key: jax.Array
+    ) -> tuple[jax.Array, StepSums]:
         sums = batch_sums(
             graphdef,
             {**trained, **frozen},
@@ -121,17 +123,17 @@ def make_step(
 
     differentiate = jax.grad(summed_objective, has_aux=True)
 
-    def step(state: TrainState, batch: Batch) -> tuple[TrainState, StepMetrics]:
+    def step(state: TrainState, batch: DeviceBatch) -> tuple[TrainState, StepMetrics]:
         key = jax.random.fold_in(jax.random.key(seed), state.step)
-        if config.accumulation == 1:
+        if config.gradient_accumulation_steps == 1:
             gradients, sums = differentiate(state.trained, state.frozen, batch, key)
         else:
-            gradients, sums = _accumulate(differentiate, state, batch, key, config.accumulation)
+            gradients, sums = _accumulate(differentiate, state, batch, key, config.gradient_accumulation_steps)
         scale = 1 / _normalizer(config.loss_normalizer, batch)
         gradients = jax.tree.map(lambda gradient: gradient * scale, gradients)
         norm = optax.tree.norm(gradients)
-        if config.clip_norm is not None:
-            shrink = jnp.minimum(1.0, config.clip_norm / jnp.maximum(norm, 1e-12))
+        if config.max_grad_norm is not None:
+            shrink = jnp.minimum(1.0, config.max_grad_norm / jnp.maximum(norm, 1e-12))
             gradients = jax.tree.map(lambda gradient: gradient * shrink, gradients)
         updates, optimizer_state = optimizer.update(gradients, state.optimizer, state.trained)
         trained: Params = optax.apply_updates(state.trained, updates)  # type: ignore[assignment]
@@ -142,7 +144,11 @@ def make_step(
 
 
 def _accumulate(
-    differentiate: Callable[..., tuple[Params, StepSums]], state: TrainState, batch: Batch, key: jax.Array, parts: int
+    differentiate: Callable[..., tuple[Params, StepSums]],
+    state: TrainState,
+    batch: DeviceBatch,
+    key: jax.Array,
+    parts: int,
 ) -> tuple[Params, StepSums]:
     """Adds up gradients and sums over microbatches, one after the other."""
 
@@ -151,7 +157,7 @@ def _accumulate(
         rows = array.reshape(array.shape[0] // parts, parts, *array.shape[1:])
         return rows.swapaxes(0, 1)
 
-    def add(total: Any, part: tuple[jax.Array, Batch]) -> tuple[Any, None]:
+    def add(total: Any, part: tuple[jax.Array, DeviceBatch]) -> tuple[Any, None]:
         index, microbatch = part
         new = differentiate(state.trained, state.frozen, microbatch, jax.random.fold_in(key, index))
         return jax.tree.map(jnp.add, total, new), None
@@ -164,7 +170,7 @@ def _accumulate(
     return total
 
 
-def _normalizer(kind: LossNormalizer, batch: Batch) -> jax.Array:
+def _normalizer(kind: LossNormalizer, batch: DeviceBatch) -> jax.Array:
     """Returns the number that the summed objective of a batch is divided by; at least one."""
     mask = batch["decoder_segment_ids"] > 0
     if kind == "loss_tokens":

@@ -13,70 +13,70 @@ import numpy as np
 from t5mix.checkpoint.reader import Base, read_base
 from t5mix.checkpoint.train_state import Params, TrainState
 from t5mix.checkpoint.writer import Checkpoints, size_of
-from t5mix.data.manifest import DataLock
+from t5mix.data.manifest import DataManifest
 from t5mix.data.packing import BatchShape
-from t5mix.data.pipeline import PieceStores, TrainBatch, task_data, training_batches
+from t5mix.data.pipeline import ShardStores, TrainBatch, task_data, training_batches
 from t5mix.data.prefetch import Prefetcher
 from t5mix.data.token_store import TokenStore, open_store
-from t5mix.distributed.consensus import Agreement
-from t5mix.distributed.processes import apart, is_first
+from t5mix.distributed.consensus import StopConsensus
+from t5mix.distributed.processes import is_main_process, processes_that_differ
 from t5mix.distributed.signals import StopRequest
 from t5mix.errors import T5MixError
 from t5mix.evaluation.teacher_forced import evaluate_losses
 from t5mix.files import check_room, disk_errors
 from t5mix.mixing.base import MixingStrategy
-from t5mix.mixing.budget import Expectation, census_of, expect
-from t5mix.mixing.controller import Mixer, start_state
-from t5mix.mixing.task_sizes import Census, Unit
+from t5mix.mixing.budget import BudgetEstimate, estimate_budget, read_task_sizes
+from t5mix.mixing.controller import MixtureController, initial_state
+from t5mix.mixing.task_sizes import TaskSizes, Unit
 from t5mix.mixing.warnings import MixtureWarnings
-from t5mix.tracking.metric_logger import Journal, SilentJournal
+from t5mix.tracking.metric_logger import MetricLogger, NullMetricLogger
 from t5mix.tracking.run_directory import RunDirectory
 from t5mix.training.config import IN_FLIGHT, TrainingConfig
 from t5mix.training.engine import Engine
-from t5mix.training.metrics_accumulator import Window
+from t5mix.training.metrics_accumulator import MetricsAccumulator
 
 
 @dataclasses.dataclass(frozen=True)
-class Job:
+class TrainingJob:
     """All that a training run consists of.
 
     Attributes:
         directory: the run's folder.
-        lock: its data.
-        pieces: makes the stores of random and streamed tasks; None where there are no such tasks.
+        manifest: its data.
+        shards: makes the stores of random and streamed tasks; None where there are no such tasks.
         strategy: how tasks are mixed.
         unit: what sizes and proportions count.
         config: the loop's settings.
         engine: the compiled functions.
         start_from: checkpoint that the parameters come from; None for fresh ones.
         seed: of the data stream.
-        about: what each checkpoint should say of itself: model, policy, vocabulary.
+        checkpoint_metadata: what each checkpoint should say of itself: model, policy, vocabulary.
         prompt_length: positions that a prompt takes of each example's inputs.
         base: the checkpoint that holds what this run's own leave out; None if they leave out nothing.
-        left_out: those parameters, by path.
+        from_base: those parameters, by path.
         reference: gives a reference model's cross-entropy of each target token of a batch, for a strategy that asks by
             how much the losses exceed it; None where none does.
     """
 
     directory: RunDirectory
-    lock: DataLock
-    pieces: PieceStores | None
+    manifest: DataManifest
+    shards: ShardStores | None
     strategy: MixingStrategy
     unit: Unit
     config: TrainingConfig
     engine: Engine
     start_from: Path | None
     seed: int
-    about: Mapping[str, Any]
+    checkpoint_metadata: Mapping[str, Any]
     prompt_length: int = 0
     base: Base | None = None
-    left_out: frozenset[str] = frozenset()
+    from_base: frozenset[str] = frozenset()
     reference: Callable[[Mapping[str, np.ndarray]], Any] | None = None
 
     @property
     def shape(self) -> BatchShape:
         """The shape of a training batch."""
-        request = self.lock.request
+        request = self.manifest.request
         return self.config.batch_shape(request.inputs_length, request.targets_length, self.prompt_length)
 
 
@@ -105,37 +105,41 @@ class _Run:
         first: the step it begins at.
     """
 
-    def __init__(self, job: Job, checkpoints: Checkpoints, host: Mapping[str, Any] | None, first: int) -> None:
+    def __init__(
+        self, job: TrainingJob, checkpoints: Checkpoints, run_state: Mapping[str, Any] | None, first: int
+    ) -> None:
         self.job, self.checkpoints = job, checkpoints
-        self.sizes = {task.name: task.splits["train"].counts.examples for task in job.lock.tasks}
+        self.sizes = {task.name: task.splits["train"].counts.examples for task in job.manifest.tasks}
         self.names = list(self.sizes)
         self.warnings = MixtureWarnings(self.sizes, job.config.warn_epochs, job.config.warn_examples)
-        census = census_of(job.lock, job.strategy, job.unit)
-        if host is None:
-            expected = expect(job.lock, job.strategy, census, job.shape, steps=job.config.steps, seed=job.seed)
-            mixing = start_state(job.strategy, census, expected.budget)
-            warnings = [*_training(job.engine), *self._mixture_warnings(census, expected)]
+        task_sizes = read_task_sizes(job.manifest, job.strategy, job.unit)
+        if run_state is None:
+            expected = estimate_budget(
+                job.manifest, job.strategy, task_sizes, job.shape, steps=job.config.steps, seed=job.seed
+            )
+            mixing = initial_state(job.strategy, task_sizes, expected.budget)
+            warnings = [*_training(job.engine), *self._mixture_warnings(task_sizes, expected)]
         else:
-            mixing, warnings = host["mixing"], []
-        self.mixer = Mixer(
+            mixing, warnings = run_state["mixing"], []
+        self.controller = MixtureController(
             job.strategy,
-            census,
+            task_sizes,
             mixing,
             lag=job.config.feedback_lag,
             first_step=first,
-            dump=job.directory.path / "mixing_state.json" if is_first() else None,
+            dump=job.directory.path / "mixing_state.json" if is_main_process() else None,
         )
-        self.window = Window(self.sizes, self.mixer, host["window"] if host else None)
-        self.best: dict[str, dict[str, float]] = dict(host["best"]) if host else {}
-        self.stream: dict[str, Any] | None = host["stream"] if host else None
-        self.validation = _validation_stores(job.lock)
-        self.journal = self._journal(first) if is_first() else SilentJournal()
+        self.accumulator = MetricsAccumulator(self.sizes, self.controller, run_state["metrics"] if run_state else None)
+        self.best: dict[str, dict[str, float]] = dict(run_state["best"]) if run_state else {}
+        self.stream: dict[str, Any] | None = run_state["stream"] if run_state else None
+        self.validation = _validation_stores(job.manifest)
+        self.logger = self._journal(first) if is_main_process() else NullMetricLogger()
         for text in warnings:
-            self.journal.say(text)
+            self.logger.info(text)
 
-    def _journal(self, first: int) -> Journal:
+    def _journal(self, first: int) -> MetricLogger:
         directory, config = self.job.directory, self.job.config
-        return Journal(
+        return MetricLogger(
             directory.metrics,
             directory.tensorboard,
             steps=config.steps,
@@ -143,10 +147,10 @@ class _Run:
             log_every=config.log_every,
         )
 
-    def _mixture_warnings(self, census: Census, expected: Expectation) -> list[str]:
+    def _mixture_warnings(self, task_sizes: TaskSizes, expected: BudgetEstimate) -> list[str]:
         doubles = [
             f"{' and '.join(names)} hold the same training data and count as one task, drawn in equal parts."
-            for names in census.duplicates.values()
+            for names in task_sizes.duplicates.values()
         ]
         return [*doubles, *self.warnings.before_run(expected.examples)]
 
@@ -154,10 +158,10 @@ class _Run:
         """Yields the batches from step `first` on."""
         job = self.job
         return training_batches(
-            [task_data(task, job.pieces) for task in job.lock.tasks],
+            [task_data(task, job.shards) for task in job.manifest.tasks],
             job.shape,
             seed=job.seed,
-            weights=lambda step: self.mixer.mix(step).draws,
+            proportions=lambda step: self.controller.mixture(step).example_proportions,
             first_step=first,
             state=self.stream,
             rows=job.engine.rows,
@@ -165,7 +169,7 @@ class _Run:
 
     def arrays(self, batch: TrainBatch) -> dict[str, np.ndarray]:
         """Returns what a batch brings to the devices."""
-        loss_weights, arrays = self.mixer.mix_of(batch.step).loss_weights, batch.arrays
+        loss_weights, arrays = self.controller.mixture_of(batch.step).loss_weights, batch.arrays
         if loss_weights is not None:
             share = loss_weights / np.maximum(batch.counts.target_tokens, 1) * batch.counts.target_tokens.sum()
             real = arrays["decoder_segment_ids"] > 0
@@ -177,10 +181,10 @@ class _Run:
 
     def log(self, step: int) -> None:
         """Tells the figures of the steps since the last time."""
-        line = self.window.close(step)
-        self.journal.log(line)
+        line = self.accumulator.close(step)
+        self.logger.log_metrics(line)
         for text in self.warnings.at_log_step(line):
-            self.journal.say(text)
+            self.logger.info(text)
 
     def evaluate(self, state: TrainState) -> bool:
         """Evaluates the validation splits and says whether any task has a new best."""
@@ -199,7 +203,7 @@ class _Run:
             for i, store in self.validation.items()
             if len(store)
         }
-        self.journal.evaluation(step, time.perf_counter() - started, tasks)
+        self.logger.log_evaluation(step, time.perf_counter() - started, tasks)
         better = {
             task: {"step": step, "loss": values["loss"]}
             for task, values in tasks.items()
@@ -214,39 +218,44 @@ class _Run:
         Raises:
             T5MixError: the processes of the run no longer do the same.
         """
-        self.journal.flush()
-        window = self.window.state()  # waits for the steps so far, which the mixer's state must include
-        host = {"stream": self.stream, "window": window, "mixing": self.mixer.state(), "best": self.best}
-        if others := apart(host):
+        self.logger.flush()
+        accumulated = self.accumulator.state()  # waits for the steps so far, which the mixer's state must include
+        run_state = {
+            "stream": self.stream,
+            "metrics": accumulated,
+            "mixing": self.controller.state(),
+            "best": self.best,
+        }
+        if others := processes_that_differ(run_state):
             raise T5MixError(
                 f"At step {int(state.step)} the processes {others} have other data or other losses than process 0, so "
                 "no checkpoint is written. Start again to continue from the last one; if it comes back, one of their "
                 "devices computes wrongly."
             )
         base = {"base": self.job.base.to_json()} if self.job.base else {}
-        self.checkpoints.save(state, {**host, **self.job.about, **base})
+        self.checkpoints.save(state, {**run_state, **self.job.checkpoint_metadata, **base})
         self.tidy()
 
     def tidy(self) -> None:
         """Deletes what need not be kept; while a checkpoint is being written, as many complete ones stay."""
         best = {int(entry["step"]) for entry in self.best.values()}
-        self.checkpoints.keep({*self.checkpoints.steps()[-self.job.config.keep :], *best})
+        self.checkpoints.keep({*self.checkpoints.steps()[-self.job.config.max_checkpoints_to_keep :], *best})
 
     def conclude(self) -> None:
         """Tells what became of the mixture."""
-        examples = dict(zip(self.names, self.window.total.examples.tolist(), strict=True))
+        examples = dict(zip(self.names, self.accumulator.total.examples.tolist(), strict=True))
         for text in self.warnings.after_run(examples):
-            self.journal.say(text)
+            self.logger.info(text)
 
     def close(self) -> None:
         """Closes the journal, and wakes who waits for feedback or for a piece of the data."""
-        self.mixer.close()
-        if self.job.pieces is not None:
-            self.job.pieces.close()
-        self.journal.close()
+        self.controller.close()
+        if self.job.shards is not None:
+            self.job.shards.close()
+        self.logger.close()
 
 
-def train(job: Job) -> Outcome:
+def train(job: TrainingJob) -> Outcome:
     """Trains until the last step or a signal, from the run's latest checkpoint if it has one.
 
     Raises:
@@ -255,14 +264,14 @@ def train(job: Job) -> Outcome:
     check_room(job.directory.checkpoints, size_of(job.engine.like(job.config.steps)))
     with contextlib.ExitStack() as opened:
         opened.enter_context(disk_errors(job.directory.path))
-        checkpoints = opened.enter_context(contextlib.closing(Checkpoints(job.directory.checkpoints, job.left_out)))
+        checkpoints = opened.enter_context(contextlib.closing(Checkpoints(job.directory.checkpoints, job.from_base)))
         steps = checkpoints.steps()
         if steps:
-            state, host = checkpoints.restore(steps[-1], job.engine.like(steps[-1]), _left_out(job))
+            state, run_state = checkpoints.restore(steps[-1], job.engine.like(steps[-1]), _from_base(job))
         else:
-            state, host = job.engine.start(job.start_from), None
+            state, run_state = job.engine.start(job.start_from), None
         first = int(state.step)
-        run = _Run(job, checkpoints, host, first)
+        run = _Run(job, checkpoints, run_state, first)
         batches = opened.enter_context(contextlib.closing(Prefetcher(run.batches(first), job.config.prefetch)))
         opened.enter_context(contextlib.closing(run))  # before the batches, whose thread may wait for the mixer
         outcome = _take_steps(run, state, batches)
@@ -277,16 +286,16 @@ def _take_steps(run: _Run, state: TrainState, batches: Iterator[TrainBatch]) -> 
     """Takes steps until the last one or a signal."""
     config = run.job.config
     outcome = Outcome(int(state.step), finished=int(state.step) >= config.steps)
-    heard = Agreement(run.job.engine.mesh, delay=IN_FLIGHT)
+    heard = StopConsensus(run.job.engine.mesh, delay=IN_FLIGHT)
     with StopRequest() as stop:
         while outcome.step < config.steps and outcome.signal is None:
             batch = next(batches)
             state, metrics = run.job.engine.step(state, run.arrays(batch))
             step = batch.step + 1
             state = run.job.engine.advance(state, step)
-            run.window.add(step, metrics, batch.counts)
+            run.accumulator.add(step, metrics, batch.counts)
             run.stream = batch.state
-            run.journal.advance(step)
+            run.logger.advance(step)
             last, signal = step == config.steps, heard(stop.signal or 0)
             if step % config.log_every == 0 or last:
                 run.log(step)
@@ -310,13 +319,13 @@ def _training(engine: Engine) -> list[str]:
     return [text]
 
 
-def _left_out(job: Job) -> Params:
+def _from_base(job: TrainingJob) -> Params:
     """Returns what the run's checkpoints leave out."""
     if job.base is None:
         return {}
-    return read_base(job.directory.path, job.base, {path: job.engine.params[path] for path in job.left_out})
+    return read_base(job.directory.path, job.base, {path: job.engine.params[path] for path in job.from_base})
 
 
-def _validation_stores(lock: DataLock) -> dict[int, TokenStore]:
-    tasks = enumerate(lock.tasks)
+def _validation_stores(manifest: DataManifest) -> dict[int, TokenStore]:
+    tasks = enumerate(manifest.tasks)
     return {i: open_store(Path(t.splits["validation"].path)) for i, t in tasks if "validation" in t.splits}

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from t5mix.analysis.analysis import Findings, find
-from t5mix.analysis.comparisons import compare, headline_columns
+from t5mix.analysis.analysis import Analysis, analyze
+from t5mix.analysis.comparisons import compare_methods, headline_columns
 from t5mix.analysis.results import read_results
 from t5mix.analysis.scores import Study, TaskScores
 from t5mix.analysis.statistics import resample
@@ -29,10 +29,10 @@ def by_hand(sweep_folder: Path, method: str, task: str, metric: str) -> dict[int
     }
 
 
-def test_means_and_differences_by_hand(sweep_folder: Path, findings: Findings):
-    scores = {name: by_hand(sweep_folder, name, "demo_sentiment", "accuracy") for name in findings.results.methods}
-    others = {name: by_hand(sweep_folder, name, "demo_entailment", "accuracy") for name in findings.results.methods}
-    for name, entries in findings.headline.entries.items():
+def test_means_and_differences_by_hand(sweep_folder: Path, analysis: Analysis):
+    scores = {name: by_hand(sweep_folder, name, "demo_sentiment", "accuracy") for name in analysis.results.methods}
+    others = {name: by_hand(sweep_folder, name, "demo_entailment", "accuracy") for name in analysis.results.methods}
+    for name, entries in analysis.headline.entries.items():
         sentences = {seed: (value + others[name][seed]) / 2 for seed, value in scores[name].items()}
         assert entries["Sentences"].mean.value == pytest.approx(np.mean(list(sentences.values())))
         if name == "full":
@@ -44,8 +44,8 @@ def test_means_and_differences_by_hand(sweep_folder: Path, findings: Findings):
         assert difference.seeds == (2 if name == "lora, r=8" else 3)
 
 
-def test_what_is_shown_is_what_holms_correction_leaves(findings: Findings):
-    table = findings.headline
+def test_what_is_shown_is_what_holms_correction_leaves(analysis: Analysis):
+    table = analysis.headline
     entries = [table.entries[method][column] for method in table.others for column in table.columns]
     p_values = [entry.difference.p_value() for entry in entries if entry.difference is not None]
     order = np.argsort(p_values)
@@ -64,8 +64,8 @@ def test_what_is_shown_is_what_holms_correction_leaves(findings: Findings):
     assert not table.entries["adapter"]["Pairs"].worse
 
 
-def test_the_reference_is_compared_with_nothing(findings: Findings):
-    entry = findings.headline.entries["full"]["Pairs"]
+def test_the_reference_is_compared_with_nothing(analysis: Analysis):
+    entry = analysis.headline.entries["full"]["Pairs"]
     assert (entry.difference, entry.better, entry.worse) == (None, False, False)
 
 
@@ -73,7 +73,7 @@ def test_what_cannot_be_tested_counts_in_the_family():
     values = np.random.default_rng(0).standard_normal((3, 4, 30)) + np.array([0, 1, 0])[:, None, None]
     values[2, 1:] = np.nan
     study = Study(("a", "b", "c"), (0, 1, 2, 3), {"x": TaskScores.of_means(values)})
-    table = compare(resample(study, 200), "a", {"x": {"x": 1.0}})
+    table = compare_methods(resample(study, 200), "a", {"x": {"x": 1.0}})
     difference = table.entries["b"]["x"].difference
     assert difference is not None
     assert table.entries["b"]["x"].corrected == pytest.approx(min(1, 2 * (difference.p_value() or 0)))
@@ -101,18 +101,18 @@ def test_an_inner_list_of_a_column_counts_as_one_task(make_sweep_folder: Make):
     sweep_folder = make_sweep_folder(metrics=metrics, fields={"columns": {"A": pair}})
     tasks = [by_hand(sweep_folder, "lora", task, metric) for task, metric in metrics.items()]
     expected = [one / 2 + (two + three) / 4 for one, two, three in zip(*(each.values() for each in tasks), strict=True)]
-    found = find(read_results(sweep_folder))
+    found = analyze(read_results(sweep_folder))
     assert found.headline.entries["lora"]["A"].mean.value == pytest.approx(np.mean(expected))
     assert list(found.headline.columns["A"]) == list(metrics)
     with pytest.raises(UnknownNameError, match=r"Unknown task 'z'.*columns\.A of sweep\.json"):
         headline_columns(sweep(columns={"A": {"tasks": [["x", "z"]]}}), {"x": None})
 
 
-def test_transfer_is_against_the_method_that_trains_alone(sweep_folder: Path, findings: Findings):
-    assert findings.transfer is not None
-    assert findings.transfer.reference == "alone"
+def test_transfer_is_against_the_method_that_trains_alone(sweep_folder: Path, analysis: Analysis):
+    assert analysis.transfer is not None
+    assert analysis.transfer.reference == "alone"
     odm, alone = (by_hand(sweep_folder, name, "demo_paraphrase", "f1") for name in ("odm", "alone"))
-    difference = findings.transfer.entries["odm"]["demo_paraphrase"].difference
+    difference = analysis.transfer.entries["odm"]["demo_paraphrase"].difference
     assert difference is not None
     assert difference.value == pytest.approx(np.mean([odm[seed] - alone[seed] for seed in odm]))
 
@@ -120,21 +120,21 @@ def test_transfer_is_against_the_method_that_trains_alone(sweep_folder: Path, fi
 # What a reader must know ------------------------------------------------------------------------------
 
 
-def test_notes_tell_of_missing_trials_and_edges(findings: Findings):
-    first, second = findings.notes
+def test_notes_tell_of_missing_trials_and_edges(analysis: Analysis):
+    first, second = analysis.notes
     assert first.startswith("1 of 21 trials to be reported is missing, 1 of them failed")
     assert second.startswith("“lora, r=8”: the best learning rate lies at the edge of the grid")
 
 
 def test_one_seed_is_noted(make_sweep_folder: Make):
-    found = find(read_results(make_sweep_folder(seeds=(0,))))
+    found = analyze(read_results(make_sweep_folder(seeds=(0,))))
     assert any(note.startswith("There is one seed") for note in found.notes)
     assert found.headline.reasons == ["an interval needs 2 seeds or more; there are 1"]
 
 
 @pytest.mark.parametrize(("seeds", "noted"), [((0, 1), True), ((0, 1, 2), False)])
 def test_two_seeds_are_noted(make_sweep_folder: Make, seeds: tuple[int, ...], noted: bool):
-    found = find(read_results(make_sweep_folder(seeds=seeds)))
+    found = analyze(read_results(make_sweep_folder(seeds=seeds)))
     assert any(note.startswith("There are two seeds: ") for note in found.notes) == noted
 
 
@@ -142,7 +142,7 @@ def test_an_open_learning_rate_is_noted(make_sweep_folder: Make):
     sweep_folder = make_sweep_folder()
     (sweep_folder / "choices.json").unlink()
     next(path for path in (sweep_folder / "trials").iterdir() if path.name.startswith("lora-0-0.001")).unlink()
-    found = find(read_results(sweep_folder))
+    found = analyze(read_results(sweep_folder))
     assert any(note == "The learning rate of “lora” is not chosen yet: not reported." for note in found.notes)
     assert np.isnan(found.headline.entries["lora"]["average"].mean.value)
 
@@ -157,7 +157,7 @@ def test_other_data_and_other_hardware_are_noted(make_sweep_folder: Make, edit_j
         raw["hardware"]["device"] = "H200"
 
     edit_json(path, change)
-    notes = find(read_results(sweep_folder)).notes
+    notes = analyze(read_results(sweep_folder)).notes
     assert [note[:40] for note in notes] == [
         "Trials were scored on other data of demo",
         "Trials ran on different hardware: their ",
@@ -174,8 +174,12 @@ def test_other_data_and_other_hardware_are_noted(make_sweep_folder: Make, edit_j
             r"sweep\.json: hypotheses\.H\.better is 'a'",
         ),
         (
-            {"hypotheses": {"H": {"claim": "x", "better": "full, rows=8", "worse": "lora, rows=8", "than_on": ["z"]}}},
-            r"Unknown task 'z'.*hypotheses\.H\.than_on of",
+            {
+                "hypotheses": {
+                    "H": {"claim": "x", "better": "full, rows=8", "worse": "lora, rows=8", "minus_tasks": ["z"]}
+                }
+            },
+            r"Unknown task 'z'.*hypotheses\.H\.minus_tasks of",
         ),
     ],
 )
@@ -184,7 +188,7 @@ def test_names_in_the_sweep_that_stand_for_nothing_are_refused(fields: dict, mes
     sweep_folder = make_sweep_folder(levels={"full, rows=8": 1.0, "lora, rows=8": 0.5})
     raw = json.loads((sweep_folder / "sweep.json").read_text(encoding="utf-8"))
     methods = {name.partition(",")[0]: method for name, method in raw["sweep"]["methods"].items()}
-    raw["sweep"] |= {"methods": methods, "grid": {"training.rows": [8]}, **fields}
+    raw["sweep"] |= {"methods": methods, "grid": {"training.batch_size": [8]}, **fields}
     (sweep_folder / "sweep.json").write_text(json.dumps(raw), encoding="utf-8")
     with pytest.raises(T5MixError, match=message):
-        find(read_results(sweep_folder))
+        analyze(read_results(sweep_folder))

@@ -6,19 +6,19 @@ from typing import Any
 
 import pytest
 
-from t5mix.analysis.analysis import Findings
+from t5mix.analysis.analysis import Analysis
 from t5mix.analysis.costs import method_costs, pareto_front
 from t5mix.analysis.results import read_results
 
 
-def test_costs_are_means_over_seeds(findings: Findings):
-    full = findings.costs["full"]
+def test_costs_are_means_over_seeds(analysis: Analysis):
+    full = analysis.costs["full"]
     assert (full.learning_rate, full.steps, full.trained, full.total) == (0.002, 100, 1_657_216, 1_657_216)
     assert (full.operations, full.memory, full.training, full.evaluation) == (1.2e12, 8e8, 30.0, 12.5)
 
 
-def test_a_method_with_a_run_for_each_task_pays_for_all_of_them(findings: Findings):
-    alone = findings.costs["alone"]
+def test_a_method_with_a_run_for_each_task_pays_for_all_of_them(analysis: Analysis):
+    alone = analysis.costs["alone"]
     assert alone.trained == 3 * (1_657_216 // 3**4)
     assert alone.operations == pytest.approx(1.2e12 / 2.2)
     assert (alone.training, alone.memory) == (3 * 22.0, 8e8 - 1.6e8)

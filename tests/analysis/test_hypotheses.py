@@ -14,10 +14,10 @@ from t5mix.sweep.spec import Hypothesis
 
 
 def claim(
-    better: str, worse: str, margin: float = 0.0, tasks: tuple[str, ...] = (), than_on: tuple[str, ...] = ()
+    better: str, worse: str, margin: float = 0.0, tasks: tuple[str, ...] = (), minus_tasks: tuple[str, ...] = ()
 ) -> Hypothesis:
     text = f"{better} beats {worse}"
-    return Hypothesis(claim=text, better=better, worse=worse, margin=margin, tasks=tasks, than_on=than_on)
+    return Hypothesis(claim=text, better=better, worse=worse, margin=margin, tasks=tasks, minus_tasks=minus_tasks)
 
 
 def resampled_at(*levels: float, seeds: int = 5, seed: int = 0) -> Resampled:
@@ -103,8 +103,8 @@ def test_the_corrected_interval_leaves_the_margin_out_exactly_where_there_is_a_v
     for each in judged.values():
         assert each.interval is not None
         low, high = each.interval
-        assert (low > 0.1) == (each.verdict == Verdict.WON)
-        assert (high < 0.1) == (each.verdict == Verdict.LOST)
+        assert (low > 0.1) == (each.verdict == Verdict.SUPPORTED)
+        assert (high < 0.1) == (each.verdict == Verdict.REFUTED)
         assert (each.corrected_p_value <= 0.05) == (each.verdict != Verdict.INCONCLUSIVE)
         assert each.smallest_effect == each.estimate.smallest_effect(each.level)
 
@@ -128,7 +128,7 @@ def test_what_cannot_be_tested_is_inconclusive_and_counts_in_the_family():
     assert dead.reason == "an interval needs 2 seeds or more; there are 1"
     assert dead.estimate.value == pytest.approx((values[0, 0] - values[2, 0]).mean())
     assert judged["alive"].level == 0.975
-    assert judged["alive"].verdict == Verdict.WON
+    assert judged["alive"].verdict == Verdict.SUPPORTED
 
 
 def test_a_hypothesis_may_be_about_some_tasks():
@@ -154,10 +154,10 @@ def test_a_hypothesis_may_be_about_more_on_some_tasks_than_on_others():
     judged = judge(
         resampled,
         {
-            "more": claim("a", "b", tasks=("x",), than_on=("y", "z")),
-            "by less than 5": claim("a", "b", margin=5.0, tasks=("x",), than_on=("y", "z")),
-            "less": claim("a", "b", tasks=("y",), than_on=("x",)),
-            "alike": claim("a", "b", tasks=("y",), than_on=("z",)),
+            "more": claim("a", "b", tasks=("x",), minus_tasks=("y", "z")),
+            "by less than 5": claim("a", "b", margin=5.0, tasks=("x",), minus_tasks=("y", "z")),
+            "less": claim("a", "b", tasks=("y",), minus_tasks=("x",)),
+            "alike": claim("a", "b", tasks=("y",), minus_tasks=("z",)),
         },
     )
     verdicts = {name: each.verdict.value for name, each in judged.items()}
@@ -173,7 +173,7 @@ def test_bad_requests_are_refused():
     with pytest.raises(UnknownNameError, match="task 'rte'"):
         judge(resampled, {"one": claim("a", "b", tasks=("rte",))})
     with pytest.raises(UnknownNameError, match="task 'cola'"):
-        judge(resampled, {"one": claim("a", "b", than_on=("cola",))})
+        judge(resampled, {"one": claim("a", "b", minus_tasks=("cola",))})
     with pytest.raises(T5MixError, match="alpha is 5"):
         judge(resampled, {"one": claim("a", "b")}, alpha=5)
     assert judge(resampled, {}) == {}

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from t5mix.analysis.analysis import find
-from t5mix.analysis.results import Results, Wanted, read_results
+from t5mix.analysis.analysis import analyze
+from t5mix.analysis.results import ReportedTrial, Results, read_results
 from t5mix.errors import T5MixError
-from t5mix.sweep.plan import Planner
+from t5mix.sweep.plan import SweepPlanner
 from t5mix.sweep.spec import read_sweep
 
 Make = Callable[..., Path]
@@ -28,7 +28,7 @@ def trial_file(sweep_folder: Path, start: str) -> Path:
 def test_the_trials_with_the_chosen_rate_and_the_sweeps_seeds_are_reported(sweep_folder: Path):
     results = read_results(sweep_folder)
     assert len(results.wanted) == 4 * 3 + 3 * 3
-    assert set(results.wanted) - set(results.reported) == {Wanted("lora, r=8", 1, None)}
+    assert set(results.wanted) - set(results.reported) == {ReportedTrial("lora, r=8", 1, None)}
     rates = {name: {trial.learning_rate for trial in results.of(name)} for name in results.methods}
     assert rates == {"full": {0.002}, "lora, r=8": {0.008}, "adapter": {0.002}, "odm": {0.002}, "alone": {0.002}}
     assert {trial.task for trial in results.of("alone")} == {"demo_sentiment", "demo_entailment", "demo_paraphrase"}
@@ -36,14 +36,14 @@ def test_the_trials_with_the_chosen_rate_and_the_sweeps_seeds_are_reported(sweep
 
 def test_a_failed_trial_is_told_from_one_that_has_not_run(sweep_folder: Path, make_sweep_folder: Make):
     results = read_results(sweep_folder)
-    failure = results.failure(Wanted("lora, r=8", 1, None))
+    failure = results.failure(ReportedTrial("lora, r=8", 1, None))
     assert failure is not None
     assert failure.why.endswith("the loss is NaN at step 40")
     unfinished = make_sweep_folder()
     trial_file(unfinished, "full-2").unlink()
     results = read_results(unfinished)
-    assert set(results.wanted) - set(results.reported) == {Wanted("full", 2, None)}
-    assert results.failure(Wanted("full", 2, None)) is None
+    assert set(results.wanted) - set(results.reported) == {ReportedTrial("full", 2, None)}
+    assert results.failure(ReportedTrial("full", 2, None)) is None
 
 
 def test_a_trial_that_failed_and_then_succeeded_is_no_failure(make_sweep_folder: Make):
@@ -76,7 +76,7 @@ def test_methods_at_a_grid_are_the_planners():
     }
     sweep = read_sweep(raw)
     results = Results(Path(), sweep, raw, (), (), {})
-    assert list(results.methods) == list(Planner(sweep).methods())
+    assert list(results.methods) == list(SweepPlanner(sweep).methods())
     assert "a, temperature=2, packing=True, finetuning=full" in results.methods
 
 
@@ -120,7 +120,7 @@ def test_a_method_all_of_whose_rates_failed_has_none(make_sweep_folder: Make, ed
     results = read_results(sweep_folder)
     assert results.chosen_rates == {"full": 0.002}
     assert results.choices["lora"].scores == {0.001: -math.inf}
-    assert "All learning rates of “lora” failed: not reported." in find(results).notes
+    assert "All learning rates of “lora” failed: not reported." in analyze(results).notes
 
 
 def test_without_tuning_all_trials_are_reported(make_sweep_folder: Make):

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from t5mix.analysis.analysis import Findings
+from t5mix.analysis.analysis import Analysis
 from t5mix.analysis.results import read_results
 from t5mix.analysis.training_curves import method_progress, realised_mixtures
 
 
-def test_losses_are_means_over_seeds(findings: Findings):
-    adapter = findings.progress["adapter"]
+def test_losses_are_means_over_seeds(analysis: Analysis):
+    adapter = analysis.progress["adapter"]
     assert adapter.loss is not None
     expected = [
         np.mean([round(2 / (1 + 0.02 * s) + 0.04 + 0.01 * seed, 4) for seed in range(3)]) for s in range(10, 101, 10)
@@ -25,15 +25,15 @@ def test_losses_are_means_over_seeds(findings: Findings):
     assert adapter.mean_validation.steps.tolist() == [50, 100]
 
 
-def test_a_method_with_a_run_for_each_task_has_no_loss_over_all_tasks(findings: Findings):
-    alone = findings.progress["alone"]
+def test_a_method_with_a_run_for_each_task_has_no_loss_over_all_tasks(analysis: Analysis):
+    alone = analysis.progress["alone"]
     assert alone.loss is None
     assert list(alone.losses) == list(alone.validation) == ["demo_sentiment", "demo_entailment", "demo_paraphrase"]
     assert not alone.adaptive
 
 
-def test_only_weights_that_change_are_adaptive(findings: Findings):
-    assert [name for name, progress in findings.progress.items() if progress.adaptive] == ["odm"]
+def test_only_weights_that_change_are_adaptive(analysis: Analysis):
+    assert [name for name, progress in analysis.progress.items() if progress.adaptive] == ["odm"]
 
 
 def test_a_mean_over_tasks_needs_all_of_them(make_sweep_folder: Callable[..., Path], edit_json: Callable[..., None]):
@@ -46,8 +46,8 @@ def test_a_mean_over_tasks_needs_all_of_them(make_sweep_folder: Callable[..., Pa
     assert progress.validation["demo_paraphrase"].steps.tolist() == [50, 100]
 
 
-def test_methods_that_drew_alike_share_a_column(findings: Findings):
-    ((names, drawn),) = findings.mixtures.items()
+def test_methods_that_drew_alike_share_a_column(analysis: Analysis):
+    ((names, drawn),) = analysis.mixtures.items()
     assert names == ("full", "lora, r=8", "adapter", "odm")
     assert [task.share for task in drawn.values()] == pytest.approx([1 / 4.5, 1.5 / 4.5, 2 / 4.5])
     assert drawn["demo_paraphrase"].epochs == pytest.approx(1.6 * 2 / 4.5)

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from t5mix.cache import materialize, prepare_worker
-from t5mix.cache.prepare_worker import load_tasks, main, prepare_piece
+from t5mix.cache.prepare_worker import load_tasks, main, prepare_shard
 from t5mix.data import token_store
-from t5mix.data.manifest import DataLock, piece_path
+from t5mix.data.manifest import DataManifest, shard_path
 from t5mix.data.token_store import DamagedStoreError, open_store
-from t5mix.data.tokenizer import TextCodec
+from t5mix.data.tokenizer import Tokenizer
 from t5mix.errors import T5MixError
 from t5mix.tensorflow_setup import seqio, tf
 
@@ -25,23 +25,23 @@ def files_of(folder: Path) -> dict[str, int]:
 
 
 def test_stores_hold_what_the_files_say(make_request):
-    lock = prepare_worker.prepare(make_request(), quiet=True)
-    codec = TextCodec(lock.vocabulary)
-    task = lock.task("declared_labels")
+    manifest = prepare_worker.prepare(make_request(), quiet=True)
+    tokenizer = Tokenizer(manifest.vocabulary)
+    task = manifest.task("declared_labels")
     assert (task.metrics, task.random, tuple(task.splits)) == (("accuracy",), False, SPLITS)
     opened = open_store(Path(task.splits["train"].path))
     assert len(opened) == task.splits["train"].counts.examples == 60
-    rows = Path(lock.request.declared["declared_labels"]["files"]["train"]).read_text().splitlines()[1:]
+    rows = Path(manifest.request.declared["declared_labels"]["files"]["train"]).read_text().splitlines()[1:]
     for index in (0, 1, 59):
         inputs, targets = opened.example(index)
         sentence, label = rows[index].split("\t")
-        assert inputs.tolist() == codec.encode(f"labels sentence: {sentence}")
-        assert codec.decode(targets) == ["negative", "positive"][int(label)]
-    answers = open_store(Path(lock.task("declared_answers").splits["validation"].path))
+        assert inputs.tolist() == tokenizer.encode(f"labels sentence: {sentence}")
+        assert tokenizer.decode(targets) == ["negative", "positive"][int(label)]
+    answers = open_store(Path(manifest.task("declared_answers").splits["validation"].path))
     assert len(answers) == 20
-    text = lock.task("declared_text")
+    text = manifest.task("declared_text")
     assert text.random
-    assert text.splits["train"].counts == open_store(piece_path(text.splits["train"].path, 0)).counts
+    assert text.splits["train"].counts == open_store(shard_path(text.splits["train"].path, 0)).counts
     assert open_store(Path(text.splits["validation"].path)).counts == text.splits["validation"].counts
 
 
@@ -57,16 +57,16 @@ def test_a_second_time_touches_no_file_and_runs_no_task(make_request, monkeypatc
 def test_epochs_differ_and_can_be_made_again(make_request, tmp_path):
     text = ("declared_text",)
     request = make_request(mixture=text)
-    lock = prepare_worker.prepare(request, quiet=True)
-    first = piece_path(lock.tasks[0].splits["train"].path, 0)
-    second = prepare_piece(request, "declared_text", 1, quiet=True)
-    assert second == piece_path(lock.tasks[0].splits["train"].path, 1)
-    again = prepare_piece(make_request(mixture=text, store_dir=str(tmp_path / "else")), "declared_text", 1, quiet=True)
+    manifest = prepare_worker.prepare(request, quiet=True)
+    first = shard_path(manifest.tasks[0].splits["train"].path, 0)
+    second = prepare_shard(request, "declared_text", 1, quiet=True)
+    assert second == shard_path(manifest.tasks[0].splits["train"].path, 1)
+    again = prepare_shard(make_request(mixture=text, store_dir=str(tmp_path / "else")), "declared_text", 1, quiet=True)
     assert (second / "inputs.tokens").read_bytes() == (again / "inputs.tokens").read_bytes()
     assert (second / "inputs.tokens").read_bytes() != (first / "inputs.tokens").read_bytes()
     other = prepare_worker.prepare(make_request(mixture=text, seed=4), quiet=True).tasks[0].splits
-    assert other["train"].path != lock.tasks[0].splits["train"].path
-    assert other["validation"].path == lock.tasks[0].splits["validation"].path
+    assert other["train"].path != manifest.tasks[0].splits["train"].path
+    assert other["validation"].path == manifest.tasks[0].splits["validation"].path
 
 
 def test_what_changes_a_fingerprint(make_request, data_files, declared, tmp_path):
@@ -183,7 +183,7 @@ def test_the_command_writes_the_lock_or_the_error(make_request, tmp_path):
     asked.write_text(make_request(mixture=("declared_labels",)).to_json())
     arguments = ["--request", str(asked), "--out", str(out), "--quiet"]
     assert main(arguments) == 0
-    assert DataLock.load(out).tasks[0].name == "declared_labels"
+    assert DataManifest.load(out).tasks[0].name == "declared_labels"
     asked.write_text(make_request(mixture=("nothing",)).to_json())
     assert main(arguments) == 2
     assert "Unknown task or mixture 'nothing'" in json.loads(out.read_text())["error"]
@@ -235,17 +235,17 @@ def test_a_random_preprocessor_is_noticed(register, make_request):
     register("own_plain", TOKENS)
     register("own_noisy", [_noisy, *TOKENS])
     request = make_request(mixture=("own_plain", "own_noisy"), vocabulary=None)
-    lock = prepare_worker.prepare(request, quiet=True)
-    assert [task.random for task in lock.tasks] == [False, True]
-    assert lock.vocabulary.kind == "bytes"
+    manifest = prepare_worker.prepare(request, quiet=True)
+    assert [task.random for task in manifest.tasks] == [False, True]
+    assert manifest.vocabulary.kind == "bytes"
 
 
 def test_the_vocabulary_of_a_registered_task_can_be_replaced(register, make_request, vocabulary_file):
     register("own_plain", TOKENS)
-    lock = prepare_worker.prepare(make_request(mixture=("own_plain", "declared_labels")), quiet=True)
-    assert lock.vocabulary.path == str(vocabulary_file)
-    inputs, _ = open_store(Path(lock.task("own_plain").splits["train"].path)).example(7)
-    assert inputs.tolist() == TextCodec(lock.vocabulary).encode(TEXTS[7])
+    manifest = prepare_worker.prepare(make_request(mixture=("own_plain", "declared_labels")), quiet=True)
+    assert manifest.vocabulary.path == str(vocabulary_file)
+    inputs, _ = open_store(Path(manifest.task("own_plain").splits["train"].path)).example(7)
+    assert inputs.tolist() == Tokenizer(manifest.vocabulary).encode(TEXTS[7])
     register("own_other", TOKENS, vocabulary=seqio.ByteVocabulary(extra_ids=5))
     with pytest.raises(T5MixError, match="must share one vocabulary"):
         prepare_worker.prepare(make_request(mixture=("own_plain", "own_other"), vocabulary=None), quiet=True)
@@ -254,11 +254,11 @@ def test_the_vocabulary_of_a_registered_task_can_be_replaced(register, make_requ
 def test_trimming_before_the_end_is_counted_too(register, make_request):
     register("own_trimmed", [seqio.preprocessors.tokenize, seqio.preprocessors.append_eos_after_trim])
     register("own_whole", TOKENS)
-    lock = prepare_worker.prepare(
+    manifest = prepare_worker.prepare(
         make_request(mixture=("own_trimmed", "own_whole"), vocabulary=None, inputs_length=7, targets_length=7),
         quiet=True,
     )
-    trimmed, whole = (open_store(Path(task.splits["train"].path)) for task in lock.tasks)
+    trimmed, whole = (open_store(Path(task.splits["train"].path)) for task in manifest.tasks)
     assert trimmed.counts == whole.counts
     assert trimmed.counts.truncated_inputs == 40
     assert np.array_equal(trimmed.inputs, whole.inputs)
@@ -296,8 +296,8 @@ def test_arguments_and_code_of_preprocessors_count(register, make_request):
     def path(chance: float) -> str:
         name = f"own_{round(10 * chance)}"
         register(name, [functools.partial(_noisy, chance=chance), *TOKENS])
-        recipe = materialize.Recipe(seqio.TaskRegistry.get(name), "train", 48, 24)
-        _, description = recipe.folder(Path("/stores"), 1)
+        spec = materialize.SplitSpec(seqio.TaskRegistry.get(name), "train", 48, 24)
+        _, description = spec.folder(Path("/stores"), 1)
         return json.dumps(description["preprocessors"])
 
     first = path(0.4)

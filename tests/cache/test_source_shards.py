@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from t5mix.cache import fingerprint, materialize, prepare_worker
-from t5mix.cache.prepare_worker import prepare_piece
-from t5mix.data.manifest import DataLock, DataRequest, TaskEntry
-from t5mix.data.stream import shard_of
+from t5mix.cache.prepare_worker import prepare_shard
+from t5mix.data.manifest import DataManifest, DataRequest, TaskEntry
+from t5mix.data.stream import source_shard_of
 from t5mix.data.token_store import open_store
-from t5mix.data.tokenizer import TextCodec
+from t5mix.data.tokenizer import Tokenizer
 from t5mix.errors import T5MixError
-from t5mix.sources.declaration import declared_task
+from t5mix.sources.declaration import task_declaration
 from t5mix.sources.file_readers import files_of
 from t5mix.sources.seqio_sources import TextDataSource
 from t5mix.tensorflow_setup import seqio, tf
@@ -49,35 +49,35 @@ def ask(make_request, corpus):
     return make
 
 
-def texts_of(request: DataRequest, lock: DataLock, piece: int) -> list[str]:
-    codec, name = TextCodec(lock.vocabulary), lock.tasks[0].name
-    path = prepare_piece(request, name, piece, quiet=True)
-    assert path == lock.tasks[0].path("train", piece)
+def texts_of(request: DataRequest, manifest: DataManifest, shard: int) -> list[str]:
+    tokenizer, name = Tokenizer(manifest.vocabulary), manifest.tasks[0].name
+    path = prepare_shard(request, name, shard, quiet=True)
+    assert path == manifest.tasks[0].path("train", shard)
     store = open_store(path)
-    return [codec.decode(store.example(index)[0]) for index in range(len(store))]
+    return [tokenizer.decode(store.example(index)[0]) for index in range(len(store))]
 
 
 def test_the_pieces_of_an_epoch_are_the_files(ask):
     request = ask("plain")
-    lock = prepare_worker.prepare(request, quiet=True)
-    assert (lock.tasks[0].pieces, lock.tasks[0].random) == (4, False)
+    manifest = prepare_worker.prepare(request, quiet=True)
+    assert (manifest.tasks[0].shards, manifest.tasks[0].random) == (4, False)
     for epoch in (0, 1):
-        found = [texts_of(request, lock, 4 * epoch + place) for place in range(4)]
+        found = [texts_of(request, manifest, 4 * epoch + place) for place in range(4)]
         numbers = [int(texts[0][0]) for texts in found]
-        assert numbers == [shard_of(request.seed, "plain", 4 * epoch + place, 4) for place in range(4)]
+        assert numbers == [source_shard_of(request.seed, "plain", 4 * epoch + place, 4) for place in range(4)]
         assert sorted(numbers) == [0, 1, 2, 3]
         assert [len(texts) for texts in found] == [LINES[number] for number in numbers]
         assert all({text[0] for text in texts} == {str(number)} for number, texts in zip(numbers, found, strict=True))
-    assert len(open_store(lock.tasks[0].path("validation"))) == 20
+    assert len(open_store(manifest.tasks[0].path("validation"))) == 20
 
 
 def test_a_random_task_draws_each_shard_anew_and_again_alike(ask, tmp_path):
     request = ask("noisy", splits=("train",))
-    lock = prepare_worker.prepare(request, quiet=True)
-    assert (lock.tasks[0].pieces, lock.tasks[0].random) == (4, True)
-    shards = [shard_of(request.seed, "noisy", piece, 4) for piece in range(8)]
-    again = 4 + shards[4:].index(shards[1])
-    first, second = texts_of(request, lock, 1), texts_of(request, lock, again)
+    manifest = prepare_worker.prepare(request, quiet=True)
+    assert (manifest.tasks[0].shards, manifest.tasks[0].random) == (4, True)
+    source_shards = [source_shard_of(request.seed, "noisy", shard, 4) for shard in range(8)]
+    again = 4 + source_shards[4:].index(source_shards[1])
+    first, second = texts_of(request, manifest, 1), texts_of(request, manifest, again)
     assert len(first) == len(second)
     assert first != second
     elsewhere = ask("noisy", splits=("train",), store_dir=str(tmp_path / "else"))
@@ -88,7 +88,7 @@ def test_the_size_is_estimated_by_bytes_and_said(ask, caplog, tmp_path):
     request = ask("plain")
     entry = prepare_worker.prepare(request, quiet=True).tasks[0].splits["train"]
     sizes = [(tmp_path / f"part-{number}.tsv").stat().st_size for number in range(4)]
-    first = shard_of(request.seed, "plain", 0, 4)
+    first = source_shard_of(request.seed, "plain", 0, 4)
     assert entry.estimated
     assert entry.counts.examples == round(LINES[first] * sum(sizes) / sizes[first])
     assert entry.counts.examples == pytest.approx(sum(LINES), rel=0.1)
@@ -101,12 +101,12 @@ def test_the_size_is_estimated_by_bytes_and_said(ask, caplog, tmp_path):
 
 
 def test_a_size_that_is_given_is_taken(ask, caplog, tmp_path):
-    lock = prepare_worker.prepare(ask("plain", streamed={"plain": 75}), quiet=True)
-    entry = lock.tasks[0].splits["train"]
+    manifest = prepare_worker.prepare(ask("plain", streamed={"plain": 75}), quiet=True)
+    entry = manifest.tasks[0].splits["train"]
     assert (entry.counts.examples, entry.estimated) == (75, False)
     assert "estimate" not in caplog.text
-    lock.save(tmp_path / "lock.json")
-    assert DataLock.load(tmp_path / "lock.json") == lock
+    manifest.save(tmp_path / "lock.json")
+    assert DataManifest.load(tmp_path / "lock.json") == manifest
     with pytest.raises(T5MixError, match=r"streamed\.plain is 5, and its first piece alone holds \d+"):
         prepare_worker.prepare(ask("plain", streamed={"plain": 5}), quiet=True)
 
@@ -130,12 +130,12 @@ def test_a_changed_file_gives_other_pieces(ask, tmp_path):
 
 def test_a_file_is_checked_when_its_piece_is_made(ask, tmp_path):
     request = ask("plain")
-    bad = shard_of(request.seed, "plain", 2, 4)
+    bad = source_shard_of(request.seed, "plain", 2, 4)
     with open(tmp_path / f"part-{bad}.tsv", "a") as file:
         file.write("One more.\t7\n")
     prepare_worker.prepare(request, quiet=True)
     with pytest.raises(T5MixError, match=rf"part-{bad}\.tsv, line {LINES[bad] + 2}: label is '7'"):
-        prepare_piece(request, "plain", 2, quiet=True)
+        prepare_shard(request, "plain", 2, quiet=True)
     with pytest.raises(T5MixError, match=rf"part-{bad}\.tsv, line"):  # not streamed, all are checked beforehand
         prepare_worker.prepare(ask("plain", streamed={}), quiet=True)
 
@@ -150,9 +150,9 @@ def test_what_cannot_be_streamed_is_refused(ask, declared, make_request):
 
 
 def test_without_streaming_the_files_are_one_split(ask):
-    lock = prepare_worker.prepare(ask("plain", "noisy", streamed={}), quiet=True)
-    assert lock.tasks[0].splits["train"].counts.examples == sum(LINES)
-    assert [task.pieces for task in lock.tasks] == [1, 1]
+    manifest = prepare_worker.prepare(ask("plain", "noisy", streamed={}), quiet=True)
+    assert manifest.tasks[0].splits["train"].counts.examples == sum(LINES)
+    assert [task.shards for task in manifest.tasks] == [1, 1]
 
 
 @pytest.fixture
@@ -174,7 +174,7 @@ def test_files_that_others_declare_are_streamed_too_and_may_come_out_empty(regis
     for number in range(3):
         (tmp_path / f"{number}.txt").write_text(f"{number} a\n{number} b\n")
     seed = 3
-    dropped = str(shard_of(seed, "own_lines", 1, 3))
+    dropped = str(source_shard_of(seed, "own_lines", 1, 3))
 
     def kept(dataset):
         return dataset.filter(lambda line: tf.logical_not(tf.strings.regex_full_match(line, f"{dropped}.*")))
@@ -183,8 +183,8 @@ def test_files_that_others_declare_are_streamed_too_and_may_come_out_empty(regis
     register("own_lines", seqio.TextLineDataSource({"train": str(tmp_path / "?.txt")}), [kept, both, *TOKENS])
     request = make_request(mixture=("own_lines",), vocabulary=None, streamed={"own_lines": None}, seed=seed)
     entry: TaskEntry = prepare_worker.prepare(request, quiet=True).tasks[0]
-    assert entry.pieces == 3
-    sizes = [len(open_store(prepare_piece(request, "own_lines", piece, quiet=True))) for piece in range(3)]
+    assert entry.shards == 3
+    sizes = [len(open_store(prepare_shard(request, "own_lines", shard, quiet=True))) for shard in range(3)]
     assert sizes == [2, 0, 2]
 
 
@@ -200,10 +200,10 @@ def test_a_sources_files_are_its_shards(tmp_path):
     for number in range(4):
         (tmp_path / f"{number}.txt").write_text(f"{number}\n")
     source = TextDataSource({"train": [tmp_path / "2.txt", str(tmp_path / "[013].txt")]})
-    assert [Path(shard).stem for shard in source.list_shards("train")] == ["2", "0", "1", "3"]
+    assert [Path(source_shard).stem for source_shard in source.list_shards("train")] == ["2", "0", "1", "3"]
 
-    def read(shards: int, index: int) -> list[str]:
-        dataset = source.get_dataset("train", shuffle=False, shard_info=seqio.ShardInfo(index, shards))
+    def read(source_shards: int, index: int) -> list[str]:
+        dataset = source.get_dataset("train", shuffle=False, shard_info=seqio.ShardInfo(index, source_shards))
         return [row["text"].decode() for row in dataset.as_numpy_iterator()]
 
     assert [read(4, index) for index in range(4)] == [["2"], ["0"], ["1"], ["3"]]
@@ -215,15 +215,15 @@ def test_a_sources_files_are_its_shards(tmp_path):
 def test_a_pattern_needs_a_clear_format():
     task = {"inputs": "{a}", "targets": "b"}
     with pytest.raises(T5MixError, match=r"format of part-\* is not clear"):
-        declared_task("mine", {**task, "files": {"train": ["a.tsv", "part-*"]}})
-    declared_task("mine", {**task, "files": {"train": "part-*"}, "format": "jsonl"})
+        task_declaration("mine", {**task, "files": {"train": ["a.tsv", "part-*"]}})
+    task_declaration("mine", {**task, "files": {"train": "part-*"}, "format": "jsonl"})
 
 
 def test_a_full_disk_suggests_streaming(ask, monkeypatch):
     error = OSError(28, "No space left on device")
     request = ask("plain")
-    streamed = prepare_worker.recipe_of(request, prepare_worker.load_tasks(request).tasks[0], "train")
-    whole = materialize.Recipe(streamed.task, "train", 48, 24)
+    streamed = prepare_worker.split_spec_of(request, prepare_worker.load_tasks(request).tasks[0], "train")
+    whole = materialize.SplitSpec(streamed.task, "train", 48, 24)
     assert "streamed=[plain]" in materialize._no_room(whole, Path("/tmp/x"), error)
     assert "streamed" not in materialize._no_room(streamed, Path("/tmp/x"), error)
 

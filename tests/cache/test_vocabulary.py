@@ -5,7 +5,7 @@ import pytest
 import sentencepiece
 
 from t5mix.cache.vocabulary import common_vocabulary, describe_vocabulary, load_vocabulary, with_vocabulary
-from t5mix.data.tokenizer import TextCodec
+from t5mix.data.tokenizer import Tokenizer
 from t5mix.errors import T5MixError
 from t5mix.tensorflow_setup import seqio, tf
 
@@ -24,18 +24,18 @@ def test_the_codec_equals_seqio(vocabulary_file, kind):
     vocabulary = load_vocabulary(name, 40)
     entry = describe_vocabulary(vocabulary)
     assert (entry.kind, entry.extra_ids, entry.size) == (kind, 40, vocabulary.vocab_size)
-    codec = TextCodec(entry)
+    tokenizer = Tokenizer(entry)
     for text in TEXTS:
         ids = [*vocabulary.encode(text), 1]
-        assert codec.encode(text) == ids == [*vocabulary.encode_tf(text).numpy().tolist(), 1]
-        assert codec.decode(ids) == vocabulary.decode(ids)
-        assert codec.decode([0, *ids, 5, 6, 0]) == vocabulary.decode([0, *ids, 5, 6, 0])
-        assert len(codec.pieces(ids)) == len(ids)
+        assert tokenizer.encode(text) == ids == [*vocabulary.encode_tf(text).numpy().tolist(), 1]
+        assert tokenizer.decode(ids) == vocabulary.decode(ids)
+        assert tokenizer.decode([0, *ids, 5, 6, 0]) == vocabulary.decode([0, *ids, 5, 6, 0])
+        assert len(tokenizer.pieces(ids)) == len(ids)
     first = entry.size - 1
-    assert codec.decode([first, 10, first - 39, 1]).count("<extra_id_") == 2
-    assert codec.decode([first]).strip() == "<extra_id_0>"
-    assert codec.pieces([0, 1, first])[-1].strip("▁") == "<extra_id_0>"
-    assert codec.decode([entry.size + 7]) == vocabulary.decode([entry.size + 7])
+    assert tokenizer.decode([first, 10, first - 39, 1]).count("<extra_id_") == 2
+    assert tokenizer.decode([first]).strip() == "<extra_id_0>"
+    assert tokenizer.pieces([0, 1, first])[-1].strip("▁") == "<extra_id_0>"
+    assert tokenizer.decode([entry.size + 7]) == vocabulary.decode([entry.size + 7])
 
 
 def test_wrong_files_are_refused(tmp_path, vocabulary_file):
@@ -55,7 +55,7 @@ def test_wrong_files_are_refused(tmp_path, vocabulary_file):
         load_vocabulary(str(tmp_path / "other.model"), 100)
     entry = describe_vocabulary(load_vocabulary(str(vocabulary_file), 40))
     with pytest.raises(T5MixError, match="is not the one that made the run's data"):
-        TextCodec(dataclasses.replace(entry, sha256="0" * 64))
+        Tokenizer(dataclasses.replace(entry, sha256="0" * 64))
 
 
 def test_tasks_must_agree_on_a_vocabulary(tmp_path, vocabulary_file):

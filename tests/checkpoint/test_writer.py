@@ -12,7 +12,7 @@ import optax
 import pytest
 
 from t5mix.checkpoint.integrity import DamagedCheckpointError, checksums
-from t5mix.checkpoint.reader import read_host, read_params
+from t5mix.checkpoint.reader import read_params, read_run_state
 from t5mix.checkpoint.train_state import TrainState, new_state
 from t5mix.checkpoint.writer import Checkpoints
 from t5mix.errors import T5MixError
@@ -52,10 +52,10 @@ def assert_same(found: TrainState, expected: TrainState) -> None:
 def test_round_trip(checkpoints: Checkpoints):
     save_all(checkpoints, 2, 5)
     assert checkpoints.steps() == [2, 5]
-    state, host = checkpoints.restore(5, like(make_state()))
+    state, run_state = checkpoints.restore(5, like(make_state()))
     assert_same(state, make_state(5))
-    assert host == HOST | {"step": 5}
-    assert read_host(checkpoints.folder / "2") == HOST | {"step": 2}
+    assert run_state == HOST | {"step": 5}
+    assert read_run_state(checkpoints.folder / "2") == HOST | {"step": 2}
 
 
 def test_another_process_reads_what_was_closed(tmp_path: Path):
@@ -72,7 +72,7 @@ def test_a_step_is_saved_once(checkpoints: Checkpoints):
     save_all(checkpoints, 2)
     checkpoints.save(make_state(2), {"other": True})
     checkpoints.finish()
-    assert read_host(checkpoints.folder / "2")["step"] == 2
+    assert read_run_state(checkpoints.folder / "2")["step"] == 2
 
 
 def test_only_what_is_wanted_is_kept(checkpoints: Checkpoints):
@@ -183,7 +183,7 @@ def test_another_model_is_refused_by_its_differences(checkpoints: Checkpoints):
 
 def test_what_is_no_checkpoint_is_refused(tmp_path: Path):
     with pytest.raises(T5MixError, match="is no checkpoint of t5mix"):
-        read_host(tmp_path)
+        read_run_state(tmp_path)
 
 
 def test_checksums_cover_every_file(checkpoints: Checkpoints):

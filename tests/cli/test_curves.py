@@ -14,7 +14,7 @@ from t5mix.training.trainer import Outcome
 def make_run(folder: Path, name: str, loss: float) -> Path:
     run = folder / name
     run.mkdir()
-    task = {"loss": loss, "examples": 30, "expected_examples": 31.5, "tokens": 400, "epochs": 0.75, "weight": 1.0}
+    task = {"loss": loss, "examples": 30, "expected_examples": 31.5, "tokens": 400, "epochs": 0.75, "proportion": 1.0}
     lines = [
         {"kind": "train", "step": 10, "tasks": {"a": task}},
         {"kind": "evaluation", "step": 10, "tasks": {"a": {"loss": 2 * loss}}},

@@ -54,7 +54,7 @@ def test_show_prints_what_can_be_run(capsys: pytest.CaptureFixture[str], tmp_pat
     assert main(["train", "--show", *arguments]) == 0
     shown = capsys.readouterr().out
     plain = yaml.safe_load(shown)
-    assert plain["mixing"] == {"kind": "temperature", "temperature": 4.0, "limit": None}
+    assert plain["mixing"] == {"kind": "temperature", "temperature": 4.0, "max_examples": None}
     assert plain["training"]["steps"] == 9
     (tmp_path / "shown.yaml").write_text(f"defaults:\n  - experiment\n  - _self_\n{shown}", encoding="utf-8")
     assert main(["train", "--show", "--config", str(tmp_path / "shown.yaml")]) == 0

@@ -7,18 +7,18 @@ from typing import Any
 import pytest
 
 from t5mix.cli.main import main
-from t5mix.config.experiment import read_strategy
+from t5mix.config.experiment import strategy_from_dict
 from t5mix.mixing import Equal, Temperature
 from t5mix.runs import forecast as forecast_module
 
-SHOW = ["mixtures", "show", "copy,first", "lengths={inputs:16,targets:8}", "training.rows=8", "--steps", "20"]
+SHOW = ["mixtures", "show", "copy,first", "lengths={inputs:16,targets:8}", "training.batch_size=8", "--steps", "20"]
 
 
 @pytest.fixture
 def data(tmp_path: Path, tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The data that a child process would prepare."""
-    lock = tiny.make_lock(tmp_path / "data", sizes={"copy": 300, "first": 100})
-    monkeypatch.setattr(forecast_module, "prepare_in_child", lambda request: lock)
+    manifest = tiny.make_manifest(tmp_path / "data", sizes={"copy": 300, "first": 100})
+    monkeypatch.setattr(forecast_module, "prepare_in_subprocess", lambda request: manifest)
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
     def prepare(request: Any) -> None:
         raise AssertionError
 
-    monkeypatch.setattr(forecast_module, "prepare_in_child", prepare)
+    monkeypatch.setattr(forecast_module, "prepare_in_subprocess", prepare)
 
 
 @pytest.mark.usefixtures("data")
@@ -43,7 +43,12 @@ def test_the_experiments_own_strategy(capsys: pytest.CaptureFixture[str]):
 
 @pytest.mark.usefixtures("data")
 def test_several_stand_side_by_side(capsys: pytest.CaptureFixture[str]):
-    specs = ["equal", "annealed_temperature:first=1,last=inf", "odm_prior", "capped:strategy=equal,max_epochs=1"]
+    specs = [
+        "equal",
+        "annealed_temperature:initial_temperature=1,final_temperature=inf",
+        "odm_prior",
+        "capped:strategy=equal,max_epochs=1",
+    ]
     specs.append("phases:strategies=[equal,equal],starts=[0,0.5]")
     assert main([*SHOW, *(part for spec in specs for part in ("--mixing", spec))]) == 0
     out = capsys.readouterr().out
@@ -59,13 +64,13 @@ def test_several_stand_side_by_side(capsys: pytest.CaptureFixture[str]):
 
 @pytest.mark.usefixtures("data")
 def test_json_holds_all_of_it(capsys: pytest.CaptureFixture[str]):
-    assert main([*SHOW, "--json", "--mixing", "equal", "--mixing", "temperature:temperature=2,limit=200"]) == 0
+    assert main([*SHOW, "--json", "--mixing", "equal", "--mixing", "temperature:temperature=2,max_examples=200"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["mixture"], found["rows"], found["mixing_unit"]) == (["copy", "first"], 8, "examples")
     even, scaled = found["strategies"]
     assert even["mixing"] == "equal"
-    assert read_strategy(even["strategy"]) == Equal()
-    assert read_strategy(scaled["strategy"]) == Temperature(temperature=2, limit=200)
+    assert strategy_from_dict(even["strategy"]) == Equal()
+    assert strategy_from_dict(scaled["strategy"]) == Temperature(temperature=2, max_examples=200)
     assert (scaled["steps"], scaled["changes"], scaled["adaptive"]) == (20, False, False)
     assert even["examples_per_step"] > 0
     names = ("name", "size", "rate", "proportion", "first", "last", "examples", "tokens", "epochs", "truncated")
@@ -102,15 +107,20 @@ def test_a_picture_comes_with_the_table(tmp_path: Path, capsys: pytest.CaptureFi
             ["--mixing", "temperature:temperature=0"],
             "t5mix: --mixing temperature:temperature=0: mixing.temperature is 0",
         ),
-        (["--mixing", "temperature:limit=few"], "t5mix: --mixing temperature:limit=few: mixing.limit is 'few'"),
+        (
+            ["--mixing", "temperature:max_examples=few"],
+            "t5mix: --mixing temperature:max_examples=few: mixing.max_examples is 'few'",
+        ),
         (["--mixing", "temperature:4"], "t5mix: --mixing temperature:4: '4' is no setting: write KIND:key=value"),
         (
-            ["--mixing", "capped:strategy={kind:equal,limit:3}"],
-            "t5mix: --mixing capped:strategy={kind:equal,limit:3}: Unknown configuration key 'mixing.strategy.limit'.",
+            ["--mixing", "capped:strategy={kind:equal,max_examples:3}"],
+            "t5mix: --mixing capped:strategy={kind:equal,max_examples:3}: Unknown configuration key "
+            "'mixing.strategy.max_examples'.",
         ),
         (
-            ["--mixing", "equal:limit=3"],
-            "t5mix: --mixing equal:limit=3: Unknown configuration key 'mixing.limit'. It is a setting of ",
+            ["--mixing", "equal:max_examples=3"],
+            "t5mix: --mixing equal:max_examples=3: Unknown configuration key 'mixing.max_examples'. It is a setting "
+            "of ",
         ),
         (
             ["--mixing", "equal:warmth=3"],

@@ -9,7 +9,7 @@ from t5mix.finetuning import POLICIES
 
 SMALL = "model={preset:tiny,d_model:16,d_ff:32,d_kv:8,num_heads:2,num_layers:1,num_decoder_layers:2,vocab_size:128}"
 SHOW = ["policy", "show"]
-BATCH = ["lengths={inputs:16,targets:8}", "training.rows=4", "training.steps=100", SMALL]
+BATCH = ["lengths={inputs:16,targets:8}", "training.batch_size=4", "training.steps=100", SMALL]
 
 
 def test_all_policies_are_listed(capsys: pytest.CaptureFixture[str]):
@@ -59,7 +59,7 @@ def test_a_bank_takes_the_tasks_it_is_told(capsys: pytest.CaptureFixture[str]):
         (["adapter", "finetuning.dim=0"], "finetuning.dim is 0: it must be 1 or more"),
         (["lora", "finetuning.rank=-1"], "finetuning.rank is -1"),
         (["lora", "finetuning.targets=['.*/qeury']"], "matches no"),
-        (["pattern", "finetuning.train=['decodr/.*']"], "The nearest are"),
+        (["regex", "finetuning.train=['decodr/.*']"], "The nearest are"),
         (["per_task", "finetuning.policy=norms"], "which adds nothing that a task could have of its own"),
         (["gradual_unfreezing", "finetuning.starts=[0,1.5]"], "finetuning.starts is [0.0, 1.5]"),
         (["prompt", "finetuning.length=0"], "finetuning.length is 0"),

@@ -59,21 +59,24 @@ def test_overrides_need_no_plus():
     raw = compose("training.steps=7", "mixing=temperature", "mixing.temperature=4", "lengths.inputs=32")
     experiment = read_experiment(raw)
     assert (experiment.training.steps, experiment.lengths.inputs) == (7, 32)
-    assert experiment.to_json()["mixing"] == {"kind": "temperature", "temperature": 4.0, "limit": None}
+    assert experiment.to_json()["mixing"] == {"kind": "temperature", "temperature": 4.0, "max_examples": None}
 
 
 def test_an_option_replaces_the_default_with_all_its_settings():
-    assert read_experiment(compose("mixing.limit=5")).to_json()["mixing"] == {"kind": "proportional", "limit": 5}
+    assert read_experiment(compose("mixing.max_examples=5")).to_json()["mixing"] == {
+        "kind": "proportional",
+        "max_examples": 5,
+    }
     with pytest.raises(T5MixError, match=r"'mixing\.limit'\. It is a setting of .*proportional.*, not of equal"):
-        read_experiment(compose("mixing=equal", "mixing.limit=5"))
-    without = compose("mixing=equal", "mixing.limit=5", "~mixing.limit")
+        read_experiment(compose("mixing=equal", "mixing.max_examples=5"))
+    without = compose("mixing=equal", "mixing.max_examples=5", "~mixing.max_examples")
     assert read_experiment(without).to_json()["mixing"] == {"kind": "equal"}
 
 
 def test_values_may_be_lists_and_dictionaries():
-    raw = compose_experiment(overrides=["run_dir=r", "mixture=[a,b]", "training={steps:3,rows:4}"])
+    raw = compose_experiment(overrides=["run_dir=r", "mixture=[a,b]", "training={steps:3,batch_size:4}"])
     assert raw["mixture"] == ["a", "b"]
-    assert read_experiment(raw).training.rows == 4
+    assert read_experiment(raw).training.batch_size == 4
 
 
 def test_values_may_refer_to_others():
@@ -125,9 +128,11 @@ mixing: {temperature: 8}
 training:
   steps: 5
 """
-    experiment = read_experiment(compose_experiment(own_file(tmp_path, text), ["training.steps=6", "mixing.limit=9"]))
+    experiment = read_experiment(
+        compose_experiment(own_file(tmp_path, text), ["training.steps=6", "mixing.max_examples=9"])
+    )
     assert (experiment.run_dir, experiment.training.steps, experiment.model.d_model) == ("runs/own", 6, 256)
-    assert experiment.to_json()["mixing"] == {"kind": "temperature", "temperature": 8.0, "limit": 9}
+    assert experiment.to_json()["mixing"] == {"kind": "temperature", "temperature": 8.0, "max_examples": 9}
 
 
 def test_a_file_may_build_on_another_beside_it_and_bring_options_of_its_own(tmp_path: Path):
@@ -182,8 +187,14 @@ def test_a_file_that_hides_the_packages_defaults_is_named(tmp_path: Path):
     ("text", "choice"),
     [
         ("equal", {"kind": "equal"}),
-        ("temperature:temperature=4,limit=65536", {"kind": "temperature", "temperature": 4, "limit": 65536}),
-        ("temperature:temperature=inf,limit=null", {"kind": "temperature", "temperature": float("inf"), "limit": None}),
+        (
+            "temperature:temperature=4,max_examples=65536",
+            {"kind": "temperature", "temperature": 4, "max_examples": 65536},
+        ),
+        (
+            "temperature:temperature=inf,max_examples=null",
+            {"kind": "temperature", "temperature": float("inf"), "max_examples": None},
+        ),
         ("capped:strategy=equal,max_epochs=2", {"kind": "capped", "strategy": "equal", "max_epochs": 2}),
         (
             "capped:strategy={kind:temperature,temperature:4},max_epochs=1.5",

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from t5mix.config.compose import compose_experiment
-from t5mix.config.experiment import Experiment, read_experiment, read_policy
+from t5mix.config.experiment import Experiment, policy_from_dict, read_experiment
 from t5mix.data.manifest import VocabularyEntry
 from t5mix.errors import T5MixError
 from t5mix.finetuning import Full
@@ -68,10 +68,10 @@ TASK = {"files": {"train": "a.tsv"}, "inputs": "{text}", "targets": "label", "la
     "changes",
     [
         {},
-        {"mixing": {"kind": "temperature", "temperature": float("inf"), "limit": 2**19}},
+        {"mixing": {"kind": "temperature", "temperature": float("inf"), "max_examples": 2**19}},
         {"optimizer": {"kind": "adamw", "weight_decay": 0.1}, "schedule": {"kind": "cosine", "warmup_steps": 5}},
         {"tasks": {"mine": TASK}, "mixture": ["mine"], "vocabulary": "bytes", "plugins": []},
-        {"model": "t5_1_1_base", "lengths": {"inputs": 64}, "mesh": {"data": -1}, "training": {"clip_norm": 1}},
+        {"model": "t5_1_1_base", "lengths": {"inputs": 64}, "mesh": {"data": -1}, "training": {"max_grad_norm": 1}},
         {"start_from": "runs/old", "seed": 7},
     ],
 )
@@ -85,7 +85,7 @@ def test_to_json_is_read_back(raw: dict[str, Any], changes: dict[str, Any]):
 
 
 def test_a_policy_is_read_back_alone(raw: dict[str, Any]):
-    assert read_policy(read_experiment(raw).to_json()["finetuning"]) == Full()
+    assert policy_from_dict(read_experiment(raw).to_json()["finetuning"]) == Full()
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_a_policy_is_read_back_alone(raw: dict[str, Any]):
         ({"mixing": None}, "mixing is not set: choose one with mixing=NAME"),
         ({"mixing": {"kind": "temperature", "temperature": 0}}, r"mixing\.temperature is 0\.0: it must be greater"),
         (
-            {"mixing": {"kind": "proportional", "limit": "many"}},
+            {"mixing": {"kind": "proportional", "max_examples": "many"}},
             r"mixing\.limit is 'many': input should be a valid int",
         ),
         ({"mixing": "fixed"}, r"mixing\.task_weights is not set"),
@@ -127,7 +127,10 @@ def test_a_policy_is_read_back_alone(raw: dict[str, Any]):
         ({"training": {"steps": "many"}}, r"training\.steps is 'many': input should be a valid integer"),
         ({"training": {"steps": 1.5}}, r"training\.steps is 1\.5: input should be a valid integer"),
         ({"training": {"steps": 0}}, r"training\.steps is 0: it must be 1 or more\.$"),
-        ({"training": {"rows": 6, "accumulation": 4}}, r"training\.rows is 6, which training\.accumulation = 4"),
+        (
+            {"training": {"batch_size": 6, "gradient_accumulation_steps": 4}},
+            r"training\.rows is 6, which training\.accumulation = 4",
+        ),
         ({"training": {"loss_normalizer": "mean"}}, r"loss_normalizer is 'mean': input should be 'loss_tokens', 'pos"),
         ({"training": 5}, "training is 5: input should be a dictionary"),
         ({"lengths": {"inputs": 1}}, "lengths are 1 and 32: both must be 2 or more"),
@@ -166,7 +169,7 @@ def test_what_is_required_is_asked_for(raw: dict[str, Any], key: str):
 
 def test_all_problems_of_a_part_are_told_at_once(raw: dict[str, Any]):
     with pytest.raises(T5MixError) as caught:
-        read_experiment(raw | {"training": {"steps": "x", "rows": "y", "stepp": 1}})
+        read_experiment(raw | {"training": {"steps": "x", "batch_size": "y", "stepp": 1}})
     assert len(str(caught.value).splitlines()) == 3
 
 

@@ -9,13 +9,13 @@ import pytest
 
 from t5mix.config.experiment import import_plugins
 from t5mix.finetuning import POLICIES
-from t5mix.mixing import STRATEGIES, DoReMi, Equal, Fixed, Phases, PriorODM
+from t5mix.mixing import STRATEGIES, DoReMi, Equal, Fixed, PhasedMixing, PriorODM
 
 Make = Callable[[Mapping[str, int]], Any]
 
 SETTINGS: dict[str, Make] = {
     "fixed": lambda sizes: Fixed(task_weights={name: i + 1.0 for i, name in enumerate(sorted(sizes))}),
-    "phases": lambda sizes: Phases(strategies=(Equal(), PriorODM()), starts=(0, 0.5)),
+    "phases": lambda sizes: PhasedMixing(strategies=(Equal(), PriorODM()), starts=(0, 0.5)),
     "doremi": lambda sizes: DoReMi(reference="runs/reference"),
 }
 """Strategies that need settings, for tasks of given sizes; all others are tried as they are."""

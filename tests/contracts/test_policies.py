@@ -10,7 +10,7 @@ import jax
 import numpy as np
 import pytest
 
-from t5mix.config.experiment import _read_kind, plain_policy, read_policy
+from t5mix.config.experiment import _read_kind, policy_from_dict, policy_to_dict
 from t5mix.data.pipeline import task_data, training_batches
 from t5mix.errors import T5MixError
 from t5mix.finetuning import POLICIES, FineTuningPolicy
@@ -40,9 +40,9 @@ def test_it_is_a_frozen_dataclass(policy: Any):
 
 def test_it_survives_configuration(policy: Any):
     kind = POLICIES.kind_of(policy)
-    raw = json.loads(json.dumps(plain_policy(policy)))
+    raw = json.loads(json.dumps(policy_to_dict(policy)))
     assert raw["kind"] == kind
-    assert read_policy(raw) == policy
+    assert policy_from_dict(raw) == policy
     assert _read_kind(POLICIES, kind, "finetuning") == type(policy)()
     with pytest.raises(T5MixError, match=r"Unknown configuration key 'finetuning\.no_such_setting'"):
         _read_kind(POLICIES, {**raw, "no_such_setting": 1}, "finetuning")
@@ -92,18 +92,18 @@ def test_at_step_0_the_model_computes_what_it_did(policy: Any, run: RunShape):
 
 def test_after_50_steps_what_is_frozen_is_as_it_was_and_all_else_moved(policy: Any, tiny: Any, tmp_path: Path):
     # Decay, clipping and dropout are on: none of them may reach a frozen leaf.
-    training = TrainingConfig(steps=50, rows=4, clip_norm=1.0)
+    training = TrainingConfig(steps=50, batch_size=4, max_grad_norm=1.0)
     model = tiny.model_config(num_decoder_layers=2, dropout_rate=0.1)
     engine = Engine(model, policy, AdamW(weight_decay=0.1), Constant(), training, MeshConfig(), 2, 0)
     shape = training.batch_shape(tiny.INPUTS, tiny.TARGETS, prompt_length_of(policy))
-    tasks = [task_data(entry) for entry in tiny.make_lock(tmp_path).tasks]
-    batches = training_batches(tasks, shape, seed=0, weights=lambda step: np.asarray([0.5, 0.5]))
+    tasks = [task_data(entry) for entry in tiny.make_manifest(tmp_path).tasks]
+    batches = training_batches(tasks, shape, seed=0, proportions=lambda step: np.asarray([0.5, 0.5]))
     state = engine.start(None)
     before = {path: np.asarray(leaf) for path, leaf in state.params.items()}
     for step in range(50):
         trained = sum(leaf.nbytes for leaf in state.trained.values())
-        moments = sum(leaf.nbytes for leaf in jax.tree.leaves(state.optimizer) if leaf.ndim)
-        assert moments == 2 * trained, "Adam keeps two moments of what trains, and nothing of what does not"
+        sample_steps = sum(leaf.nbytes for leaf in jax.tree.leaves(state.optimizer) if leaf.ndim)
+        assert sample_steps == 2 * trained, "Adam keeps two moments of what trains, and nothing of what does not"
         state, _ = engine.step(state, next(batches).arrays)
         state = engine.advance(state, step + 1)
     engine.close()

@@ -22,7 +22,9 @@ SIZES = [
 BUDGET = MixingBudget(steps=4000, amount=50_000.0)
 FEEDBACK = [
     {
-        name: TaskFeedback(3.0 * (i + step + 1), 10.0 * (i + 1), i + 1, amount=i + 1, weight=0.2, excess_sum=i + step)
+        name: TaskFeedback(
+            3.0 * (i + step + 1), 10.0 * (i + 1), i + 1, amount=i + 1, proportion=0.2, excess_sum=i + step
+        )
         for i, name in enumerate("abc")
     }
     for step in range(3)
@@ -35,10 +37,10 @@ def strategy(make: Any) -> Any:
     return make(SIZES[1])
 
 
-def assert_proportions(weights: Mapping[str, float], sizes: Mapping[str, int]) -> None:
-    assert weights.keys() == sizes.keys()
-    assert all(isinstance(weight, float) and 0 <= weight <= 1 for weight in weights.values())
-    assert math.fsum(weights.values()) == pytest.approx(1, abs=1e-12)
+def assert_proportions(proportions: Mapping[str, float], sizes: Mapping[str, int]) -> None:
+    assert proportions.keys() == sizes.keys()
+    assert all(isinstance(proportion, float) and 0 <= proportion <= 1 for proportion in proportions.values())
+    assert math.fsum(proportions.values()) == pytest.approx(1, abs=1e-12)
 
 
 def test_it_is_a_frozen_dataclass(make: Any):
@@ -62,21 +64,21 @@ def test_weights_are_proportions_of_all_tasks(make: Any, sizes: dict[str, int]):
     strategy = make(sizes)
     state = strategy.init(sizes, BUDGET)
     for step in (0, 1, 1000, 2**20):
-        assert_proportions(strategy.weights(state, step), sizes)
+        assert_proportions(strategy.proportions(state, step), sizes)
 
 
 def test_weights_stay_proportions_under_feedback(strategy: Any):
     state = strategy.init(SIZES[1], BUDGET)
     for step, feedback in enumerate(FEEDBACK):
         state = strategy.observe(state, feedback)
-        assert_proportions(strategy.weights(state, step + 1), SIZES[1])
+        assert_proportions(strategy.proportions(state, step + 1), SIZES[1])
 
 
 def test_a_task_that_was_not_drawn_gives_no_feedback(strategy: Any):
     state = strategy.init(SIZES[1], BUDGET)
     for feedback in ({}, {"a": TaskFeedback(1.0, 2.0, 1, 1, 0.1, 0.5)}, {"b": TaskFeedback(0.0, 0.0, 0, 0, 0.1, 0.0)}):
         state = strategy.observe(state, feedback)
-        assert_proportions(strategy.weights(state, 1), SIZES[1])
+        assert_proportions(strategy.proportions(state, 1), SIZES[1])
 
 
 def test_its_functions_are_pure(strategy: Any):
@@ -85,7 +87,7 @@ def test_its_functions_are_pure(strategy: Any):
     assert first == second
     assert sizes == SIZES[1]
     before = json.dumps(first)
-    assert strategy.weights(first, 3) == strategy.weights(first, 3)
+    assert strategy.proportions(first, 3) == strategy.proportions(first, 3)
     assert strategy.observe(first, FEEDBACK[0]) == strategy.observe(second, FEEDBACK[0])
     assert json.dumps(first) == before
 
@@ -95,14 +97,14 @@ def test_its_state_survives_json(strategy: Any):
     for step, feedback in enumerate(FEEDBACK):
         read = json.loads(json.dumps(state))
         assert read == state
-        assert strategy.weights(read, step) == strategy.weights(state, step)
+        assert strategy.proportions(read, step) == strategy.proportions(state, step)
         assert strategy.observe(read, feedback) == strategy.observe(state, feedback)
         state = strategy.observe(state, feedback)
 
 
 def test_the_order_of_the_tasks_plays_no_part(strategy: Any):
     backwards = dict(reversed(SIZES[1].items()))
-    found, other = (strategy.weights(strategy.init(sizes, BUDGET), 0) for sizes in (SIZES[1], backwards))
+    found, other = (strategy.proportions(strategy.init(sizes, BUDGET), 0) for sizes in (SIZES[1], backwards))
     assert {name: other[name] for name in found} == pytest.approx(found, abs=1e-12)
 
 
@@ -121,5 +123,5 @@ def test_a_static_strategys_weights_are_its_normalised_rates(make: Any):
         total = math.fsum(rates.values())
         state = strategy.init(sizes, BUDGET)
         assert strategy.observe(state, {}) == state
-        assert strategy.weights(state, 0) == strategy.weights(state, 10**6)
-        assert strategy.weights(state, 0) == pytest.approx({name: rate / total for name, rate in rates.items()})
+        assert strategy.proportions(state, 0) == strategy.proportions(state, 10**6)
+        assert strategy.proportions(state, 0) == pytest.approx({name: rate / total for name, rate in rates.items()})

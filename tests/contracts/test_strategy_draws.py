@@ -10,8 +10,8 @@ from scipy import stats
 from t5mix.data.stream import MixedStream, TaskData
 from t5mix.data.token_store import TokenStore
 from t5mix.mixing.base import MixingBudget, named_tasks
-from t5mix.mixing.controller import Mixer, start_state
-from t5mix.mixing.task_sizes import Census, TaskSize
+from t5mix.mixing.controller import MixtureController, initial_state
+from t5mix.mixing.task_sizes import TaskSize, TaskSizes
 
 SIZES = {"a": 300, "b": 5_000, "c": 900, "d": 40_000}
 STEPS, PER_STEP = 200, 500  # 100,000 draws
@@ -28,23 +28,23 @@ def drawn(strategy: Any, store: TokenStore, seed: int) -> tuple[np.ndarray, np.n
     Returns:
         The task of each draw, [K]; and the proportions in force at each, [K, N].
     """
-    census = Census([TaskSize(name, size, 3 * size) for name, size in SIZES.items()])
+    task_sizes = TaskSizes([TaskSize(name, size, 3 * size) for name, size in SIZES.items()])
     budget = MixingBudget(STEPS, float(STEPS * PER_STEP))
-    mixer = Mixer(strategy, census, start_state(strategy, census, budget), lag=8)
+    controller = MixtureController(strategy, task_sizes, initial_state(strategy, task_sizes, budget), lag=8)
     stream = MixedStream([TaskData(name, lambda epoch: store) for name in SIZES], seed)
-    tasks, weights = [], []
+    tasks, proportions = [], []
     for step in range(STEPS):
-        mix = mixer.mix(step)
-        stream.set_weights(mix.draws)
+        mix = controller.mix(step)
+        stream.set_proportions(mix.draws)
         tasks.append(stream.peek(PER_STEP).tasks)
         stream.advance(PER_STEP)
-        weights.append(np.repeat(mix.draws[None], PER_STEP, axis=0))
+        proportions.append(np.repeat(mix.draws[None], PER_STEP, axis=0))
         counts = np.bincount(tasks[-1], minlength=len(SIZES))
         losses = counts * np.asarray([3.0, 1.0, 2.0, 0.5]) * (0.5 + math.exp(-step / 50))
-        mixer.observe(
+        controller.observe(
             step, loss_sums=losses, loss_tokens=counts, examples=counts, tokens=3 * counts, excess_sums=losses / 4
         )
-    return np.concatenate(tasks), np.concatenate(weights)
+    return np.concatenate(tasks), np.concatenate(proportions)
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
@@ -52,8 +52,8 @@ def test_draws_follow_the_proportions_and_are_independent(make: Any, store: Toke
     """Chi-square, runs and serial-correlation tests at the 0.1 % level over 100,000 draws."""
     strategy = make(SIZES)
     assert set(named_tasks(strategy)) in (set(), set(SIZES))
-    tasks, weights = drawn(strategy, store, seed)
-    expected = weights.sum(axis=0)
+    tasks, proportions = drawn(strategy, store, seed)
+    expected = proportions.sum(axis=0)
     realised = np.bincount(tasks, minlength=len(SIZES))
     assert realised.sum() == STEPS * PER_STEP
     # Proportions that change make the counts less scattered than one multinomial's, so the test is no stricter for it.
@@ -61,8 +61,8 @@ def test_draws_follow_the_proportions_and_are_independent(make: Any, store: Toke
 
     # How far each draw's most likely task is above its proportion, whatever that was.
     top = int(expected.argmax())
-    open_ = weights[:, top] < 1  # a phase may leave no choice
-    share, hits = weights[open_, top], tasks[open_] == top
+    open_ = proportions[:, top] < 1  # a phase may leave no choice
+    share, hits = proportions[open_, top], tasks[open_] == top
     residuals = (hits - share) / np.sqrt(share * (1 - share))
     correlations = [np.mean(residuals[lag:] * residuals[:-lag]) for lag in (1, 2, 3)]
     assert stats.chi2.sf(len(hits) * np.sum(np.square(correlations)), df=3) > 0.001

@@ -4,8 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from t5mix.data.batch import Batch, fill
-from t5mix.data.packing import BatchPlan, BatchShape, Planner
+from t5mix.data.batch import Batch, assemble_batch
+from t5mix.data.packing import BatchShape, PackedLayout, SequencePacker
 from t5mix.data.stream import MixedStream, TaskData
 from t5mix.data.token_store import TokenStore
 
@@ -27,24 +27,24 @@ def stores(tmp_path_factory: pytest.TempPathFactory, tiny) -> list[list[TokenSto
     ]
 
 
-def plans(stores: list[list[TokenStore]], count: int, *, pack: bool = True, prompt: int = 0) -> list[BatchPlan]:
+def plans(stores: list[list[TokenStore]], count: int, *, pack: bool = True, prompt: int = 0) -> list[PackedLayout]:
     tasks = [TaskData(str(i), lambda epoch, of=of: of[epoch % 2]) for i, of in enumerate(stores)]
-    shape = BatchShape(rows=4, inputs=20 + prompt, targets=14, lookahead=6, pack=pack, prompt=prompt)
-    planner = Planner(MixedStream(tasks, 0), shape)
-    return [plan for _ in range(count) if (plan := planner.next()) is not None]
+    shape = BatchShape(rows=4, inputs=20 + prompt, targets=14, packing_buffer=6, pack=pack, prompt=prompt)
+    packer = SequencePacker(MixedStream(tasks, 0), shape)
+    return [layout for _ in range(count) if (layout := packer.next()) is not None]
 
 
-def slow_fill(plan: BatchPlan, stores: list[list[TokenStore]]) -> Batch:
-    shape, names = plan.shape, ("inputs", "targets", "segment_ids", "positions", "task_ids")
+def slow_fill(layout: PackedLayout, stores: list[list[TokenStore]]) -> Batch:
+    shape, names = layout.shape, ("inputs", "targets", "segment_ids", "positions", "task_ids")
     batch = {f"encoder_{name}": np.zeros((shape.rows, shape.inputs), np.int32) for name in names if name != "targets"}
     batch |= {f"decoder_{name}": np.zeros((shape.rows, shape.targets), np.int32) for name in names}
-    examples = plan.examples
-    for i, (row, segment) in enumerate(zip(plan.rows, plan.segments, strict=True)):
+    examples = layout.examples
+    for i, (row, segment) in enumerate(zip(layout.rows, layout.segments, strict=True)):
         task = int(examples.tasks[i])
-        inputs, targets = stores[task][examples.pieces[i] % 2].example(int(examples.indices[i]))
+        inputs, targets = stores[task][examples.shards[i] % 2].example(int(examples.indices[i]))
         for side, tokens, offset in (
-            ("encoder", [0] * shape.prompt + inputs.tolist(), plan.input_offsets[i]),
-            ("decoder", targets, plan.target_offsets[i]),
+            ("encoder", [0] * shape.prompt + inputs.tolist(), layout.input_offsets[i]),
+            ("decoder", targets, layout.target_offsets[i]),
         ):
             for position, token in enumerate(tokens):
                 place = (row, offset + position)
@@ -67,39 +67,39 @@ def assert_same(found: Batch, expected: Batch) -> None:
 @pytest.mark.parametrize("prompt", [0, 1, 5])
 @pytest.mark.parametrize("pack", [True, False])
 def test_batches_equal_a_slow_reference(stores: list[list[TokenStore]], pack: bool, prompt: int):
-    for plan in plans(stores, 12, pack=pack, prompt=prompt):
-        assert_same(fill(plan, lambda task, epoch: stores[task][epoch % 2]), slow_fill(plan, stores))
+    for layout in plans(stores, 12, pack=pack, prompt=prompt):
+        assert_same(assemble_batch(layout, lambda task, epoch: stores[task][epoch % 2]), slow_fill(layout, stores))
 
 
 def test_content_comes_after_the_prompt(stores: list[list[TokenStore]]):
-    for plan in plans(stores, 6, prompt=3):
-        batch = fill(plan, lambda task, epoch: stores[task][epoch % 2])
+    for layout in plans(stores, 6, prompt=3):
+        batch = assemble_batch(layout, lambda task, epoch: stores[task][epoch % 2])
         content, positions = batch["encoder_segment_ids"] > 0, batch["encoder_positions"]
         np.testing.assert_array_equal(batch["encoder_inputs"] > 0, content & (positions >= 3))
-        assert (content & (positions < 3)).sum() == 3 * len(plan.examples)
+        assert (content & (positions < 3)).sum() == 3 * len(layout.examples)
 
 
 @pytest.mark.parametrize("cuts", [(2,), (1, 3), (1, 2, 3), (0, 4)])
 def test_slices_of_rows_make_up_the_whole(stores: list[list[TokenStore]], cuts: tuple[int, ...]):
-    for plan in plans(stores, 6):
-        whole = fill(plan, lambda task, epoch: stores[task][epoch % 2])
-        edges = [0, *cuts, plan.shape.rows]
+    for layout in plans(stores, 6):
+        whole = assemble_batch(layout, lambda task, epoch: stores[task][epoch % 2])
+        edges = [0, *cuts, layout.shape.rows]
         parts = [
-            fill(plan, lambda task, epoch: stores[task][epoch % 2], slice(first, last))
+            assemble_batch(layout, lambda task, epoch: stores[task][epoch % 2], slice(first, last))
             for first, last in itertools.pairwise(edges)
         ]
         assert_same({name: np.concatenate([part[name] for part in parts]) for name in whole}, whole)
 
 
 def test_a_slice_reads_only_what_it_holds(stores: list[list[TokenStore]], tmp_path: Path):
-    plan = plans(stores, 1)[0]
-    here = plan.rows == 2
-    wanted = {(int(t), int(e)) for t, e in zip(plan.examples.tasks[here], plan.examples.pieces[here], strict=True)}
+    layout = plans(stores, 1)[0]
+    here = layout.rows == 2
+    wanted = {(int(t), int(e)) for t, e in zip(layout.examples.tasks[here], layout.examples.shards[here], strict=True)}
     asked = set()
 
     def store(task: int, epoch: int) -> TokenStore:
         asked.add((task, epoch))
         return stores[task][epoch % 2]
 
-    fill(plan, store, slice(2, 3))
+    assemble_batch(layout, store, slice(2, 3))
     assert asked == wanted

@@ -4,15 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from t5mix.data.manifest import DataLock, DataRequest, StoreEntry, TaskEntry, piece_path
+from t5mix.data.manifest import DataManifest, DataRequest, StoreEntry, TaskEntry, shard_path
 from t5mix.data.token_store import StoreCounts
 from t5mix.errors import T5MixError
 from t5mix.files import write_json
 
 
 @pytest.fixture
-def lock(tmp_path: Path, tiny) -> DataLock:
-    return tiny.make_lock(tmp_path)
+def manifest(tmp_path: Path, tiny) -> DataManifest:
+    return tiny.make_manifest(tmp_path)
 
 
 def test_a_request_survives_json():
@@ -30,49 +30,49 @@ def test_a_request_survives_json():
     assert DataRequest.from_json(request.to_json()) == request
 
 
-def test_a_lock_survives_its_file(tmp_path: Path, lock: DataLock):
-    lock.save(tmp_path / "deep" / "data.lock.json")
-    assert DataLock.load(tmp_path / "deep" / "data.lock.json") == lock
-    assert [entry.name for entry in (tmp_path / "deep").iterdir()] == ["data.lock.json"]
+def test_a_lock_survives_its_file(tmp_path: Path, manifest: DataManifest):
+    manifest.save(tmp_path / "deep" / "data_manifest.json")
+    assert DataManifest.load(tmp_path / "deep" / "data_manifest.json") == manifest
+    assert [entry.name for entry in (tmp_path / "deep").iterdir()] == ["data_manifest.json"]
 
 
-def test_a_task_is_found_by_name(lock: DataLock):
-    assert lock.task("first").name == "first"
+def test_a_task_is_found_by_name(manifest: DataManifest):
+    assert manifest.task("first").name == "first"
     with pytest.raises(T5MixError, match=r"Unknown task 'frist'\. Did you mean 'first'"):
-        lock.task("frist")
+        manifest.task("frist")
 
 
-def test_stores_exist_until_one_is_gone(lock: DataLock):
-    assert lock.stores_exist()
-    shutil.rmtree(lock.tasks[1].splits["validation"].path)
-    assert not lock.stores_exist()
+def test_stores_exist_until_one_is_gone(manifest: DataManifest):
+    assert manifest.stores_exist()
+    shutil.rmtree(manifest.tasks[1].splits["validation"].path)
+    assert not manifest.stores_exist()
 
 
-def test_of_a_random_task_the_first_epoch_must_exist(tmp_path: Path, lock: DataLock, tiny):
+def test_of_a_random_task_the_first_epoch_must_exist(tmp_path: Path, manifest: DataManifest, tiny):
     folder = tmp_path / "epochs"
     entry = TaskEntry("r", True, {"train": StoreEntry(str(folder), "f", StoreCounts(1, 2, 2))})
-    random = DataLock(lock.request, lock.vocabulary, (entry,))
+    random = DataManifest(manifest.request, manifest.vocabulary, (entry,))
     assert not random.stores_exist()
-    tiny.make_store(piece_path(folder, 1), tiny.make_examples("copy", 1, 0))
+    tiny.make_store(shard_path(folder, 1), tiny.make_examples("copy", 1, 0))
     assert not random.stores_exist()
-    tiny.make_store(piece_path(folder, 0), tiny.make_examples("copy", 1, 0))
+    tiny.make_store(shard_path(folder, 0), tiny.make_examples("copy", 1, 0))
     assert random.stores_exist()
 
 
 @pytest.mark.parametrize("text", ["{", "{}", '{"format": 0}', "[]"])
 def test_what_is_no_lock_is_refused(tmp_path: Path, text: str):
     (tmp_path / "lock").write_text(text, encoding="utf-8")
-    with pytest.raises(T5MixError, match="is no data lock"):
-        DataLock.load(tmp_path / "lock")
+    with pytest.raises(T5MixError, match="is no data manifest"):
+        DataManifest.load(tmp_path / "lock")
 
 
-def test_a_lock_with_unknown_fields_is_refused(tmp_path: Path, lock: DataLock):
-    lock.save(tmp_path / "lock")
+def test_a_lock_with_unknown_fields_is_refused(tmp_path: Path, manifest: DataManifest):
+    manifest.save(tmp_path / "lock")
     raw = json.loads((tmp_path / "lock").read_text("utf-8"))
     raw["vocabulary"]["colour"] = "red"
     (tmp_path / "lock").write_text(json.dumps(raw), encoding="utf-8")
     with pytest.raises(T5MixError, match="colour"):
-        DataLock.load(tmp_path / "lock")
+        DataManifest.load(tmp_path / "lock")
 
 
 def test_a_failed_write_keeps_the_old_file(tmp_path: Path):

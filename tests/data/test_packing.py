@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from t5mix.data.packing import BatchPlan, BatchShape, Planner
-from t5mix.data.stream import Draws, MixedStream, SequentialStream, TaskData
+from t5mix.data.packing import BatchShape, PackedLayout, SequencePacker
+from t5mix.data.stream import ExampleRefs, MixedStream, SequentialStream, TaskData
 from t5mix.data.token_store import TokenStore
 
 # Mean and largest (inputs, targets) lengths, in tokens, and weight, of tasks in the manner of GLUE.
@@ -30,10 +30,10 @@ class ListSource:
     def __init__(self, lengths: list[tuple[int, int]]) -> None:
         self._lengths, self._next = np.asarray(lengths).reshape(-1, 2), 0
 
-    def peek(self, count: int) -> Draws:
+    def peek(self, count: int) -> ExampleRefs:
         indices = np.arange(self._next, min(self._next + count, len(self._lengths)))
         inputs, targets = self._lengths[indices].T
-        return Draws((indices % 2).astype(np.int32), np.zeros_like(indices), indices, inputs, targets)
+        return ExampleRefs((indices % 2).astype(np.int32), np.zeros_like(indices), indices, inputs, targets)
 
     def advance(self, count: int) -> None:
         self._next += count
@@ -55,7 +55,7 @@ def slow_batches(lengths: list[tuple[int, int]], shape: BatchShape) -> list[list
         left: list[int] = []
         queue = waiting + ahead
         for number, example in enumerate(queue):
-            if number >= len(waiting) and len(left) > shape.lookahead:
+            if number >= len(waiting) and len(left) > shape.packing_buffer:
                 ahead = queue[number:]
                 break
             row = next((row for row in rows if fits(row, example)), None)
@@ -67,16 +67,16 @@ def slow_batches(lengths: list[tuple[int, int]], shape: BatchShape) -> list[list
     return batches
 
 
-def all_plans(planner: Planner) -> list[BatchPlan]:
+def all_plans(packer: SequencePacker) -> list[PackedLayout]:
     plans = []
-    while (plan := planner.next()) is not None:
-        plans.append(plan)
+    while (layout := packer.next()) is not None:
+        plans.append(layout)
     return plans
 
 
-def rows_of(plan: BatchPlan) -> list[list[int]]:
-    rows: list[list[int]] = [[] for _ in range(plan.shape.rows)]
-    for row, index in zip(plan.rows, plan.examples.indices, strict=True):
+def rows_of(layout: PackedLayout) -> list[list[int]]:
+    rows: list[list[int]] = [[] for _ in range(layout.shape.rows)]
+    for row, index in zip(layout.rows, layout.examples.indices, strict=True):
         rows[row].append(int(index))
     return rows
 
@@ -87,31 +87,31 @@ def random_lengths(count: int, seed: int, inputs: int = 32, targets: int = 12) -
     return [(min(int(i), inputs), min(int(t), targets)) for i, t in skewed]
 
 
-@pytest.mark.parametrize("lookahead", [0, 1, 7, 50])
+@pytest.mark.parametrize("packing_buffer", [0, 1, 7, 50])
 @pytest.mark.parametrize("seed", [0, 1])
 @pytest.mark.parametrize("pack", [True, False])
-def test_plans_equal_a_slow_reference(lookahead: int, seed: int, pack: bool):
+def test_plans_equal_a_slow_reference(packing_buffer: int, seed: int, pack: bool):
     lengths = random_lengths(400, seed)
-    shape = BatchShape(rows=4, inputs=32, targets=12, pack=pack, lookahead=lookahead)
-    plans = all_plans(Planner(ListSource(lengths), shape))
+    shape = BatchShape(rows=4, inputs=32, targets=12, pack=pack, packing_buffer=packing_buffer)
+    plans = all_plans(SequencePacker(ListSource(lengths), shape))
     expected = slow_batches(lengths, shape)
-    assert [rows_of(plan) for plan in plans] == expected
+    assert [rows_of(layout) for layout in plans] == expected
 
 
-@pytest.mark.parametrize("lookahead", [0, 16])
-def test_every_example_is_used_once_and_fits(lookahead: int):
+@pytest.mark.parametrize("packing_buffer", [0, 16])
+def test_every_example_is_used_once_and_fits(packing_buffer: int):
     lengths = random_lengths(500, 3)
-    shape = BatchShape(rows=3, inputs=32, targets=12, lookahead=lookahead)
+    shape = BatchShape(rows=3, inputs=32, targets=12, packing_buffer=packing_buffer)
     used: Counter[int] = Counter()
-    for plan in all_plans(Planner(ListSource(lengths), shape)):
-        used.update(plan.examples.indices.tolist())
-        assert plan.rows.tolist() == sorted(plan.rows.tolist())
+    for layout in all_plans(SequencePacker(ListSource(lengths), shape)):
+        used.update(layout.examples.indices.tolist())
+        assert layout.rows.tolist() == sorted(layout.rows.tolist())
         for row in range(shape.rows):
-            here = plan.rows == row
-            assert plan.segments[here].tolist() == list(range(1, here.sum() + 1))
+            here = layout.rows == row
+            assert layout.segments[here].tolist() == list(range(1, here.sum() + 1))
             for offsets, sizes, width in (
-                (plan.input_offsets[here], plan.examples.input_lengths[here], shape.inputs),
-                (plan.target_offsets[here], plan.examples.target_lengths[here], shape.targets),
+                (layout.input_offsets[here], layout.examples.input_lengths[here], shape.inputs),
+                (layout.target_offsets[here], layout.examples.target_lengths[here], shape.targets),
             ):
                 assert offsets.tolist() == (np.cumsum(sizes) - sizes).tolist()
                 assert sizes.sum() <= width
@@ -120,26 +120,26 @@ def test_every_example_is_used_once_and_fits(lookahead: int):
 
 def test_without_lookahead_a_batch_closes_at_the_first_that_does_not_fit():
     lengths = [(6, 1), (6, 1), (4, 1), (5, 1), (4, 1), (1, 1), (10, 1)]
-    plans = all_plans(Planner(ListSource(lengths), BatchShape(rows=2, inputs=10, targets=10, lookahead=0)))
-    assert [rows_of(plan) for plan in plans] == [[[0, 2], [1]], [[3, 4, 5], [6]]]
+    plans = all_plans(SequencePacker(ListSource(lengths), BatchShape(rows=2, inputs=10, targets=10, packing_buffer=0)))
+    assert [rows_of(layout) for layout in plans] == [[[0, 2], [1]], [[3, 4, 5], [6]]]
 
 
 def test_the_one_that_waited_longest_goes_first():
     lengths = [(10, 1), (10, 1), (1, 1), (10, 1)]
-    plans = all_plans(Planner(ListSource(lengths), BatchShape(rows=1, inputs=10, targets=10, lookahead=2)))
-    assert [rows_of(plan) for plan in plans] == [[[0]], [[1]], [[2]], [[3]]]
+    plans = all_plans(SequencePacker(ListSource(lengths), BatchShape(rows=1, inputs=10, targets=10, packing_buffer=2)))
+    assert [rows_of(layout) for layout in plans] == [[[0]], [[1]], [[2]], [[3]]]
 
 
 def test_unpacked_rows_hold_one_example_each():
     lengths = [(1, 1), (0, 1), (3, 2), (2, 2), (1, 1)]
-    plans = all_plans(Planner(ListSource(lengths), BatchShape(rows=2, inputs=10, targets=10, pack=False)))
-    assert [rows_of(plan) for plan in plans] == [[[0], [1]], [[2], [3]], [[4], []]]
+    plans = all_plans(SequencePacker(ListSource(lengths), BatchShape(rows=2, inputs=10, targets=10, pack=False)))
+    assert [rows_of(layout) for layout in plans] == [[[0], [1]], [[2], [3]], [[4], []]]
 
 
 def test_counts_are_by_task():
     lengths = [(3, 1), (4, 2), (5, 3)]
-    (plan,) = all_plans(Planner(ListSource(lengths), BatchShape(rows=3, inputs=10, targets=10)))
-    counts = plan.counts(3)
+    (layout,) = all_plans(SequencePacker(ListSource(lengths), BatchShape(rows=3, inputs=10, targets=10)))
+    counts = layout.counts(3)
     assert counts.examples.tolist() == [2, 1, 0]
     assert counts.input_tokens.tolist() == [8, 4, 0]
     assert counts.target_tokens.tolist() == [4, 2, 0]
@@ -149,9 +149,9 @@ def test_counts_are_by_task():
 @pytest.mark.parametrize("pack", [True, False])
 def test_a_prompt_takes_room_as_longer_inputs_do_and_counts_no_tokens(pack: bool):
     lengths = [*random_lengths(300, 5), (0, 3), (32, 12)]
-    shape = BatchShape(rows=4, inputs=37, targets=12, pack=pack, lookahead=9)
-    longer = all_plans(Planner(ListSource([(inputs + 5, targets) for inputs, targets in lengths]), shape))
-    prompted = all_plans(Planner(ListSource(lengths), dataclasses.replace(shape, prompt=5)))
+    shape = BatchShape(rows=4, inputs=37, targets=12, pack=pack, packing_buffer=9)
+    longer = all_plans(SequencePacker(ListSource([(inputs + 5, targets) for inputs, targets in lengths]), shape))
+    prompted = all_plans(SequencePacker(ListSource(lengths), dataclasses.replace(shape, prompt=5)))
     assert len(prompted) == len(longer)
     for found, expected in zip(prompted, longer, strict=True):
         assert rows_of(found) == rows_of(expected)
@@ -175,32 +175,32 @@ def glue_like(tmp_path_factory: pytest.TempPathFactory, tiny) -> list[TokenStore
 def mixed(stores: list[TokenStore], seed: int = 0) -> MixedStream:
     stream = MixedStream([TaskData(str(i), lambda e, store=store: store) for i, store in enumerate(stores)], seed)
     rates = np.asarray([values[3] for values in GLUE_LIKE.values()], float)
-    stream.set_weights(rates / rates.sum())
+    stream.set_proportions(rates / rates.sum())
     return stream
 
 
 def test_rows_are_nearly_full(glue_like: list[TokenStore]):
-    planner = Planner(mixed(glue_like), BatchShape(rows=64, inputs=512, targets=128))
-    plans = [planner.next() for _ in range(20)]
-    tokens = sum(int(plan.examples.input_lengths.sum()) for plan in plans if plan is not None)
+    packer = SequencePacker(mixed(glue_like), BatchShape(rows=64, inputs=512, targets=128))
+    plans = [packer.next() for _ in range(20)]
+    tokens = sum(int(layout.examples.input_lengths.sum()) for layout in plans if layout is not None)
     assert tokens / (20 * 64 * 512) >= 0.97
 
 
 @pytest.mark.parametrize("cut", [0, 1, 4])
 def test_a_restored_planner_continues_alike(glue_like: list[TokenStore], cut: int):
-    shape = BatchShape(rows=4, inputs=512, targets=16, lookahead=20)
+    shape = BatchShape(rows=4, inputs=512, targets=16, packing_buffer=20)
 
-    def plans(planner: Planner, count: int) -> list[Any]:
-        found = [planner.next() for _ in range(count)]
+    def plans(packer: SequencePacker, count: int) -> list[Any]:
+        found = [packer.next() for _ in range(count)]
         return [(rows_of(p), p.examples.tasks.tolist(), p.input_offsets.tolist()) for p in found if p is not None]
 
     stream = mixed(glue_like)
-    planner = Planner(stream, shape)
-    plans(planner, cut)
-    state = json.loads(json.dumps([stream.state(), planner.state()]))
-    expected = plans(planner, 6)
+    packer = SequencePacker(stream, shape)
+    plans(packer, cut)
+    state = json.loads(json.dumps([stream.state(), packer.state()]))
+    expected = plans(packer, 6)
     other = mixed(glue_like)
-    resumed = Planner(other, shape)
+    resumed = SequencePacker(other, shape)
     other.restore(state[0])
     resumed.restore(state[1])
     assert plans(resumed, 6) == expected
@@ -208,9 +208,9 @@ def test_a_restored_planner_continues_alike(glue_like: list[TokenStore], cut: in
 
 def test_the_end_of_a_stream_is_the_end(tmp_path: Path, tiny):
     store = tiny.store_of_lengths(tmp_path / "s", [(9, 9)] * 5)
-    planner = Planner(SequentialStream({0: store}), BatchShape(rows=2, inputs=10, targets=10, lookahead=50))
-    assert [len(plan.examples) for plan in all_plans(planner)] == [2, 2, 1]
-    assert planner.next() is None
+    packer = SequencePacker(SequentialStream({0: store}), BatchShape(rows=2, inputs=10, targets=10, packing_buffer=50))
+    assert [len(layout.examples) for layout in all_plans(packer)] == [2, 2, 1]
+    assert packer.next() is None
 
 
 @pytest.mark.parametrize(
@@ -219,7 +219,7 @@ def test_the_end_of_a_stream_is_the_end(tmp_path: Path, tiny):
         ({"rows": 0}, "rows is 0"),
         ({"inputs": 0}, "inputs is 0"),
         ({"targets": -1}, "targets is -1"),
-        ({"lookahead": -1}, "lookahead is -1"),
+        ({"packing_buffer": -1}, "packing_buffer is -1"),
         ({"prompt": -1}, "prompt is -1"),
         ({"inputs": 8, "prompt": 8}, "prompt is 8: .* leave room in rows of 8"),
     ],

@@ -8,18 +8,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from t5mix.data.manifest import DataLock, StoreEntry, TaskEntry, piece_path
+from t5mix.data.manifest import DataManifest, StoreEntry, TaskEntry, shard_path
 from t5mix.data.packing import BatchShape
 from t5mix.data.pipeline import TrainBatch, evaluation_batches, task_data, training_batches
-from t5mix.data.stream import shard_of
+from t5mix.data.stream import source_shard_of
 from t5mix.data.token_store import DamagedStoreError, StoreCounts, delete_store, open_store
 
-SHAPE = BatchShape(rows=4, inputs=16, targets=8, lookahead=8)
+SHAPE = BatchShape(rows=4, inputs=16, targets=8, packing_buffer=8)
 
 
 @pytest.fixture(scope="module")
-def lock(tmp_path_factory: pytest.TempPathFactory, tiny) -> DataLock:
-    return tiny.make_lock(tmp_path_factory.mktemp("pipeline"))
+def manifest(tmp_path_factory: pytest.TempPathFactory, tiny) -> DataManifest:
+    return tiny.make_manifest(tmp_path_factory.mktemp("pipeline"))
 
 
 class FakePieces:
@@ -31,34 +31,34 @@ class FakePieces:
         shards: of a streamed task's source; a piece holds what its shard holds.
     """
 
-    def __init__(self, folder: Path, tiny: Any, size: Callable[[int], int], shards: int = 1) -> None:
-        self.folder, self._tiny, self._size, self._shards = folder, tiny, size, shards
+    def __init__(self, folder: Path, tiny: Any, size: Callable[[int], int], source_shards: int = 1) -> None:
+        self.folder, self._tiny, self._size, self._shards = folder, tiny, size, source_shards
         self.requested: list[int] = []
         self.waited: list[int] = []
         self.most = 0
 
-    def request(self, task: str, piece: int) -> None:
-        self.requested.append(piece)
-        self._make(task, piece)
+    def request(self, task: str, shard: int) -> None:
+        self.requested.append(shard)
+        self._make(task, shard)
 
-    def wait(self, task: str, piece: int) -> Path:
-        self.waited.append(piece)
-        return self._make(task, piece)
+    def wait(self, task: str, shard: int) -> Path:
+        self.waited.append(shard)
+        return self._make(task, shard)
 
-    def discard(self, task: str, piece: int) -> None:
+    def discard(self, task: str, shard: int) -> None:
         if self._shards > 1:
-            delete_store(self._path(piece))
+            delete_store(self._path(shard))
 
     def close(self) -> None:
         pass
 
-    def _path(self, piece: int) -> Path:
-        return piece_path(self.folder, piece, self._shards)
+    def _path(self, shard: int) -> Path:
+        return shard_path(self.folder, shard, self._shards)
 
-    def _make(self, task: str, piece: int) -> Path:
-        path = self._path(piece)
+    def _make(self, task: str, shard: int) -> Path:
+        path = self._path(shard)
         if not path.exists():
-            content = shard_of(0, task, piece, self._shards) if self._shards > 1 else piece
+            content = source_shard_of(0, task, shard, self._shards) if self._shards > 1 else shard
             self._tiny.store_of_lengths(path, [(4, 3)] * self._size(content), first_token=10_000 * (content + 1))
         self.most = max(self.most, len(list(self.folder.iterdir())))
         return path
@@ -66,10 +66,10 @@ class FakePieces:
 
 RANDOM = TaskEntry("r", True, {"train": StoreEntry("unused", "f", StoreCounts(5, 20, 15))})
 SHARDS = 5
-STREAMED = TaskEntry("s", False, {"train": StoreEntry("unused", "f", StoreCounts(45, 180, 135))}, pieces=SHARDS)
+STREAMED = TaskEntry("s", False, {"train": StoreEntry("unused", "f", StoreCounts(45, 180, 135))}, shards=SHARDS)
 
 
-def weights(step: int) -> np.ndarray:
+def proportions(step: int) -> np.ndarray:
     return np.asarray([0.7, 0.3]) if step < 3 else np.asarray([0.2, 0.8])
 
 
@@ -88,43 +88,43 @@ def assert_same(found: list[TrainBatch], expected: list[TrainBatch]) -> None:
 
 
 @pytest.mark.parametrize("cut", [1, 2, 3, 5, 9])
-def test_a_resumed_stream_equals_an_uninterrupted_one(lock: DataLock, cut: int):
-    tasks = [task_data(entry) for entry in lock.tasks]
-    expected = take(training_batches(tasks, SHAPE, seed=1, weights=weights), 12)
+def test_a_resumed_stream_equals_an_uninterrupted_one(manifest: DataManifest, cut: int):
+    tasks = [task_data(entry) for entry in manifest.tasks]
+    expected = take(training_batches(tasks, SHAPE, seed=1, proportions=proportions), 12)
     state = json.loads(json.dumps(expected[cut - 1].state))
-    rest = training_batches(tasks, SHAPE, seed=1, weights=weights, first_step=cut, state=state)
+    rest = training_batches(tasks, SHAPE, seed=1, proportions=proportions, first_step=cut, state=state)
     assert_same(take(rest, 12 - cut), expected[cut:])
 
 
-def test_weights_are_asked_for_once_a_step(lock: DataLock):
+def test_weights_are_asked_for_once_a_step(manifest: DataManifest):
     asked = []
 
     def watching(step: int) -> np.ndarray:
         asked.append(step)
         return np.asarray([1.0, 0.0]) if step < 2 else np.asarray([0.0, 1.0])
 
-    tasks = [task_data(entry) for entry in lock.tasks]
-    shape = BatchShape(rows=4, inputs=16, targets=8, lookahead=0)
-    found = take(training_batches(tasks, shape, seed=1, weights=watching), 5)
+    tasks = [task_data(entry) for entry in manifest.tasks]
+    shape = BatchShape(rows=4, inputs=16, targets=8, packing_buffer=0)
+    found = take(training_batches(tasks, shape, seed=1, proportions=watching), 5)
     assert asked == list(range(5))
     assert [batch.counts.examples[1] == 0 for batch in found[:2]] == [True, True]
     assert all(batch.counts.examples[0] == 0 for batch in found[3:])
 
 
-def test_counts_are_those_of_the_arrays(lock: DataLock):
-    tasks = [task_data(entry) for entry in lock.tasks]
-    for batch in take(training_batches(tasks, SHAPE, seed=1, weights=weights), 4):
+def test_counts_are_those_of_the_arrays(manifest: DataManifest):
+    tasks = [task_data(entry) for entry in manifest.tasks]
+    for batch in take(training_batches(tasks, SHAPE, seed=1, proportions=proportions), 4):
         for task in (0, 1):
             for side, counted in (("encoder", batch.counts.input_tokens), ("decoder", batch.counts.target_tokens)):
                 here = (batch.arrays[f"{side}_segment_ids"] > 0) & (batch.arrays[f"{side}_task_ids"] == task)
                 assert here.sum() == counted[task]
 
 
-def test_hosts_see_their_rows_of_the_same_batches(lock: DataLock):
-    tasks = [task_data(entry) for entry in lock.tasks]
-    whole = take(training_batches(tasks, SHAPE, seed=1, weights=weights), 4)
+def test_hosts_see_their_rows_of_the_same_batches(manifest: DataManifest):
+    tasks = [task_data(entry) for entry in manifest.tasks]
+    whole = take(training_batches(tasks, SHAPE, seed=1, proportions=proportions), 4)
     parts = [
-        take(training_batches(tasks, SHAPE, seed=1, weights=weights, rows=rows), 4)
+        take(training_batches(tasks, SHAPE, seed=1, proportions=proportions, rows=rows), 4)
         for rows in (slice(0, 1), slice(1, 4))
     ]
     for step, batch in enumerate(whole):
@@ -134,8 +134,8 @@ def test_hosts_see_their_rows_of_the_same_batches(lock: DataLock):
             np.testing.assert_array_equal(joined, array)
 
 
-def test_evaluation_sees_every_example_once(lock: DataLock):
-    stores = {i: open_store(Path(task.splits["validation"].path)) for i, task in enumerate(lock.tasks)}
+def test_evaluation_sees_every_example_once(manifest: DataManifest):
+    stores = {i: open_store(Path(task.splits["validation"].path)) for i, task in enumerate(manifest.tasks)}
     seen: Counter[tuple[int, ...]] = Counter()
     for batch in evaluation_batches(stores, SHAPE):
         for row in range(SHAPE.rows):
@@ -153,8 +153,8 @@ def test_evaluation_sees_every_example_once(lock: DataLock):
 
 
 @pytest.mark.parametrize(("limit", "numbers"), [(3, [3, 3]), (7, [7, 5]), (100, [9, 5])])
-def test_evaluation_is_limited_task_by_task(lock: DataLock, limit: int, numbers: list[int]):
-    stores = {i: open_store(Path(task.splits["validation"].path)) for i, task in enumerate(lock.tasks)}
+def test_evaluation_is_limited_task_by_task(manifest: DataManifest, limit: int, numbers: list[int]):
+    stores = {i: open_store(Path(task.splits["validation"].path)) for i, task in enumerate(manifest.tasks)}
     found = [0, 0]
     for batch in evaluation_batches(stores, SHAPE, limit):
         for task in (0, 1):
@@ -167,13 +167,13 @@ def test_an_evaluation_of_nothing_has_no_batches():
     assert list(evaluation_batches({}, SHAPE)) == []
 
 
-def test_a_fixed_task_has_one_store(lock: DataLock):
-    data = task_data(lock.tasks[0])
+def test_a_fixed_task_has_one_store(manifest: DataManifest):
+    data = task_data(manifest.tasks[0])
     assert data.store(0) is data.store(5)
 
 
 def test_a_damaged_store_is_refused_before_any_batch(tmp_path: Path, tiny):
-    own = tiny.make_lock(tmp_path)
+    own = tiny.make_manifest(tmp_path)
     file = Path(own.tasks[0].splits["train"].path) / "inputs.tokens"
     file.write_bytes(bytes(file.stat().st_size))
     with pytest.raises(DamagedStoreError, match=r"inputs\.tokens does not match"):
@@ -182,7 +182,7 @@ def test_a_damaged_store_is_refused_before_any_batch(tmp_path: Path, tiny):
 
 def test_a_random_task_moves_on_to_the_next_epochs_store(tmp_path: Path, tiny):
     epochs = FakePieces(tmp_path, tiny, size=lambda epoch: 5 + epoch)
-    batches = training_batches([task_data(RANDOM, epochs)], SHAPE, seed=0, weights=lambda step: np.ones(1))
+    batches = training_batches([task_data(RANDOM, epochs)], SHAPE, seed=0, proportions=lambda step: np.ones(1))
     tokens: list[int] = []
     for batch in take(batches, 6):
         tokens += [int(token) for token in np.unique(batch.arrays["encoder_inputs"]) if token]
@@ -197,7 +197,7 @@ def test_a_random_task_moves_on_to_the_next_epochs_store(tmp_path: Path, tiny):
 @pytest.mark.parametrize("size", [1, 2, 3])
 def test_epochs_far_smaller_than_a_batch_work(tmp_path: Path, tiny, size: int):
     epochs = FakePieces(tmp_path, tiny, size=lambda epoch: size)
-    batches = training_batches([task_data(RANDOM, epochs)], SHAPE, seed=0, weights=lambda step: np.ones(1))
+    batches = training_batches([task_data(RANDOM, epochs)], SHAPE, seed=0, proportions=lambda step: np.ones(1))
     found = take(batches, 4)
     examples = sum(int(batch.counts.examples[0]) for batch in found)
     tokens = np.concatenate([batch.arrays["encoder_inputs"].ravel() for batch in found])
@@ -205,9 +205,9 @@ def test_epochs_far_smaller_than_a_batch_work(tmp_path: Path, tiny, size: int):
 
 
 def test_a_resumed_random_task_asks_for_the_epoch_it_is_in(tmp_path: Path, tiny):
-    shape = BatchShape(rows=2, inputs=16, targets=8, lookahead=2)
+    shape = BatchShape(rows=2, inputs=16, targets=8, packing_buffer=2)
     first = FakePieces(tmp_path, tiny, size=lambda epoch: 200)
-    whole = take(training_batches([task_data(RANDOM, first)], shape, seed=0, weights=lambda step: np.ones(1)), 60)
+    whole = take(training_batches([task_data(RANDOM, first)], shape, seed=0, proportions=lambda step: np.ones(1)), 60)
     progress = whole[49].state["stream"]["progress"]["r"]
     assert progress[0] >= 1
     second = FakePieces(tmp_path, tiny, size=lambda epoch: 200)
@@ -215,7 +215,7 @@ def test_a_resumed_random_task_asks_for_the_epoch_it_is_in(tmp_path: Path, tiny)
         [task_data(RANDOM, second)],
         shape,
         seed=0,
-        weights=lambda step: np.ones(1),
+        proportions=lambda step: np.ones(1),
         first_step=50,
         state=whole[49].state,
     )
@@ -230,18 +230,20 @@ def test_a_random_task_needs_somebody_to_make_its_epochs():
 
 def streamed_batches(folder: Path, tiny: Any, count: int, **options: Any) -> tuple[FakePieces, list[TrainBatch]]:
     """Batches of a streamed task whose shards have 7, 8, 9, 10 and 11 examples."""
-    shape = BatchShape(rows=2, inputs=8, targets=8, lookahead=2)
-    pieces = FakePieces(folder, tiny, size=lambda shard: 7 + shard, shards=SHARDS)
+    shape = BatchShape(rows=2, inputs=8, targets=8, packing_buffer=2)
+    shards = FakePieces(folder, tiny, size=lambda source_shard: 7 + source_shard, source_shards=SHARDS)
     folder.mkdir(exist_ok=True)
-    tasks = [task_data(STREAMED, pieces)]
-    return pieces, take(training_batches(tasks, shape, seed=0, weights=lambda step: np.ones(1), **options), count)
+    tasks = [task_data(STREAMED, shards)]
+    return shards, take(training_batches(tasks, shape, seed=0, proportions=lambda step: np.ones(1), **options), count)
 
 
 def test_a_streamed_task_sees_every_example_once_an_epoch_in_new_orders(tmp_path: Path, tiny):
     _, found = streamed_batches(tmp_path / "s", tiny, 40)
     tokens = [array for batch in found for array in batch.arrays["encoder_inputs"].reshape(-1, 4)[:, 0] if array]
     epochs = [tokens[start : start + 45] for start in (0, 45, 90)]
-    everything = {10_000 * (shard + 1) + 7 * i for shard in range(SHARDS) for i in range(7 + shard)}
+    everything = {
+        10_000 * (source_shard + 1) + 7 * i for source_shard in range(SHARDS) for i in range(7 + source_shard)
+    }
     assert [set(epoch) for epoch in epochs] == [everything] * 3
     orders = [list(dict.fromkeys(token // 10_000 - 1 for token in epoch)) for epoch in epochs]
     assert len({tuple(order) for order in orders}) == 3  # shards, then the examples of one shard
@@ -249,10 +251,10 @@ def test_a_streamed_task_sees_every_example_once_an_epoch_in_new_orders(tmp_path
 
 
 def test_pieces_that_are_used_up_are_given_back(tmp_path: Path, tiny):
-    pieces, found = streamed_batches(tmp_path / "s", tiny, 40)
+    shards, found = streamed_batches(tmp_path / "s", tiny, 40)
     assert found[-1].state["stream"]["progress"]["s"][0] > 3 * SHARDS
     # 32 examples are looked at ahead, which span up to 5 of these tiny pieces; and one more is made ahead of them.
-    assert pieces.most <= 7
+    assert shards.most <= 7
     assert len(list((tmp_path / "s").iterdir())) <= 7
 
 
@@ -260,14 +262,14 @@ def test_pieces_that_are_used_up_are_given_back(tmp_path: Path, tiny):
 def test_a_streamed_task_resumes_alike_though_its_pieces_are_gone(tmp_path: Path, tiny, cut: int):
     _, whole = streamed_batches(tmp_path / "s", tiny, 30)
     state = json.loads(json.dumps(whole[cut - 1].state))
-    pieces, rest = streamed_batches(tmp_path / "new", tiny, 30 - cut, first_step=cut, state=state)
+    shards, rest = streamed_batches(tmp_path / "new", tiny, 30 - cut, first_step=cut, state=state)
     assert_same(rest, whole[cut:])
     oldest = min([state["stream"]["progress"]["s"][0], *state["waiting"]["pieces"]])
-    assert min(pieces.waited) == oldest
+    assert min(shards.waited) == oldest
 
 
 def test_a_piece_that_another_run_deletes_meanwhile_is_made_again(tmp_path: Path, tiny, monkeypatch):
-    pieces = FakePieces(tmp_path, tiny, size=lambda shard: 3, shards=SHARDS)
+    shards = FakePieces(tmp_path, tiny, size=lambda source_shard: 3, source_shards=SHARDS)
     lost = []
 
     def losing(path: Path) -> Any:
@@ -277,12 +279,12 @@ def test_a_piece_that_another_run_deletes_meanwhile_is_made_again(tmp_path: Path
         return open_store(path)
 
     monkeypatch.setattr("t5mix.data.pipeline.open_store", losing)
-    assert len(task_data(STREAMED, pieces).store(2)) == 3
-    assert pieces.waited == [2, 2]
+    assert len(task_data(STREAMED, shards).store(2)) == 3
+    assert shards.waited == [2, 2]
 
 
 def test_a_damaged_piece_is_refused(tmp_path: Path, tiny):
-    pieces = FakePieces(tmp_path, tiny, size=lambda shard: 3, shards=SHARDS)
-    (pieces.wait("s", 1) / "inputs.tokens").unlink()
+    shards = FakePieces(tmp_path, tiny, size=lambda source_shard: 3, source_shards=SHARDS)
+    (shards.wait("s", 1) / "inputs.tokens").unlink()
     with pytest.raises(DamagedStoreError, match=r"inputs\.tokens is missing"):
-        task_data(STREAMED, pieces).store(1)
+        task_data(STREAMED, shards).store(1)

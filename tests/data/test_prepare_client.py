@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 import pytest
 
 from t5mix.data import prepare_client
-from t5mix.data.manifest import DataLock, StoreEntry, TaskEntry
-from t5mix.data.prepare_client import PiecePreparer, prepare_in_child
+from t5mix.data.manifest import DataManifest, StoreEntry, TaskEntry
+from t5mix.data.prepare_client import ShardCache, prepare_in_subprocess
 from t5mix.data.token_store import StoreCounts, open_store
 from t5mix.errors import T5MixError
 from t5mix.subprocesses import WorkerLeftError
@@ -20,24 +20,24 @@ def test_a_child_prepares_and_the_pieces_follow(make_request, data_files, declar
     streamed = {**declared["declared_labels"], "files": {"train": files, "validation": files[1]}}
     names = ("declared_labels", "declared_answers", "declared_text")
     tasks = {**declared, "declared_labels": streamed}
-    lock = prepare_in_child(
+    manifest = prepare_in_subprocess(
         make_request(mixture=names, declared=tasks, streamed={"declared_labels": 80}),
         quiet=True,
     )
-    assert [task.random for task in lock.tasks] == [False, False, True]
-    assert [task.pieces for task in lock.tasks] == [2, 1, 1]
-    with PiecePreparer(lock) as preparer:
+    assert [task.random for task in manifest.tasks] == [False, False, True]
+    assert [task.shards for task in manifest.tasks] == [2, 1, 1]
+    with ShardCache(manifest) as preparer:
         with pytest.raises(T5MixError, match="has one store for all epochs"):
             preparer.request("declared_answers", 1)
         assert preparer.wait("declared_text", 0) == preparer.path("declared_text", 0)
         preparer.request("declared_text", 1)
         preparer.request("declared_text", 1)
         path = preparer.wait("declared_text", 1)
-        assert len(open_store(path)) == lock.task("declared_text").splits["train"].counts.examples
-        sizes = [len(open_store(preparer.wait("declared_labels", piece))) for piece in (0, 1)]
+        assert len(open_store(path)) == manifest.task("declared_text").splits["train"].counts.examples
+        sizes = [len(open_store(preparer.wait("declared_labels", shard))) for shard in (0, 1)]
         assert sorted(sizes) == [20, 60]
-        for task, piece in (("declared_labels", 1), ("declared_labels", 0), ("declared_text", 1)):
-            preparer.discard(task, piece)
+        for task, shard in (("declared_labels", 1), ("declared_labels", 0), ("declared_text", 1)):
+            preparer.discard(task, shard)
         assert not preparer.path("declared_labels", 1).exists()
         assert preparer.path("declared_labels", 0).exists()  # what is known of the size rests on it
         assert path.exists()  # an epoch of a task that is not streamed, for other runs too
@@ -51,7 +51,7 @@ def test_a_child_prepares_and_the_pieces_follow(make_request, data_files, declar
 
 def test_the_childs_error_comes_back_word_for_word(make_request):
     with pytest.raises(T5MixError, match=r"Unknown task or mixture 'declared_label'\. Did you mean 'declared_labels'"):
-        prepare_in_child(make_request(mixture=("declared_label",)), quiet=True)
+        prepare_in_subprocess(make_request(mixture=("declared_label",)), quiet=True)
 
 
 class FakeWorker:
@@ -66,8 +66,8 @@ class FakeWorker:
         self.asked: list[tuple[str, int]] = []
 
     def ask(self, request: dict[str, Any]) -> dict[str, Any]:
-        self.asked.append((request["task"], request["piece"]))
-        answer = self.answers.pop(0) if self.answers else self.make(request["piece"])
+        self.asked.append((request["task"], request["shard"]))
+        answer = self.answers.pop(0) if self.answers else self.make(request["shard"])
         if answer == "left":
             self.alive = False
             raise WorkerLeftError(answer)
@@ -85,50 +85,50 @@ class FakeWorker:
 @pytest.fixture
 def preparer(tmp_path: Path, tiny, monkeypatch):
     """The preparer of a streamed task of 5 shards, with a worker that is none."""
-    entry = TaskEntry("s", False, {"train": StoreEntry(str(tmp_path / "s"), "f", StoreCounts(5, 20, 15))}, pieces=5)
-    lock = DataLock(tiny.make_request(tmp_path), tiny.make_lock(tmp_path).vocabulary, (entry,))
+    entry = TaskEntry("s", False, {"train": StoreEntry(str(tmp_path / "s"), "f", StoreCounts(5, 20, 15))}, shards=5)
+    manifest = DataManifest(tiny.make_request(tmp_path), tiny.make_manifest(tmp_path).vocabulary, (entry,))
 
-    def make(self: FakeWorker, piece: int) -> Path:
-        return tiny.store_of_lengths(entry.path("train", piece), [(2, 2)]).path
+    def make(self: FakeWorker, shard: int) -> Path:
+        return tiny.store_of_lengths(entry.path("train", shard), [(2, 2)]).path
 
     monkeypatch.setattr(FakeWorker, "make", make, raising=False)
     monkeypatch.setattr(FakeWorker, "started", [])
     monkeypatch.setattr(FakeWorker, "answers", [])
     monkeypatch.setattr(prepare_client, "Worker", FakeWorker)
-    with PiecePreparer(lock) as made:
+    with ShardCache(manifest) as made:
         yield made
 
 
-def test_a_piece_that_failed_is_tried_again(preparer: PiecePreparer):
+def test_a_piece_that_failed_is_tried_again(preparer: ShardCache):
     FakeWorker.answers[:] = ["the disk is full", "crash"]
     for said in ("the disk is full", "crash"):
         with pytest.raises(T5MixError, match=said):
             preparer.wait("s", 1)
-    assert preparer.wait("s", 1).name == "epoch-00000-piece-00001"
+    assert preparer.wait("s", 1).name == "epoch-00000-shard-00001"
     assert [worker.asked for worker in FakeWorker.started] == [[("s", 1), ("s", 1)], [("s", 1)]]
 
 
-def test_a_worker_that_has_left_is_replaced(preparer: PiecePreparer):
+def test_a_worker_that_has_left_is_replaced(preparer: ShardCache):
     FakeWorker.answers[:] = ["left"]
     assert preparer.wait("s", 1).exists()
     assert [worker.asked for worker in FakeWorker.started] == [[("s", 1)], [("s", 1)]]
 
 
-def test_a_worker_is_replaced_now_and_then(preparer: PiecePreparer, monkeypatch):
-    monkeypatch.setattr(prepare_client, "_PIECES_A_WORKER", 2)
-    for piece in range(5):
-        preparer.wait("s", piece)
+def test_a_worker_is_replaced_now_and_then(preparer: ShardCache, monkeypatch):
+    monkeypatch.setattr(prepare_client, "_SHARDS_PER_WORKER", 2)
+    for shard in range(5):
+        preparer.wait("s", shard)
     assert [len(worker.asked) for worker in FakeWorker.started] == [2, 2, 1]
     assert [worker.alive for worker in FakeWorker.started] == [False, False, True]
 
 
-def test_changed_data_is_refused(preparer: PiecePreparer, tmp_path: Path):
+def test_changed_data_is_refused(preparer: ShardCache, tmp_path: Path):
     FakeWorker.answers[:] = [tmp_path / "elsewhere"]
     with pytest.raises(T5MixError, match="have changed since the run began"):
         preparer.wait("s", 1)
 
 
-def test_a_piece_that_another_run_discarded_is_made_again(preparer: PiecePreparer):
+def test_a_piece_that_another_run_discarded_is_made_again(preparer: ShardCache):
     for _ in range(2):
         assert (preparer.wait("s", 6) / "meta.json").exists()
         preparer.discard("s", 6)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from t5mix.data.stream import Draws, MixedStream, SequentialStream, TaskData, permutation, uniforms
+from t5mix.data.stream import ExampleRefs, MixedStream, SequentialStream, TaskData, permutation, uniforms
 from t5mix.data.token_store import TokenStore
 
 SIZES = {"a": 7, "b": 30, "c": 12}
@@ -34,17 +34,17 @@ def tasks_of(stores: dict[str, TokenStore], names: Sequence[str]) -> list[TaskDa
     return [TaskData(name, lambda epoch, name=name: stores[name]) for name in names]
 
 
-def take(stream: Any, count: int, chunk: int | None = None) -> Draws:
+def take(stream: Any, count: int, chunk: int | None = None) -> ExampleRefs:
     parts = [stream.peek(0)]
     while count:
         size = min(count, chunk or count)
         parts.append(stream.peek(size))
         stream.advance(size)
         count -= size
-    return Draws.concatenate(parts)
+    return ExampleRefs.concatenate(parts)
 
 
-def same(first: Draws, second: Draws) -> bool:
+def same(first: ExampleRefs, second: ExampleRefs) -> bool:
     return all(
         np.array_equal(getattr(first, name), getattr(second, name))
         for name in ("tasks", "pieces", "indices", "input_lengths", "target_lengths")
@@ -57,9 +57,9 @@ def test_each_example_comes_once_an_epoch(stores: dict[str, TokenStore]):
         mine = draws[draws.tasks == task]
         epochs = len(mine) // SIZES[name]
         assert epochs >= 2
-        assert np.array_equal(mine.pieces, np.arange(len(mine)) // SIZES[name])
+        assert np.array_equal(mine.shards, np.arange(len(mine)) // SIZES[name])
         for epoch in range(epochs):
-            assert sorted(mine.indices[mine.pieces == epoch]) == list(range(SIZES[name]))
+            assert sorted(mine.indices[mine.shards == epoch]) == list(range(SIZES[name]))
 
 
 def test_lengths_are_those_of_the_store(stores: dict[str, TokenStore]):
@@ -111,7 +111,7 @@ def test_draws_do_not_depend_on_what_was_looked_at(stores: dict[str, TokenStore]
         ahead = stream.peek(taken + int(draw.integers(0, 20)))
         parts.append(ahead[:taken])
         stream.advance(taken)
-    assert same(Draws.concatenate(parts)[:120], whole)
+    assert same(ExampleRefs.concatenate(parts)[:120], whole)
 
 
 @pytest.mark.parametrize("cut", [0, 1, 3, 4, 12, 13, 18, 60])
@@ -134,12 +134,12 @@ def test_epochs_of_different_sizes_are_each_seen_whole(changing: TaskData, cut: 
     first = take(stream, cut)
     other = MixedStream([changing], seed=3)
     other.restore(stream.state())
-    draws = Draws.concatenate([first, take(other, 36 - cut)])
+    draws = ExampleRefs.concatenate([first, take(other, 36 - cut)])
     sizes = [3, 4, 5, 6, 3, 4, 5, 6]
-    assert draws.pieces.tolist() == [epoch for epoch, size in enumerate(sizes) for _ in range(size)]
+    assert draws.shards.tolist() == [epoch for epoch, size in enumerate(sizes) for _ in range(size)]
     for epoch, size in enumerate(sizes):
-        assert sorted(draws.indices[draws.pieces == epoch]) == list(range(size))
-        assert set(draws.input_lengths[draws.pieces == epoch]) == {1 + epoch % 4}
+        assert sorted(draws.indices[draws.shards == epoch]) == list(range(size))
+        assert set(draws.input_lengths[draws.shards == epoch]) == {1 + epoch % 4}
 
 
 def test_progress_alone_asks_for_no_later_epoch(changing: TaskData):
@@ -158,18 +158,18 @@ def test_progress_alone_asks_for_no_later_epoch(changing: TaskData):
 def test_weights_rule_from_the_next_draw_on(stores: dict[str, TokenStore]):
     stream = MixedStream(tasks_of(stores, "ab"), seed=0)
     stream.peek(50)
-    stream.set_weights(np.asarray([1.0, 0.0]))
+    stream.set_proportions(np.asarray([1.0, 0.0]))
     assert set(take(stream, 50).tasks) == {0}
     stream.peek(50)
-    stream.set_weights(np.asarray([0.0, 1.0]))
+    stream.set_proportions(np.asarray([0.0, 1.0]))
     assert set(take(stream, 50).tasks) == {1}
     assert stream.state()["position"] == 100
 
 
 def test_the_task_at_a_position_follows_from_its_uniform_number(stores: dict[str, TokenStore]):
-    weights = np.asarray([0.2, 0.5, 0.3])
+    proportions = np.asarray([0.2, 0.5, 0.3])
     stream = MixedStream(tasks_of(stores, "abc"), seed=9)
-    stream.set_weights(weights)
+    stream.set_proportions(proportions)
     take(stream, 37)
     found = take(stream, 100).tasks
     numbers = uniforms(9, 37, 100)
@@ -186,11 +186,11 @@ def test_uniforms_can_be_reached_at_any_position(start: int):
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_realised_counts_follow_the_weights(stores: dict[str, TokenStore], seed: int):
     """Chi-square at the 0.1 % level over 100,000 draws."""
-    weights = np.asarray([0.05, 0.6, 0.35])
+    proportions = np.asarray([0.05, 0.6, 0.35])
     stream = MixedStream(tasks_of(stores, "abc"), seed)
-    stream.set_weights(weights)
+    stream.set_proportions(proportions)
     counts = np.bincount(take(stream, 100_000).tasks, minlength=3)
-    assert stats.chisquare(counts, weights * 100_000).pvalue > 0.001
+    assert stats.chisquare(counts, proportions * 100_000).pvalue > 0.001
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])

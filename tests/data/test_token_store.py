@@ -19,14 +19,14 @@ EXAMPLES = [
 
 
 def write(path: Path, examples=EXAMPLES, max_inputs: int = 10, max_targets: int = 10) -> TokenStore:
-    return write_store(path, examples, made_by={"task": "t"}, max_inputs=max_inputs, max_targets=max_targets)
+    return write_store(path, examples, provenance={"task": "t"}, max_inputs=max_inputs, max_targets=max_targets)
 
 
 def test_round_trip(tmp_path: Path):
     write(tmp_path / "s")
     store = open_store(tmp_path / "s")
     assert len(store) == 3
-    assert store.made_by == {"task": "t"}
+    assert store.provenance == {"task": "t"}
     for index, (inputs, targets) in enumerate(EXAMPLES):
         found = store.example(index)
         assert [array.dtype for array in found] == [np.int32, np.int32]

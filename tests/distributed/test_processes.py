@@ -14,8 +14,15 @@ from jax.sharding import AxisType, Mesh, NamedSharding
 
 from t5mix.data.packing import BatchShape
 from t5mix.data.pipeline import task_data, training_batches
-from t5mix.distributed.consensus import Agreement
-from t5mix.distributed.processes import DistributedConfig, apart, first, gather, is_first, join
+from t5mix.distributed.consensus import StopConsensus
+from t5mix.distributed.processes import (
+    DistributedConfig,
+    all_gather,
+    is_main_process,
+    join,
+    processes_that_differ,
+    run_on_main_process,
+)
 from t5mix.errors import T5MixError
 from t5mix.tracking.run_directory import RunDirectory
 from t5mix.training import trainer
@@ -25,23 +32,23 @@ from t5mix.training.trainer import Outcome, train
 
 STEPS = 13
 STOP = 5
-CONFIG = TrainingConfig(steps=STEPS, rows=8, lookahead=12, log_every=4, checkpoint_every=6, evaluate_every=6)
+CONFIG = TrainingConfig(steps=STEPS, batch_size=8, packing_buffer=12, log_every=4, checkpoint_every=6, evaluate_every=6)
 SETTINGS = (
     "mixture=[copy,first]",
     "model={d_model:16,d_ff:32,d_kv:8,num_heads:2,num_layers:1,num_decoder_layers:1,vocab_size:64,preset:tiny}",
     "lengths={inputs:16,targets:8}",
-    "training={steps:3,rows:8,log_every:1,evaluate_every:2}",
+    "training={steps:3,batch_size:8,log_every:1,evaluate_every:2}",
     "mesh.data=-1",
 )
 
 
 @pytest.mark.parametrize("pack", [True, False])
 def test_the_rows_of_all_hosts_are_the_global_batch_for_200_steps(tiny: ModuleType, tmp_path: Path, pack: bool):
-    tasks = [task_data(entry) for entry in tiny.make_lock(tmp_path).tasks]
-    shape = BatchShape(rows=8, inputs=tiny.INPUTS, targets=tiny.TARGETS, pack=pack, lookahead=12)
+    tasks = [task_data(entry) for entry in tiny.make_manifest(tmp_path).tasks]
+    shape = BatchShape(rows=8, inputs=tiny.INPUTS, targets=tiny.TARGETS, pack=pack, packing_buffer=12)
 
     def batches(rows: slice | None) -> Any:
-        return training_batches(tasks, shape, seed=3, weights=lambda step: np.asarray([0.7, 0.3]), rows=rows)
+        return training_batches(tasks, shape, seed=3, proportions=lambda step: np.asarray([0.7, 0.3]), rows=rows)
 
     whole = batches(None)
     hosts = {n: [batches(slice(i * 8 // n, (i + 1) * 8 // n)) for i in range(n)] for n in (1, 2, 4)}
@@ -60,24 +67,24 @@ class Runs:
 
     def __init__(self, tiny: ModuleType, folder: Path) -> None:
         self.tiny, self.folder = tiny, folder
-        self.lock = tiny.make_lock(folder)
-        self.lock.save(folder / "lock.json")
+        self.manifest = tiny.make_manifest(folder)
+        self.manifest.save(folder / "lock.json")
         recorded = tiny.Recorded(tiny.make_engine(CONFIG))
         assert self.on_one("one", recorded).finished
         recorded.save(folder / "one.npz")
         stop = tiny.Watched(tiny.make_engine(CONFIG), tiny.signal_after(STOP, signal.SIGTERM))
         assert self.on_one("one_then_two", stop) == Outcome(STOP, finished=False, signal="SIGTERM")
         shutil.copytree(folder / "one_then_two", folder / "damaged")
-        (folder / "damaged" / "checkpoints" / str(STOP) / "host" / "metadata").write_text("{}", encoding="utf-8")
+        (folder / "damaged" / "checkpoints" / str(STOP) / "run_state" / "metadata").write_text("{}", encoding="utf-8")
         self.printed = tiny.run_processes(folder, [self.jobs(process) for process in range(2)])
         self.printed_by_one = self.on_one("two_then_one", tiny.make_engine(CONFIG))
 
     def on_one(self, name: str, engine: Any) -> Outcome:
-        return train(self.tiny.make_job(self.folder / name, self.lock, CONFIG, engine=engine))
+        return train(self.tiny.make_job(self.folder / name, self.manifest, CONFIG, engine=engine))
 
     def jobs(self, process: int) -> list[dict[str, Any]]:
         def job(name: str, **changes: Any) -> dict[str, Any]:
-            common = {"lock": str(self.folder / "lock.json"), "training": dataclasses.asdict(CONFIG)}
+            common = {"manifest": str(self.folder / "lock.json"), "training": dataclasses.asdict(CONFIG)}
             return {**common, "run_dir": str(self.folder / name), "mesh": {"data": 2}, **changes}
 
         def configured(*more: str) -> dict[str, Any]:
@@ -166,13 +173,13 @@ def test_alone_there_is_nobody_to_ask(tiny: ModuleType):
         raise KeyError("x")
 
     join(DistributedConfig())
-    assert is_first()
-    assert first(lambda: 3) == 3
-    assert gather("x") == ["x"]
-    assert apart({"a": 1}) == []
+    assert is_main_process()
+    assert run_on_main_process(lambda: 3) == 3
+    assert all_gather("x") == ["x"]
+    assert processes_that_differ({"a": 1}) == []
     with pytest.raises(KeyError):
-        first(fail)
-    assert Agreement(tiny.make_engine(CONFIG).mesh)(15) == 15
+        run_on_main_process(fail)
+    assert StopConsensus(tiny.make_engine(CONFIG).mesh)(15) == 15
 
 
 @pytest.mark.parametrize(
@@ -191,8 +198,8 @@ def test_impossible_settings_are_refused(settings: dict[str, Any], message: str)
 
 
 def test_processes_that_part_write_no_checkpoint(runs: Runs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(trainer, "apart", lambda host: [1])
-    job = runs.tiny.make_job(tmp_path / "run", runs.lock, CONFIG, engine=runs.tiny.make_engine(CONFIG))
+    monkeypatch.setattr(trainer, "processes_that_differ", lambda host: [1])
+    job = runs.tiny.make_job(tmp_path / "run", runs.manifest, CONFIG, engine=runs.tiny.make_engine(CONFIG))
     with pytest.raises(T5MixError, match=r"At step 6 the processes \[1\] have other data or other losses"):
         train(job)
     assert list((tmp_path / "run" / "checkpoints").iterdir()) == []

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from t5mix.distributed import shared_shards
-from t5mix.distributed.shared_shards import AwaitedPieces, MakingPieces, shared
+from t5mix.distributed.shared_shards import AwaitedShards, SharedShardCache, shared
 from t5mix.errors import T5MixError
 
 
 class Preparer:
-    """Stands in for `PiecePreparer`: makes what is waited for, and keeps count."""
+    """Stands in for `ShardCache`: makes what is waited for, and keeps count."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -21,26 +21,26 @@ class Preparer:
         self.discarded: list[int] = []
         self.closed = False
 
-    def path(self, task: str, piece: int) -> Path:
-        return self.folder / task / str(piece)
+    def path(self, task: str, shard: int) -> Path:
+        return self.folder / task / str(shard)
 
-    def make(self, task: str, piece: int) -> None:
-        self.path(task, piece).mkdir(parents=True)
-        (self.path(task, piece) / "meta.json").touch()
+    def make(self, task: str, shard: int) -> None:
+        self.path(task, shard).mkdir(parents=True)
+        (self.path(task, shard) / "meta.json").touch()
 
-    def request(self, task: str, piece: int) -> None:
-        self.requested.append(piece)
+    def request(self, task: str, shard: int) -> None:
+        self.requested.append(shard)
 
-    def wait(self, task: str, piece: int) -> Path:
-        if not (self.path(task, piece) / "meta.json").exists():
+    def wait(self, task: str, shard: int) -> Path:
+        if not (self.path(task, shard) / "meta.json").exists():
             if self.closed:
                 raise T5MixError("closed")
-            self.made.append(piece)
-            self.make(task, piece)
-        return self.path(task, piece)
+            self.made.append(shard)
+            self.make(task, shard)
+        return self.path(task, shard)
 
-    def discard(self, task: str, piece: int) -> None:
-        self.discarded.append(piece)
+    def discard(self, task: str, shard: int) -> None:
+        self.discarded.append(shard)
 
     def close(self) -> None:
         self.closed = True
@@ -53,10 +53,10 @@ class Marks:
         self.of: dict[str, set[int]] = {}
         self.process = 0
 
-    def mark(self, point: str) -> None:
+    def arrive(self, point: str) -> None:
         self.of.setdefault(point, set()).add(self.process)
 
-    def marked(self, point: str) -> bool:
+    def all_arrived(self, point: str) -> bool:
         return self.of[point] == {0, 1}
 
 
@@ -68,8 +68,8 @@ def preparer(tmp_path: Path) -> Any:
 @pytest.fixture
 def marks(monkeypatch: pytest.MonkeyPatch) -> Marks:
     marks = Marks()
-    monkeypatch.setattr(shared_shards, "mark", marks.mark)
-    monkeypatch.setattr(shared_shards, "marked", marks.marked)
+    monkeypatch.setattr(shared_shards, "mark", marks.arrive)
+    monkeypatch.setattr(shared_shards, "marked", marks.all_arrived)
     return marks
 
 
@@ -78,7 +78,7 @@ def test_alone_a_process_has_its_preparer(preparer: Any):
 
 
 def test_a_piece_is_deleted_when_nobody_needs_it(preparer: Any, marks: Marks):
-    making, awaited = MakingPieces(preparer), AwaitedPieces(preparer)
+    making, awaited = SharedShardCache(preparer), AwaitedShards(preparer)
     making.request("c4", 1)
     assert making.wait("c4", 1) == preparer.path("c4", 1)
     assert (preparer.requested, preparer.made) == ([1], [1])
@@ -86,8 +86,8 @@ def test_a_piece_is_deleted_when_nobody_needs_it(preparer: Any, marks: Marks):
     making.discard("c4", 2)
     assert preparer.discarded == []
     marks.process = 1
-    for piece in (1, 2):
-        awaited.discard("c4", piece)
+    for shard in (1, 2):
+        awaited.discard("c4", shard)
     marks.process = 0
     making.discard("c4", 3)
     assert preparer.discarded == [1, 2]
@@ -98,7 +98,7 @@ def test_a_piece_is_deleted_when_nobody_needs_it(preparer: Any, marks: Marks):
 
 
 def test_another_process_waits_for_what_the_first_one_makes(preparer: Any):
-    awaited = AwaitedPieces(preparer)
+    awaited = AwaitedShards(preparer)
     awaited.request("c4", 1)
     timer = threading.Timer(0.3, preparer.make, ("c4", 1))
     timer.start()
@@ -108,12 +108,12 @@ def test_another_process_waits_for_what_the_first_one_makes(preparer: Any):
 
 
 def test_what_does_not_come_is_made(preparer: Any):
-    assert AwaitedPieces(preparer, patience=0).wait("c4", 1) == preparer.path("c4", 1)
+    assert AwaitedShards(preparer, patience=0).wait("c4", 1) == preparer.path("c4", 1)
     assert preparer.made == [1]
 
 
 def test_closing_wakes_who_waits(preparer: Any):
-    awaited = AwaitedPieces(preparer)
+    awaited = AwaitedShards(preparer)
     awaited.close()
     with pytest.raises(T5MixError, match="closed"):
         awaited.wait("c4", 1)

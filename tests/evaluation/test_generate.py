@@ -34,7 +34,7 @@ def store(tmp_path_factory):
 
     examples = [(tokens(1, 23), tokens(1, 15)) for _ in range(13)]
     path = tmp_path_factory.mktemp("stores") / "store"
-    return write_store(path, examples, made_by={}, max_inputs=64, max_targets=32)
+    return write_store(path, examples, provenance={}, max_inputs=64, max_targets=32)
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -119,5 +119,5 @@ def test_the_log_likelihood_of_a_greedy_output_is_the_decoders(model, tmp_path):
     tokens, log_prob = jax.device_get(decode(*model, jnp.asarray(padded)))
     targets = tokens[0]
     assert (targets > 0).all()  # padding that a model emits is no part of a target
-    store = write_store(tmp_path / "store", [(inputs, targets)], made_by={}, max_inputs=64, max_targets=64)
+    store = write_store(tmp_path / "store", [(inputs, targets)], provenance={}, max_inputs=64, max_targets=64)
     assert score_targets(*model, store, batch_size=4).log_probs[0] == pytest.approx(log_prob[0], rel=1e-4)

@@ -56,7 +56,7 @@ def test_what_cannot_be_read_is_named(tmp_path):
 
 def test_decoded_pairs_each_output_with_its_example(tmp_path):
     examples = [(np.array([3, 4], np.int32), np.array([5], np.int32)), (np.array([6]), np.array([7, 8]))]
-    store = write_store(tmp_path / "store", examples, made_by={}, max_inputs=8, max_targets=8)
+    store = write_store(tmp_path / "store", examples, provenance={}, max_inputs=8, max_targets=8)
     outputs = [np.array([1], np.int32), np.array([], np.int32)]
     assert list(decoded(store, outputs, Letters(), np.array([-1.5, -2.0]))) == [
         Prediction(0, "de", "f", "b", -1.5),

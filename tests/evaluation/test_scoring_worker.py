@@ -9,11 +9,11 @@ import pytest
 from t5mix.cache.prepare_worker import prepare
 from t5mix.data.manifest import DataRequest
 from t5mix.data.token_store import open_store
-from t5mix.data.tokenizer import TextCodec
+from t5mix.data.tokenizer import Tokenizer
 from t5mix.errors import T5MixError, UnknownNameError
 from t5mix.evaluation.predictions import decoded, predictions_path, write_predictions
-from t5mix.evaluation.scoring_client import score_in_child
-from t5mix.evaluation.scoring_worker import main, score
+from t5mix.evaluation.scoring_client import score_in_subprocess
+from t5mix.evaluation.scoring_worker import main, score_predictions
 
 ROWS = [("it is good", 1), ("it is bad", 0), ("it is fine and long, longer than the rest of them", 1), ("no", 0)]
 QUESTIONS = [("who?", ["the cat", "Tom"]), ("where?", ["on the mat"]), ("when?", ["now"])]
@@ -53,27 +53,27 @@ def request_(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def lock(request_):
+def manifest(request_):
     return prepare(request_, quiet=True)
 
 
-def predict(lock, folder, task, texts):
+def predict(manifest, folder, task, texts):
     """Writes predictions as an evaluation does: from the store's examples and tokens."""
-    codec = TextCodec(lock.vocabulary)
-    store = open_store(Path(lock.task(task).splits["validation"].path))
-    outputs = [np.array(codec.encode(text), np.int32) for text in texts]
-    write_predictions(predictions_path(folder, task, "validation"), decoded(store, outputs, codec))
+    tokenizer = Tokenizer(manifest.vocabulary)
+    store = open_store(Path(manifest.task(task).splits["validation"].path))
+    outputs = [np.array(tokenizer.encode(text), np.int32) for text in texts]
+    write_predictions(predictions_path(folder, task, "validation"), decoded(store, outputs, tokenizer))
 
 
 def metrics_of(evaluations):
     return {task: evaluation.metrics for task, evaluation in evaluations.items()}
 
 
-def test_predictions_are_scored_in_the_stores_order(request_, lock, tmp_path):
-    predict(lock, tmp_path, "score_sst", ["positive", "positive", "neither", "negative"])
+def test_predictions_are_scored_in_the_stores_order(request_, manifest, tmp_path):
+    predict(manifest, tmp_path, "score_sst", ["positive", "positive", "neither", "negative"])
     # Targets are cut to 10 tokens in the store; metrics compare whole ones. Answers come from the file.
-    predict(lock, tmp_path, "score_qa", ["tom", "the mat", "later"])
-    found = score(request_, tmp_path, "validation")
+    predict(manifest, tmp_path, "score_qa", ["tom", "the mat", "later"])
+    found = score_predictions(request_, tmp_path, "validation")
     assert metrics_of(found) == {
         "score_sst": {"f1": pytest.approx(50.0), "accuracy": pytest.approx(50.0)},
         "score_qa": {"em": pytest.approx(100 / 3), "f1": pytest.approx(100 * (1 + 2 / 3) / 3)},
@@ -86,27 +86,27 @@ def test_predictions_are_scored_in_the_stores_order(request_, lock, tmp_path):
     assert examples["score_qa"]["em"] == {"kind": "mean", "rows": [[1, 1], [0, 1], [0, 1]]}
 
 
-def test_some_of_the_tasks(request_, lock, tmp_path):
-    predict(lock, tmp_path, "score_sst", ["positive", "negative", "positive", "negative"])
-    found = score(request_, tmp_path, "validation", ["score_sst"])
+def test_some_of_the_tasks(request_, manifest, tmp_path):
+    predict(manifest, tmp_path, "score_sst", ["positive", "negative", "positive", "negative"])
+    found = score_predictions(request_, tmp_path, "validation", ["score_sst"])
     assert metrics_of(found) == {"score_sst": {"f1": 100.0, "accuracy": 100.0}}
-    assert list(score(request_, tmp_path, "validation")) == ["score_sst"]
+    assert list(score_predictions(request_, tmp_path, "validation")) == ["score_sst"]
     with pytest.raises(T5MixError, match="no predictions at"):
-        score(request_, tmp_path, "validation", ["score_qa"])
+        score_predictions(request_, tmp_path, "validation", ["score_qa"])
     with pytest.raises(UnknownNameError, match="'score_sst'"):
-        score(request_, tmp_path, "validation", ["score_ssst"])
+        score_predictions(request_, tmp_path, "validation", ["score_ssst"])
     with pytest.raises(T5MixError, match="no predictions for the split 'test'"):
-        score(request_, tmp_path, "test")
+        score_predictions(request_, tmp_path, "test")
 
 
-def test_the_child_writes_evaluations_or_the_error(request_, lock, tmp_path):
+def test_the_child_writes_evaluations_or_the_error(request_, manifest, tmp_path):
     (tmp_path / "request.json").write_text(request_.to_json())
     out = tmp_path / "out.json"
     arguments = ["--request", str(tmp_path / "request.json"), "--predictions", str(tmp_path / "made")]
     arguments += ["--split", "validation", "--out", str(out)]
     assert main(arguments) == 2
     assert "no predictions" in json.loads(out.read_text())["error"]
-    predict(lock, tmp_path / "made", "score_qa", ["Tom", "on the mat", "now"])
+    predict(manifest, tmp_path / "made", "score_qa", ["Tom", "on the mat", "now"])
     assert main([*arguments, "--task", "score_qa"]) == 0
     right = {"kind": "mean", "rows": [[1, 1], [1, 1], [1, 1]]}
     assert json.loads(out.read_text()) == {
@@ -119,10 +119,10 @@ def test_the_child_writes_evaluations_or_the_error(request_, lock, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_process_of_its_own(request_, lock, tmp_path):
-    predict(lock, tmp_path, "score_qa", ["Tom", "on the mat", "now"])
-    found = score_in_child(request_, tmp_path, "validation")
+def test_a_process_of_its_own(request_, manifest, tmp_path):
+    predict(manifest, tmp_path, "score_qa", ["Tom", "on the mat", "now"])
+    found = score_in_subprocess(request_, tmp_path, "validation")
     assert metrics_of(found) == {"score_qa": {"em": 100.0, "f1": 100.0}}
     assert found["score_qa"].examples["f1"].rows.tolist() == [[1, 1]] * 3
     with pytest.raises(T5MixError, match=r"no predictions at .*score_sst"):
-        score_in_child(request_, tmp_path, "validation", ["score_sst"])
+        score_in_subprocess(request_, tmp_path, "validation", ["score_sst"])

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from t5mix.finetuning import IA3, Adapter, Full, Houlsby, LoRA, Norms, Pattern, Pfeiffer
+from t5mix.finetuning import IA3, Adapter, Full, Houlsby, LayerNorms, LoRA, Pfeiffer, RegexPolicy
 from t5mix.finetuning.base import RunShape
 from t5mix.model.presets import PRESETS
 from t5mix.model.t5 import abstract_model
@@ -48,12 +48,12 @@ def test_lora(rank: int):
     [
         (Full(), 222_903_552),
         (IA3(), 129_024),
-        (Norms(), 47_616),
+        (LayerNorms(), 47_616),
         (Houlsby(dim=64, train_norms="none"), 60 * (2 * 768 * 64 + 64 + 768)),
         (Houlsby(dim=64), 60 * (2 * 768 * 64 + 64 + 768) + 47_616),
         (Pfeiffer(dim=48), 24 * (2 * 768 * 48 + 48 + 768)),
-        (Pattern(train=("token_embedding/.*",)), 32_128 * 768),
-        (Pattern(freeze=("token_embedding/.*",)), 222_903_552 - 32_128 * 768),
+        (RegexPolicy(train=("token_embedding/.*",)), 32_128 * 768),
+        (RegexPolicy(freeze=("token_embedding/.*",)), 222_903_552 - 32_128 * 768),
     ],
 )
 def test_other_policies(policy: Any, count: int):

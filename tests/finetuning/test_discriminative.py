@@ -17,13 +17,13 @@ from t5mix.finetuning import (
     Full,
     GradualUnfreezing,
     LoRA,
-    Pattern,
     PerTask,
     PromptTuning,
+    RegexPolicy,
 )
 from t5mix.finetuning.base import RunShape, for_tasks, merged, patterns_of, prompt_length_of
 from t5mix.model import PRESETS, T5Config, abstract_model
-from t5mix.training.phases import divide
+from t5mix.training.phases import divide_into_phases
 
 BASE = dataclasses.replace(PRESETS["t5_base"], vocab_size=32_128)
 SMALL = T5Config(vocab_size=64, d_model=16, d_ff=32, d_kv=8, num_heads=2, num_layers=2, num_decoder_layers=5)
@@ -120,7 +120,7 @@ def test_rates_of_an_inner_policy_multiply_too():
 
 def test_it_trains_what_the_policy_trains_and_when():
     gradual = GradualUnfreezing(embedding="output")
-    for inner in (gradual, LORA, Pattern(train=("decoder/.*",))):
+    for inner in (gradual, LORA, RegexPolicy(train=("decoder/.*",))):
         outer, paths = Discriminative(policy=inner), paths_of(SMALL, inner)
         assert paths_of(SMALL, outer) == paths
         assert [outer.unfreeze_step(path, RUN) for path in paths] == [inner.unfreeze_step(path, RUN) for path in paths]
@@ -129,7 +129,7 @@ def test_it_trains_what_the_policy_trains_and_when():
 
 
 def test_it_passes_on_what_the_policy_offers_besides():
-    pattern = Pattern(train=("decoder/.*",), freeze=(".*/scale",))
+    pattern = RegexPolicy(train=("decoder/.*",), freeze=(".*/scale",))
     assert patterns_of(Discriminative(policy=pattern, scales=((".*", 2.0),))) == ("decoder/.*", ".*/scale", ".*")
     assert patterns_of(Discriminative()) == ()
     assert prompt_length_of(Discriminative(policy=PromptTuning(length=7))) == 7
@@ -139,7 +139,7 @@ def test_it_passes_on_what_the_policy_offers_besides():
 def test_a_pattern_that_matches_nothing_is_refused():
     paths = paths_of(SMALL, Full())
     with pytest.raises(T5MixError, match=r"The pattern 'dekoder/\.\*' matches no parameter"):
-        divide(paths, Discriminative(scales=(("dekoder/.*", 2.0),)), RUN)
+        divide_into_phases(paths, Discriminative(scales=(("dekoder/.*", 2.0),)), RUN)
 
 
 def test_it_is_told_the_tasks():

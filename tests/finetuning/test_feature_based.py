@@ -9,13 +9,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from t5mix.config.experiment import read_policy
+from t5mix.config.experiment import policy_from_dict
 from t5mix.errors import T5MixError
 from t5mix.finetuning import FeatureBased, Full
 from t5mix.finetuning.base import RunShape
 from t5mix.model import T5Config, abstract_model, merge
 from t5mix.training.losses import token_losses
-from t5mix.training.phases import divide
+from t5mix.training.phases import divide_into_phases
 
 TABLE, CORRECTION, OUTPUT = "token_embedding/embedding", "token_embedding/output_correction", "output/kernel"
 SIZES: Any = {"vocab_size": 64, "d_model": 16, "d_ff": 32, "d_kv": 8, "num_heads": 2}
@@ -57,7 +57,7 @@ def test_a_correction_is_there_only_where_it_trains():
 
 def test_an_unknown_choice_is_refused():
     with pytest.raises(T5MixError, match=r"finetuning\.train.*last_decoder_block"):
-        read_policy({"kind": "feature_based", "train": "encoder"})
+        policy_from_dict({"kind": "feature_based", "train": "encoder"})
 
 
 def batch_of(rows: int, inputs: int, targets: int) -> dict[str, jax.Array]:
@@ -138,7 +138,7 @@ def work(config: T5Config, policy: Any) -> float:
     graphdef, shapes = abstract_model(config, policy and policy.adapt)
     trained, frozen = {}, shapes
     if policy is not None:
-        trained, frozen = divide(shapes, policy, RunShape(10, config)).split(shapes, 0)
+        trained, frozen = divide_into_phases(shapes, policy, RunShape(10, config)).split(shapes, 0)
 
     def loss(trained, frozen):
         logits = merge(graphdef, {**trained, **frozen})(BATCH)

@@ -19,8 +19,8 @@ from t5mix.finetuning import (
     Full,
     GradualUnfreezing,
     Houlsby,
+    LayerNorms,
     LoRA,
-    Norms,
     PerTask,
     Pfeiffer,
     PrefixTuning,
@@ -349,10 +349,12 @@ def test_the_run_fills_in_its_tasks():
 
 
 def test_the_run_keeps_the_tasks_of_the_bank_that_it_starts_from():
-    before = PerTask(policy=IA3(), tasks=("a", "b"), kept=("c", "d"))
+    before = PerTask(policy=IA3(), tasks=("a", "b"), frozen_tasks=("c", "d"))
     bank = PerTask(policy=IA3())
-    assert for_tasks(bank, ["d", "b", "e"], before) == PerTask(policy=IA3(), tasks=("d", "b", "e"), kept=("a", "c"))
-    expected = PerTask(policy=IA3(), tasks=("a",), kept=("b", "c", "d"))
+    assert for_tasks(bank, ["d", "b", "e"], before) == PerTask(
+        policy=IA3(), tasks=("d", "b", "e"), frozen_tasks=("a", "c")
+    )
+    expected = PerTask(policy=IA3(), tasks=("a",), frozen_tasks=("b", "c", "d"))
     assert for_tasks(bank, ["a"], before) == for_tasks(bank, ["a"], Discriminative(policy=before)) == expected
     assert for_tasks(bank, ["d", "c", "b", "a"], before) == PerTask(policy=IA3(), tasks=("d", "c", "b", "a"))
     assert for_tasks(bank, ["e"], Full()) == PerTask(policy=IA3(), tasks=("e",))
@@ -374,7 +376,7 @@ def test_another_bank_to_start_from_is_refused(before: PerTask, name: str):
 
 def test_what_trains(case: Case):
     whole = case.bank
-    some = dataclasses.replace(whole, tasks=TASKS[:2], kept=TASKS[2:])
+    some = dataclasses.replace(whole, tasks=TASKS[:2], frozen_tasks=TASKS[2:])
     plain, paths = case.base.keys(), structure(whole)[1].keys()
     own = {task: part_of(f"tasks/{task}", dict.fromkeys(paths)).keys() for task in TASKS}
     assert own["red"] == own["green"] == own["blue"] == structure(case.single)[1].keys() - plain
@@ -394,7 +396,7 @@ def test_tasks_may_have_names_that_mean_something_here():
     graphdef, shapes = structure(bank)
     added = shapes.keys() - base_params().keys()
     assert {path for path in shapes if bank.unfreeze_step(path, RUN) == 0} == added
-    some = dataclasses.replace(bank, tasks=("17", "bank", "a.b:c"), kept=("shared",))
+    some = dataclasses.replace(bank, tasks=("17", "bank", "a.b:c"), frozen_tasks=("shared",))
     trained = {path for path in shapes if some.unfreeze_step(path, RUN) == 0}
     assert added - trained == {path for path in added if "/tasks/shared/" in path}
     assert len(added - trained) * 4 == len(added)
@@ -416,19 +418,21 @@ def test_a_task_called_shared_is_not_the_shared_part():
 
 
 def test_a_model_for_answers_has_all_parts():
-    bank = PerTask(policy=LORA_2, tasks=("b", "a"), kept=("old", "c"))
-    whole = bank.for_answers()
+    bank = PerTask(policy=LORA_2, tasks=("b", "a"), frozen_tasks=("old", "c"))
+    whole = bank.for_inference()
     assert whole == PerTask(policy=LORA_2, tasks=("b", "a", "old", "c"))
-    assert [bank.place_of(task) for task in whole.tasks] == [0, 1, 2, 3]
-    assert [whole.place_of(task) for task in whole.tasks] == [0, 1, 2, 3]
+    assert [bank.task_index(task) for task in whole.tasks] == [0, 1, 2, 3]
+    assert [whole.task_index(task) for task in whole.tasks] == [0, 1, 2, 3]
     assert structure(bank)[1].keys() == structure(whole)[1].keys()
     with pytest.raises(T5MixError, match=r"no parts for the task 'd'\. It has them for b, a, old, c\."):
-        bank.place_of("d")
+        bank.task_index("d")
 
 
 def test_one_task_taken_out_of_a_bank_answers_as_it_did_there():
     case = case_of("adapter", True)
-    bank, params = dataclasses.replace(case.bank, tasks=("red", "blue"), kept=("green",)).alone(case.params, "green")
+    bank, params = dataclasses.replace(case.bank, tasks=("red", "blue"), frozen_tasks=("green",)).alone(
+        case.params, "green"
+    )
     assert bank == dataclasses.replace(case.bank, tasks=("green",))
     assert params.keys() == structure(bank)[1].keys()
     assert all(params[path] is case.params[path] for path in params)
@@ -464,7 +468,7 @@ def test_several_tasks_are_not_merged():
     ):
         merged(case_of("lora", False).bank, {})
     with pytest.raises(T5MixError, match="Name the one to merge: a, b"):
-        merged(PerTask(policy=IA3(), tasks=("a",), kept=("b",)), {})
+        merged(PerTask(policy=IA3(), tasks=("a",), frozen_tasks=("b",)), {})
 
 
 @pytest.mark.parametrize("name", ["adapter", "houlsby", "pfeiffer", "prompt"])
@@ -477,7 +481,7 @@ def test_what_cannot_be_merged_is_refused(name: str):
 @pytest.mark.parametrize(
     ("policy", "message"),
     [
-        (Norms(), r"finetuning\.policy is 'norms', which adds nothing"),
+        (LayerNorms(), r"finetuning\.policy is 'norms', which adds nothing"),
         (Full(), r"'full', which adds nothing.*adapter, houlsby, ia3, lora, pfeiffer, prompt$"),
         (GradualUnfreezing(), "'gradual_unfreezing'"),
         (PrefixTuning(), "'prefix'"),

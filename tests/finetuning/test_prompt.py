@@ -65,7 +65,7 @@ def alone(model: Model, inputs: np.ndarray, decoder_inputs: np.ndarray) -> np.nd
 
 @pytest.mark.parametrize("pack", [True, False])
 def test_a_batch_gives_what_its_examples_give_alone(model: Model, store: TokenStore, pack: bool):
-    shape = TrainingConfig(rows=4, pack=pack).batch_shape(30, 20, LENGTH)
+    shape = TrainingConfig(batch_size=4, pack=pack).batch_shape(30, 20, LENGTH)
     assert shape.inputs == 33
     graphdef, params = model
     forward = jax.jit(lambda params, batch: merge(graphdef, params)(batch))
@@ -115,7 +115,7 @@ def encoder_gradients(model: Model) -> Callable[..., dict[str, np.ndarray]]:
 
 @pytest.fixture
 def batch(store: TokenStore) -> dict[str, np.ndarray]:
-    (batch,) = evaluation_batches({0: store}, TrainingConfig(rows=8).batch_shape(30, 20, LENGTH))
+    (batch,) = evaluation_batches({0: store}, TrainingConfig(batch_size=8).batch_shape(30, 20, LENGTH))
     return batch
 
 

@@ -13,7 +13,7 @@ from t5mix.finetuning import GradualUnfreezing
 from t5mix.finetuning.base import RunShape
 from t5mix.model import PRESETS, T5Config, abstract_model, merge
 from t5mix.training.losses import token_losses
-from t5mix.training.phases import Phases, divide
+from t5mix.training.phases import TrainingPhases, divide_into_phases
 
 TABLE = "token_embedding/embedding"
 BASE = dataclasses.replace(PRESETS["t5_base"], vocab_size=32_128)
@@ -25,8 +25,8 @@ def shapes_of(config: T5Config) -> dict[str, jax.ShapeDtypeStruct]:
     return abstract_model(config)[1]
 
 
-def phases_of(config: T5Config, policy: GradualUnfreezing, steps: int) -> Phases:
-    return divide(shapes_of(config), policy, RunShape(steps, config))
+def phases_of(config: T5Config, policy: GradualUnfreezing, steps: int) -> TrainingPhases:
+    return divide_into_phases(shapes_of(config), policy, RunShape(steps, config))
 
 
 def model_of(encoder: int, decoder: int, **changes: Any) -> T5Config:
@@ -215,7 +215,7 @@ def work(config: T5Config, policy: GradualUnfreezing | None, step: int = 0) -> f
     batch = {name: jax.ShapeDtypeStruct(array.shape, array.dtype) for name, array in batch_of().items()}
     trained, frozen = {}, shapes
     if policy is not None:
-        phases = divide(shapes, policy, RunShape(100, config))
+        phases = divide_into_phases(shapes, policy, RunShape(100, config))
         trained, frozen = phases.split(shapes, phases.at(step))
 
     def loss(trained, frozen, batch):

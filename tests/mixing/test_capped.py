@@ -31,13 +31,13 @@ def test_tasks_that_nobody_wants_take_what_is_left_over():
 def test_a_cap_that_is_not_reached_changes_nothing():
     budget = MixingBudget(100, 1000.0)
     strategy = Capped(strategy=Proportional(), max_epochs=2)
-    assert strategy.weights(strategy.init(SIZES, budget), 0) == pytest.approx(Proportional().init(SIZES, budget))
+    assert strategy.proportions(strategy.init(SIZES, budget), 0) == pytest.approx(Proportional().init(SIZES, budget))
 
 
 def test_the_expected_epochs_stay_below_the_cap():
     strategy = Capped(strategy=Equal(), max_epochs=4)
-    weights = strategy.weights(strategy.init(SIZES, MixingBudget(100, 3000.0)), 0)
-    assert weights == pytest.approx({"tiny": 40 / 3000, "small": 400 / 3000, "large": 2560 / 3000})
+    proportions = strategy.proportions(strategy.init(SIZES, MixingBudget(100, 3000.0)), 0)
+    assert proportions == pytest.approx({"tiny": 40 / 3000, "small": 400 / 3000, "large": 2560 / 3000})
 
 
 @pytest.mark.parametrize("inner", [Equal(), Fixed(task_weights={"tiny": 5, "small": 3, "large": 2}), ODM()])
@@ -47,8 +47,8 @@ def test_no_task_passes_the_cap_in_a_whole_run(inner: Any):
     state = strategy.init(SIZES, MixingBudget(steps, float(steps * rows)))
     seen = dict.fromkeys(SIZES, 0)
     for step in range(steps):
-        weights = strategy.weights(state, step)
-        batch = dict(zip(SIZES, draw.multinomial(rows, list(weights.values())).tolist(), strict=True))
+        proportions = strategy.proportions(state, step)
+        batch = dict(zip(SIZES, draw.multinomial(rows, list(proportions.values())).tolist(), strict=True))
         seen = {name: seen[name] + batch[name] for name in SIZES}
         state = strategy.observe(state, drawn({name: count for name, count in batch.items() if count}))
     assert all(seen[name] <= 3 * size + 5 for name, size in SIZES.items()), seen  # a last batch may hold a few more
@@ -58,11 +58,11 @@ def test_no_task_passes_the_cap_in_a_whole_run(inner: Any):
 
 def test_beyond_all_caps_every_task_is_repeated_alike():
     strategy = Capped(strategy=Equal(), max_epochs=1)
-    weights = strategy.weights(strategy.init(SIZES, MixingBudget(100, 1e6)), 0)
-    assert weights == pytest.approx({name: size / 10_110 for name, size in SIZES.items()})
+    proportions = strategy.proportions(strategy.init(SIZES, MixingBudget(100, 1e6)), 0)
+    assert proportions == pytest.approx({name: size / 10_110 for name, size in SIZES.items()})
 
 
 def test_after_the_last_example_the_strategy_decides():
     strategy = Capped(strategy=Equal(), max_epochs=1)
     state = strategy.observe(strategy.init(SIZES, MixingBudget(10, 10_110.0)), drawn(SIZES))
-    assert math.fsum(strategy.weights(state, 10).values()) == pytest.approx(1)
+    assert math.fsum(strategy.proportions(state, 10).values()) == pytest.approx(1)

@@ -15,7 +15,7 @@ def excess(**means: float) -> dict[str, TaskFeedback]:
 def test_it_matches_the_algorithm_by_hand():
     strategy = DoReMi(reference="run", eta=1.0, smoothing=1e-3)
     state = strategy.init({"a": 5, "b": 50}, BUDGET)
-    assert strategy.weights(state, 0) == strategy.loss_weights(state, 0) == {"a": 0.5, "b": 0.5}
+    assert strategy.proportions(state, 0) == strategy.loss_weights(state, 0) == {"a": 0.5, "b": 0.5}
     alphas, total = {"a": 0.5, "b": 0.5}, {"a": 0.0, "b": 0.0}
     for means in ({"a": 1.0, "b": 0.2}, {"a": 0.5}, {"a": 0.0, "b": 0.1}):
         state = strategy.observe(state, excess(**means))
@@ -23,7 +23,7 @@ def test_it_matches_the_algorithm_by_hand():
         alphas = {name: 0.999 * value / sum(raised.values()) + 0.001 / 2 for name, value in raised.items()}
         total = {name: total[name] + alphas[name] for name in alphas}
     assert strategy.loss_weights(state, 3) == pytest.approx(alphas, abs=1e-12)
-    assert strategy.weights(state, 3) == {"a": 0.5, "b": 0.5}  # draws stay equal
+    assert strategy.proportions(state, 3) == {"a": 0.5, "b": 0.5}  # draws stay equal
     assert strategy.outcome(state) == pytest.approx({name: value / 3 for name, value in total.items()}, abs=1e-12)
 
 

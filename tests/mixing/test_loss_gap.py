@@ -15,7 +15,7 @@ BUDGET = MixingBudget(1000, 5000.0)
 def after(strategy: LossGap, **losses: float) -> dict[str, float]:
     state = strategy.init(SIZES, BUDGET)
     feedback = {name: TaskFeedback(10 * loss, 10.0, 5, 5, 0.5) for name, loss in losses.items()}
-    return strategy.weights(strategy.observe(state, feedback), 1)
+    return strategy.proportions(strategy.observe(state, feedback), 1)
 
 
 def test_weights_follow_the_gaps():

@@ -15,18 +15,18 @@ def test_proportional_without_a_limit_follows_the_sizes():
 
 
 def test_the_limit_clips_before_anything_else():
-    assert Proportional(limit=1000).rates(SIZES) == {"small": 100, "middle": 1000, "large": 1000}
-    assert Temperature(temperature=2, limit=2500).rates(SIZES) == {"small": 10, "middle": 50, "large": 50}
+    assert Proportional(max_examples=1000).rates(SIZES) == {"small": 100, "middle": 1000, "large": 1000}
+    assert Temperature(temperature=2, max_examples=2500).rates(SIZES) == {"small": 10, "middle": 50, "large": 50}
 
 
 @pytest.mark.parametrize("limit", [None, 500, 2**20])
 def test_temperature_one_is_proportional_and_infinity_is_equal(limit: int | None):
-    proportional, equal = Proportional(limit=limit).init(SIZES, BUDGET), Equal().init(SIZES, BUDGET)
+    proportional, equal = Proportional(max_examples=limit).init(SIZES, BUDGET), Equal().init(SIZES, BUDGET)
     for name in SIZES:
-        assert Temperature(temperature=1, limit=limit).init(SIZES, BUDGET)[name] == pytest.approx(
+        assert Temperature(temperature=1, max_examples=limit).init(SIZES, BUDGET)[name] == pytest.approx(
             proportional[name], abs=1e-12
         )
-        assert Temperature(temperature=math.inf, limit=limit).init(SIZES, BUDGET)[name] == pytest.approx(
+        assert Temperature(temperature=math.inf, max_examples=limit).init(SIZES, BUDGET)[name] == pytest.approx(
             equal[name], abs=1e-12
         )
 
@@ -38,11 +38,11 @@ def test_proportions_match_hand_computed_values():
         assert found[name] == pytest.approx(rate / sum(rates), abs=1e-12)
 
 
-@pytest.mark.parametrize("strategy", [Equal(), Proportional(limit=7), Temperature(temperature=4)])
+@pytest.mark.parametrize("strategy", [Equal(), Proportional(max_examples=7), Temperature(temperature=4)])
 def test_static_strategies_ignore_step_and_feedback(strategy):
     state = strategy.init(SIZES, BUDGET)
     assert strategy.observe(state, {}) is state
-    assert strategy.weights(state, 0) == strategy.weights(state, 10_000)
+    assert strategy.proportions(state, 0) == strategy.proportions(state, 10_000)
     assert math.fsum(state.values()) == pytest.approx(1, abs=1e-12)
 
 
@@ -55,8 +55,8 @@ def test_impossible_temperatures_are_refused(temperature: float):
 @pytest.mark.parametrize("kind", ["proportional", "temperature"])
 @pytest.mark.parametrize("limit", [0, -5])
 def test_impossible_limits_are_refused(kind: str, limit: int):
-    with pytest.raises(ValueError, match=f"mixing.limit is {limit}"):
-        STRATEGIES[kind](limit=limit)
+    with pytest.raises(ValueError, match=f"mixing.max_examples is {limit}"):
+        STRATEGIES[kind](max_examples=limit)
 
 
 def test_empty_mixtures_and_tasks_are_refused():

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from t5mix.mixing import AnnealedTemperature, Equal, Fixed, Phases, Proportional, Temperature, TwoPhase
+from t5mix.mixing import AnnealedTemperature, Equal, Fixed, PhasedMixing, Proportional, Temperature, TwoPhase
 from t5mix.mixing.base import MixingBudget
 
 SIZES = {"small": 100, "middle": 4_000, "large": 90_000}
@@ -11,12 +11,12 @@ BUDGET = MixingBudget(1000, 5000.0)
 
 
 def at(strategy: Any, step: int) -> dict[str, float]:
-    return strategy.weights(strategy.init(SIZES, BUDGET), step)
+    return strategy.proportions(strategy.init(SIZES, BUDGET), step)
 
 
 @pytest.mark.parametrize("shape", ["linear", "cosine"])
 def test_annealing_ends_where_the_static_strategies_are(shape: Any):
-    strategy = AnnealedTemperature(first=math.inf, last=1.0, shape=shape)
+    strategy = AnnealedTemperature(initial_temperature=math.inf, final_temperature=1.0, shape=shape)
     assert at(strategy, 0) == pytest.approx(Equal().init(SIZES, BUDGET), abs=1e-12)
     for step in (1000, 5000):
         assert at(strategy, step) == pytest.approx(Proportional().init(SIZES, BUDGET), abs=1e-12)
@@ -25,29 +25,31 @@ def test_annealing_ends_where_the_static_strategies_are(shape: Any):
 
 
 def test_annealing_clips_first_and_can_end_early():
-    strategy = AnnealedTemperature(first=8.0, last=2.0, limit=2500, until=200)
-    assert at(strategy, 200) == pytest.approx(Temperature(temperature=2, limit=2500).init(SIZES, BUDGET), abs=1e-12)
+    strategy = AnnealedTemperature(initial_temperature=8.0, final_temperature=2.0, max_examples=2500, anneal_until=200)
+    assert at(strategy, 200) == pytest.approx(
+        Temperature(temperature=2, max_examples=2500).init(SIZES, BUDGET), abs=1e-12
+    )
     quarter = 0.75 / 8 + 0.25 / 2
     rates = [100**quarter, 2500**quarter, 2500**quarter]
     assert list(at(strategy, 50).values()) == pytest.approx([rate / sum(rates) for rate in rates], abs=1e-12)
 
 
 def test_phases_follow_each_other():
-    strategy = Phases(strategies=(Equal(), Proportional(), Temperature()), starts=(0, 100, 0.5))
+    strategy = PhasedMixing(strategies=(Equal(), Proportional(), Temperature()), starts=(0, 100, 0.5))
     equal, proportional, temperature = (s.init(SIZES, BUDGET) for s in strategy.strategies)
     found = [at(strategy, step) for step in (0, 99, 100, 499, 500, 10**6)]
     assert found == [equal, equal, proportional, proportional, temperature, temperature]
 
 
 def test_two_phases_begin_with_the_large_tasks_alone():
-    strategy = TwoPhase(strategy=Proportional(), large=0.04, switch=0.25)
+    strategy = TwoPhase(strategy=Proportional(), large_task_fraction=0.04, switch=0.25)
     assert at(strategy, 249) == pytest.approx({"small": 0.0, "middle": 4 / 94, "large": 90 / 94})
     assert at(strategy, 250) == Proportional().init(SIZES, BUDGET)
 
 
 def test_the_tasks_that_inner_strategies_name_are_named():
     fixed = Fixed(task_weights={"a": 1, "b": 1})
-    assert Phases(strategies=(Equal(), fixed), starts=(0, 5)).named_tasks == ("a", "b")
+    assert PhasedMixing(strategies=(Equal(), fixed), starts=(0, 5)).named_tasks == ("a", "b")
     assert TwoPhase(strategy=fixed).named_tasks == ("a", "b")
     assert TwoPhase().named_tasks == ()
 
@@ -55,16 +57,16 @@ def test_the_tasks_that_inner_strategies_name_are_named():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: AnnealedTemperature(first=0.0), "mixing.temperature is 0.0"),
-        (lambda: AnnealedTemperature(last=math.nan), "mixing.temperature is nan"),
-        (lambda: AnnealedTemperature(limit=0), "mixing.limit is 0"),
-        (lambda: AnnealedTemperature(until=1.5), "mixing.until is 1.5: give a step"),
+        (lambda: AnnealedTemperature(initial_temperature=0.0), "mixing.temperature is 0.0"),
+        (lambda: AnnealedTemperature(final_temperature=math.nan), "mixing.temperature is nan"),
+        (lambda: AnnealedTemperature(max_examples=0), "mixing.max_examples is 0"),
+        (lambda: AnnealedTemperature(anneal_until=1.5), "mixing.anneal_until is 1.5: give a step"),
         (lambda: TwoPhase(switch=0), "mixing.switch is 0"),
-        (lambda: TwoPhase(large=2.0), "mixing.large is 2.0"),
-        (lambda: Phases(strategies=(), starts=()), "there must be a strategy"),
-        (lambda: Phases(strategies=(Equal(), Equal()), starts=(0,)), "1 entries for 2 mixing.strategies"),
-        (lambda: Phases(strategies=(Equal(),), starts=(5,)), "the first phase starts at 0"),
-        (lambda: Phases(strategies=(Equal(),) * 3, starts=(0, 20, 10)), "must start after the one before"),
+        (lambda: TwoPhase(large_task_fraction=2.0), "mixing.large_task_fraction is 2.0"),
+        (lambda: PhasedMixing(strategies=(), starts=()), "there must be a strategy"),
+        (lambda: PhasedMixing(strategies=(Equal(), Equal()), starts=(0,)), "1 entries for 2 mixing.strategies"),
+        (lambda: PhasedMixing(strategies=(Equal(),), starts=(5,)), "the first phase starts at 0"),
+        (lambda: PhasedMixing(strategies=(Equal(),) * 3, starts=(0, 20, 10)), "must start after the one before"),
     ],
 )
 def test_impossible_schedules_are_refused(make: Any, message: str):

@@ -43,10 +43,10 @@ def proportions(mixture: Any, tasks: list[Any]) -> dict[str, float]:
     [
         (Equal(), {"maximum": 1}),
         (Proportional(), {}),
-        *((Proportional(limit=k), {"maximum": k}) for k in (2**7, 2**11, 2**20)),
+        *((Proportional(max_examples=k), {"maximum": k}) for k in (2**7, 2**11, 2**20)),
         *((Temperature(temperature=t), {"temperature": t}) for t in (1.0, 2.0, 8.0)),
         *(
-            (Temperature(temperature=t, limit=k), {"temperature": t, "maximum": k})
+            (Temperature(temperature=t, max_examples=k), {"temperature": t, "maximum": k})
             for t in (2.0, 4.0)
             for k in (40, 2**11)
         ),
@@ -68,9 +68,9 @@ def test_rates_are_seqios_own(strategy: Any, theirs: dict[str, float], seqio: An
 def test_given_weights_are_rates(tasks: list[Any]):
     from t5mix.mixing.seqio_export import to_seqio
 
-    weights = {name: 1.0 + i for i, name in enumerate(SIZES)}
-    mixture = to_seqio("interop_ours", Fixed(task_weights=weights), SIZES)
-    assert {task.name: mixture.get_rate(task) for task in tasks} == weights
+    proportions = {name: 1.0 + i for i, name in enumerate(SIZES)}
+    mixture = to_seqio("interop_ours", Fixed(task_weights=proportions), SIZES)
+    assert {task.name: mixture.get_rate(task) for task in tasks} == proportions
 
 
 @pytest.mark.parametrize("strategy", [PriorODM(), Capped(strategy=Equal())])

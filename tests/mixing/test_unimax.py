@@ -9,7 +9,7 @@ SIZES = {"large": 90_000, "small": 100, "middle": 4_000}
 
 
 def proportions(strategy: UniMax, amount: float, sizes: dict[str, int] = SIZES) -> dict[str, float]:
-    return strategy.weights(strategy.init(sizes, MixingBudget(100, amount)), 0)
+    return strategy.proportions(strategy.init(sizes, MixingBudget(100, amount)), 0)
 
 
 def test_it_matches_the_definition_by_hand():

@@ -47,13 +47,13 @@ def test_the_sizes_are_those_of_the_demo():
 def test_examples_proportional(limit: int | None):
     clipped = {name: min(size, limit or size) for name, size in SIZES.items()}
     exact = {name: float(Fraction(size, sum(clipped.values()))) for name, size in clipped.items()}
-    assert proportions(Proportional(limit=limit)) == pytest.approx(exact, abs=1e-12)
+    assert proportions(Proportional(max_examples=limit)) == pytest.approx(exact, abs=1e-12)
 
 
 @pytest.mark.parametrize("temperature", TEMPERATURES)
 @pytest.mark.parametrize("limit", [*LIMITS, None])
 def test_temperature_scaled(limit: int | None, temperature: float):
-    found = proportions(Temperature(temperature=temperature, limit=limit))
+    found = proportions(Temperature(temperature=temperature, max_examples=limit))
     assert found == pytest.approx(by_hand(limit, temperature), abs=1e-12)
 
 
@@ -63,16 +63,16 @@ def test_equal():
 
 @pytest.mark.parametrize("limit", [*LIMITS, None])
 def test_the_ends_of_the_temperature_are_proportional_and_equal(limit: int | None):
-    ends = Temperature(temperature=1, limit=limit), Temperature(temperature=math.inf, limit=limit)
-    assert proportions(ends[0]) == pytest.approx(proportions(Proportional(limit=limit)), abs=1e-12)
+    ends = Temperature(temperature=1, max_examples=limit), Temperature(temperature=math.inf, max_examples=limit)
+    assert proportions(ends[0]) == pytest.approx(proportions(Proportional(max_examples=limit)), abs=1e-12)
     assert proportions(ends[1]) == pytest.approx(proportions(Equal()), abs=1e-12)
 
 
 def test_the_shape_of_the_table():
     """From equal mixing on, the smallest task's share falls as K rises or T falls, and the largest one's rises."""
-    by_limit = [proportions(Proportional(limit=limit)) for limit in LIMITS]
+    by_max_examples = [proportions(Proportional(max_examples=limit)) for limit in LIMITS]
     by_temperature = [proportions(Temperature(temperature=temperature)) for temperature in reversed(TEMPERATURES)]
-    for rows in (by_limit, by_temperature):
+    for rows in (by_max_examples, by_temperature):
         smallest, largest = ([row[name] for row in rows] for name in ("demo_pronoun", "demo_translation"))
         assert smallest == sorted(smallest, reverse=True)
         assert largest == sorted(largest)

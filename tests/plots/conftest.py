@@ -19,12 +19,12 @@ def train_line(step: int, **tasks: tuple[float | None, int, float, float]) -> di
             "token_accuracy": None,
             "loss_tokens": 3 * examples,
             "examples": examples,
-            "expected_examples": weight * total,
+            "expected_examples": proportion * total,
             "tokens": 10 * examples,
             "epochs": epochs,
-            "weight": weight,
+            "proportion": proportion,
         }
-        for name, (loss, examples, weight, epochs) in tasks.items()
+        for name, (loss, examples, proportion, epochs) in tasks.items()
     }
     return {"kind": "train", "step": step, "loss": 1.0, "seconds": 1.0, "tasks": told}
 

@@ -36,7 +36,7 @@ def test_totals_and_last_figures(make_run: Make):
 
 
 def test_what_is_not_known_is_none(make_run: Make):
-    line = {"kind": "train", "step": 1, "tasks": {"a": {"loss": None, "examples": 2, "epochs": 0.5, "weight": 1.0}}}
+    line = {"kind": "train", "step": 1, "tasks": {"a": {"loss": None, "examples": 2, "epochs": 0.5, "proportion": 1.0}}}
     told = summarise(read_history(make_run([line])).tasks["a"])
     assert told == TaskSummary(2.0, None, None, 0.5, None, None)
 
@@ -77,7 +77,9 @@ def test_the_picture_holds_the_figures(make_run: Make):
 
 
 def test_a_loss_of_zero_is_on_a_linear_scale(make_run: Make):
-    lines = [{"kind": "train", "step": 1, "tasks": {"a": {"loss": 0.0, "examples": 2, "epochs": 0.5, "weight": 1.0}}}]
+    lines = [
+        {"kind": "train", "step": 1, "tasks": {"a": {"loss": 0.0, "examples": 2, "epochs": 0.5, "proportion": 1.0}}}
+    ]
     assert curves_figure({"run": read_history(make_run(lines))}).axes[0].get_yscale() == "linear"
 
 
@@ -90,7 +92,7 @@ def test_one_line_without_an_evaluation_is_drawn(make_run: Make):
 
 
 def test_runs_stand_side_by_side(make_run: Make):
-    few = [{"kind": "train", "step": 5, "tasks": {"c": {"loss": 1.0, "examples": 2, "epochs": 0.5, "weight": 1.0}}}]
+    few = [{"kind": "train", "step": 5, "tasks": {"c": {"loss": 1.0, "examples": 2, "epochs": 0.5, "proportion": 1.0}}}]
     runs = {"first": read_history(make_run()), "x" * 70: read_history(make_run(few, name="second"))}
     figure = curves_figure(runs)
     assert len(figure.axes) == 8

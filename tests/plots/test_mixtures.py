@@ -10,7 +10,7 @@ from t5mix.mixing import Proportional, Temperature
 from t5mix.mixing.base import normalized
 from t5mix.plots.mixtures import mixture_figure
 from t5mix.plots.style import save, task_styles
-from t5mix.runs.forecast import Comparison, Curve, Forecast, TaskForecast
+from t5mix.runs.forecast import Curve, Forecast, StrategyComparison, TaskForecast
 
 
 def make_forecast(sizes: dict[str, int], rates: dict[str, float], last: dict[str, float] | None = None) -> Forecast:
@@ -22,7 +22,7 @@ def make_forecast(sizes: dict[str, int], rates: dict[str, float], last: dict[str
     return Forecast(tuple(tasks), 1000, 100, 10.0, 0.9, 0.5, changes=last is not None, adaptive=False)
 
 
-def make_comparison(sizes: dict[str, int], strategies: int, *, changing: bool = False) -> Comparison:
+def make_comparison(sizes: dict[str, int], strategies: int, *, changing: bool = False) -> StrategyComparison:
     last = dict.fromkeys(sizes, 1.0) if changing else None
     forecasts = {
         f"temperature:temperature={t}": make_forecast(sizes, Temperature(temperature=t).rates(sizes), last)
@@ -30,8 +30,10 @@ def make_comparison(sizes: dict[str, int], strategies: int, *, changing: bool = 
     }
     temperatures, limits = np.asarray([1.0, 10.0, 100.0, np.inf]), np.unique(list(sizes.values()))
     by_temperature = [list(normalized(Temperature(temperature=t).rates(sizes)).values()) for t in temperatures]
-    by_limit = [list(normalized(Proportional(limit=int(k)).rates(sizes)).values()) for k in limits]
-    return Comparison(forecasts, Curve(temperatures, np.asarray(by_temperature)), Curve(limits, np.asarray(by_limit)))
+    by_max_examples = [list(normalized(Proportional(max_examples=int(k)).rates(sizes)).values()) for k in limits]
+    return StrategyComparison(
+        forecasts, Curve(temperatures, np.asarray(by_temperature)), Curve(limits, np.asarray(by_max_examples))
+    )
 
 
 SIZES = {"middle": 200, "small": 20, "large": 4000}
@@ -53,16 +55,19 @@ def test_bars_are_the_forecast():
 
 def test_the_curves_are_the_strategies():
     comparison = make_comparison(SIZES, 1)
-    *_, by_temperature, by_limit = mixture_figure(comparison, "title").axes
+    *_, by_temperature, by_max_examples = mixture_figure(comparison, "title").axes
     styles = task_styles(SIZES)
-    for axes, curve, count in ((by_temperature, comparison.by_temperature, 3), (by_limit, comparison.by_limit, 3)):
+    for axes, curve, count in (
+        (by_temperature, comparison.by_temperature, 3),
+        (by_max_examples, comparison.by_max_examples, 3),
+    ):
         lines = {line.get_label(): line for line in axes.lines}
         for i, name in enumerate(SIZES):
             assert list(lines[name].get_xdata()) == curve.setting[:count].tolist()
             assert list(lines[name].get_ydata()) == curve.proportions[:count, i].tolist()
             assert lines[name].get_color() == styles[name]["color"]
     assert by_temperature.get_xlim() == (1, 100)
-    assert by_limit.get_xlim() == (20, 4000)
+    assert by_max_examples.get_xlim() == (20, 4000)
     dotted = [line.get_ydata()[0] for line in by_temperature.lines if line.get_linestyle() == ":"]
     assert dotted == [pytest.approx(1 / 3)]
 
@@ -108,6 +113,8 @@ def test_a_task_that_is_never_drawn_has_no_epochs(tmp_path: Path):
     ]
     comparison = make_comparison(SIZES, 1)
     none = Forecast(tuple(tasks), 1000, 100, 10.0, 0.9, 0.5, changes=False, adaptive=False)
-    figure = mixture_figure(Comparison({"fixed": none}, comparison.by_temperature, comparison.by_limit), "title")
+    figure = mixture_figure(
+        StrategyComparison({"fixed": none}, comparison.by_temperature, comparison.by_max_examples), "title"
+    )
     save(figure, tmp_path / "a.png")
     assert figure.axes[1].containers[0][2].get_x() == pytest.approx(1e-3)

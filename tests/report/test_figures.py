@@ -9,20 +9,20 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from t5mix.analysis.analysis import Findings
+from t5mix.analysis.analysis import Analysis
 from t5mix.analysis.training_curves import Line, Progress
-from t5mix.report.document import Panel, Picture
+from t5mix.report.document import FigureBlock, Panel
 from t5mix.report.figures import (
-    costs_picture,
-    differences_picture,
-    rates_picture,
-    training_picture,
-    verdicts_picture,
-    weights_picture,
+    costs_figure,
+    differences_figure,
+    proportions_figure,
+    rates_figure,
+    training_figure,
+    verdicts_figure,
 )
 from t5mix.report.method_styles import COLOURS, method_styles, styles_of
 from t5mix.report.stylesheet import STYLESHEET
-from t5mix.report.svg import inline, save_picture, swatch
+from t5mix.report.svg import inline, save_figure, swatch
 
 
 def drawn(panel: Panel) -> Axes:
@@ -43,104 +43,104 @@ def test_forty_methods_are_told_apart():
     assert len({style["color"] for style in list(styles.values())[:8]}) == 8
 
 
-def test_differences_stand_where_they_are(findings: Findings):
-    picture = differences_picture(findings.headline, styles_of(findings))
-    assert [panel.title for panel in picture.panels] == ["Sentences", "Pairs"]
-    axes = drawn(picture.panels[1])
-    for method in findings.headline.others:
-        entry = findings.headline.entries[method]["Pairs"]
+def test_differences_stand_where_they_are(analysis: Analysis):
+    figure = differences_figure(analysis.headline, styles_of(analysis))
+    assert [panel.title for panel in figure.panels] == ["Sentences", "Pairs"]
+    axes = drawn(figure.panels[1])
+    for method in analysis.headline.others:
+        entry = analysis.headline.entries[method]["Pairs"]
         assert entry.difference is not None
-        style = styles_of(findings)[method]
+        style = styles_of(analysis)[method]
         (line,) = [line for line in axes.lines if line.get_marker() == style["marker"]]
         assert np.asarray(line.get_xdata()) == pytest.approx([entry.difference.value])
         assert (line.get_markerfacecolor() == style["color"]) == (entry.better or entry.worse)
-    difference = findings.headline.entries["odm"]["Pairs"].difference
+    difference = analysis.headline.entries["odm"]["Pairs"].difference
     assert difference is not None
     low, high = difference.interval() or (np.nan, np.nan)
-    assert f"odm +12.14 [{low:.2f}, {high:.2f}]" in picture.panels[1].says
+    assert f"odm +12.14 [{low:.2f}, {high:.2f}]" in figure.panels[1].alt_text
 
 
-def test_hypotheses_are_drawn_with_their_margins(findings: Findings):
-    (panel,) = verdicts_picture(findings.verdicts, styles_of(findings)).panels
+def test_hypotheses_are_drawn_with_their_margins(analysis: Analysis):
+    (panel,) = verdicts_figure(analysis.verdicts, styles_of(analysis)).panels
     lines = drawn(panel).lines
     margins = [line.get_xdata()[0] for line in lines if len(set(line.get_xdata())) == 1 and len(line.get_xdata()) == 2]
     assert margins == [0.0, 0.5, 0.0]
 
 
-def test_the_chosen_rate_is_circled_and_an_extended_one_hollow(findings: Findings):
-    picture = rates_picture(findings.results.choices, styles_of(findings), "validation")
-    assert [panel.title for panel in picture.panels][:3] == ["full", "lora, r=8: best at the edge", "adapter"]
-    axes = drawn(picture.panels[1])
+def test_the_chosen_rate_is_circled_and_an_extended_one_hollow(analysis: Analysis):
+    figure = rates_figure(analysis.results.choices, styles_of(analysis), "validation")
+    assert [panel.title for panel in figure.panels][:3] == ["full", "lora, r=8: best at the edge", "adapter"]
+    axes = drawn(figure.panels[1])
     circled = [line for line in axes.lines if line.get_markersize() == 12]
     assert [line.get_xdata()[0] for line in circled] == [0.008]
     hollow = [line.get_xdata()[0] for line in axes.lines if line.get_markerfacecolor() == "#ffffff"]
     assert hollow == [0.008]
-    assert "chosen: 0.008, at the edge of the grid" in picture.panels[1].says
+    assert "chosen: 0.008, at the edge of the grid" in figure.panels[1].alt_text
 
 
-def test_costs_have_a_panel_each_and_the_front_is_circled(findings: Findings):
-    picture = costs_picture(findings.costs, findings.overall, styles_of(findings))
-    assert picture is not None
-    assert [panel.title.split()[0] for panel in picture.panels] == ["Trained", "Floating-point", "Peak", "Time"]
-    assert list(picture.legend) == list(findings.costs)
-    circled = [line for line in drawn(picture.panels[3]).lines if line.get_markersize() == 12]
+def test_costs_have_a_panel_each_and_the_front_is_circled(analysis: Analysis):
+    figure = costs_figure(analysis.costs, analysis.overall, styles_of(analysis))
+    assert figure is not None
+    assert [panel.title.split()[0] for panel in figure.panels] == ["Trained", "Floating-point", "Peak", "Time"]
+    assert list(figure.legend) == list(analysis.costs)
+    circled = [line for line in drawn(figure.panels[3]).lines if line.get_markersize() == 12]
     assert [line.get_xdata()[0] for line in circled] == [24.0]
-    assert picture.panels[3].says.endswith("cheapest first: odm")
+    assert figure.panels[3].alt_text.endswith("cheapest first: odm")
 
 
-def test_one_method_alone_has_no_price_to_compare(findings: Findings):
-    costs = {"full": findings.costs["full"]}
-    assert costs_picture(costs, findings.overall, styles_of(findings)) is None
+def test_one_method_alone_has_no_price_to_compare(analysis: Analysis):
+    costs = {"full": analysis.costs["full"]}
+    assert costs_figure(costs, analysis.overall, styles_of(analysis)) is None
 
 
-def test_losses_of_all_methods_share_panels(findings: Findings):
-    picture = training_picture(findings.progress, styles_of(findings))
-    assert picture is not None
-    titles = [panel.title for panel in picture.panels]
+def test_losses_of_all_methods_share_panels(analysis: Analysis):
+    figure = training_figure(analysis.progress, styles_of(analysis))
+    assert figure is not None
+    titles = [panel.title for panel in figure.panels]
     assert titles[:3] == [
         "Training loss (nats a token)",
         "Validation loss, mean of tasks",
         "Validation loss: demo_sentiment",
     ]
-    assert len(drawn(picture.panels[0]).lines) == 4
-    assert len(drawn(picture.panels[1]).lines) == 5
-    assert training_picture({}, {}) is None
+    assert len(drawn(figure.panels[0]).lines) == 4
+    assert len(drawn(figure.panels[1]).lines) == 5
+    assert training_figure({}, {}) is None
 
 
-def test_a_run_that_was_evaluated_once_has_no_course_to_show(findings: Findings):
+def test_a_run_that_was_evaluated_once_has_no_course_to_show(analysis: Analysis):
     once = Line(np.array([100]), np.array([1.5]))
     single = {
         name: dataclasses.replace(one, validation=dict.fromkeys(one.validation, once), mean_validation=once)
-        for name, one in findings.progress.items()
+        for name, one in analysis.progress.items()
     }
-    picture = training_picture(single, styles_of(findings))
-    assert picture is not None
-    assert [panel.title for panel in picture.panels] == ["Training loss (nats a token)"]
-    assert "Validation" not in picture.caption
-    assert training_picture({"alone": single["alone"]}, styles_of(findings)) is None
-    mixed = {**single, "full": findings.progress["full"]}
-    picture = training_picture(mixed, styles_of(findings))
-    assert picture is not None
-    assert len(picture.panels) == 5
+    figure = training_figure(single, styles_of(analysis))
+    assert figure is not None
+    assert [panel.title for panel in figure.panels] == ["Training loss (nats a token)"]
+    assert "Validation" not in figure.caption
+    assert training_figure({"alone": single["alone"]}, styles_of(analysis)) is None
+    mixed = {**single, "full": analysis.progress["full"]}
+    figure = training_figure(mixed, styles_of(analysis))
+    assert figure is not None
+    assert len(figure.panels) == 5
 
 
-def test_long_curves_are_thinned(findings: Findings):
+def test_long_curves_are_thinned(analysis: Analysis):
     line = Line(np.arange(1, 5001), np.arange(1.0, 5001))
     progress = {"full": Progress(line, {}, {}, {}, None)}
-    picture = training_picture(progress, styles_of(findings))
-    assert picture is not None
-    (shown,) = drawn(picture.panels[0]).lines
+    figure = training_figure(progress, styles_of(analysis))
+    assert figure is not None
+    (shown,) = drawn(figure.panels[0]).lines
     assert len(shown.get_xdata()) == 150
     assert np.asarray(shown.get_ydata()) == pytest.approx(np.asarray(shown.get_xdata()))
 
 
-def test_weights_are_drawn_where_they_change(findings: Findings):
-    picture = weights_picture(findings.progress)
-    assert picture is not None
-    (panel,) = picture.panels
+def test_weights_are_drawn_where_they_change(analysis: Analysis):
+    figure = proportions_figure(analysis.progress)
+    assert figure is not None
+    (panel,) = figure.panels
     assert panel.title == "odm"
-    assert "demo_sentiment from 22.2% to 32.2%" in panel.says
-    assert weights_picture({"full": findings.progress["full"]}) is None
+    assert "demo_sentiment from 22.2% to 32.2%" in panel.alt_text
+    assert proportions_figure({"full": analysis.progress["full"]}) is None
 
 
 # On the page ------------------------------------------------------------------------------------------
@@ -153,7 +153,7 @@ def everything(axes: Axes) -> None:
 
 
 def test_a_panel_on_the_page_takes_the_pages_colours():
-    text = inline(Panel("a < b", everything, says='said "so"'), "name")
+    text = inline(Panel("a < b", everything, alt_text='said "so"'), "name")
     assert text.startswith('<svg viewBox="0 0 ')
     assert 'aria-label="a &lt; b: said &quot;so&quot;"' in text
     assert not [colour for colour in COLOURS if colour.lower() in text.lower()]
@@ -198,7 +198,7 @@ def test_every_variable_is_there_in_light_dark_and_print():
 def test_files_hold_all_panels_and_the_legend(tmp_path: Path):
     styles = method_styles(["full", "lora, r=8"])
     panels = [Panel(f"panel {place}", lambda axes: None) for place in range(5)]
-    save_picture(Picture("some", "caption", panels, styles), tmp_path)
+    save_figure(FigureBlock("some", "caption", panels, styles), tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["some.png", "some.svg"]
     assert (tmp_path / "some.png").read_bytes().startswith(b"\x89PNG")
     text = (tmp_path / "some.svg").read_text(encoding="utf-8")

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from t5mix.analysis.analysis import Findings, find
+from t5mix.analysis.analysis import Analysis, analyze
 from t5mix.analysis.results import read_results
 from t5mix.report.csv_export import headline_csv, scores_csv
 from t5mix.report.latex import headline_latex
@@ -24,16 +24,16 @@ def rows_of(text: str) -> list[dict[str, str]]:
 # CSV --------------------------------------------------------------------------------------------------
 
 
-def test_scores_have_a_row_for_each_trial_task_split_and_metric(findings: Findings):
-    rows = rows_of(scores_csv(findings.results))
+def test_scores_have_a_row_for_each_trial_task_split_and_metric(analysis: Analysis):
+    rows = rows_of(scores_csv(analysis.results))
     expected = sum(
-        len(score.metrics) for t in findings.results.trials for tasks in t.scores.values() for score in tasks.values()
+        len(score.metrics) for t in analysis.results.trials for tasks in t.scores.values() for score in tasks.values()
     )
     assert len(rows) == expected
     chosen = [row for row in rows if row["chosen"] == "True" and row["split"] == "test" and row["metric"] == "f1"]
     assert len(chosen) == 14  # five methods, three seeds, one of which failed
     odm = [float(row["value"]) for row in chosen if row["method"] == "odm"]
-    assert np.mean(odm) == pytest.approx(findings.headline.entries["odm"]["Pairs"].mean.value)
+    assert np.mean(odm) == pytest.approx(analysis.headline.entries["odm"]["Pairs"].mean.value)
     assert {row["learning_rate"] for row in rows if row["method"] == "lora, r=8"} == {
         "0.001",
         "0.002",
@@ -50,11 +50,11 @@ def test_scores_have_a_row_for_each_trial_task_split_and_metric(findings: Findin
     )
 
 
-def test_the_headlines_rows_are_the_findings(findings: Findings):
-    rows = rows_of(headline_csv(findings))
+def test_the_headlines_rows_are_the_findings(analysis: Analysis):
+    rows = rows_of(headline_csv(analysis))
     assert len(rows) == 10
     for row in rows:
-        entry = findings.headline.entries[row["method"]][row["column"]]
+        entry = analysis.headline.entries[row["method"]][row["column"]]
         assert float(row["mean"]) == entry.mean.value
         assert row["better"] == str(entry.better)
         if entry.difference is None:
@@ -67,7 +67,7 @@ def test_the_headlines_rows_are_the_findings(findings: Findings):
 
 
 def test_what_is_not_known_is_empty(make_sweep_folder: Callable[..., Path]):
-    found = find(read_results(make_sweep_folder(seeds=(0,), fields={"tuning": None})))
+    found = analyze(read_results(make_sweep_folder(seeds=(0,), fields={"tuning": None})))
     rows = rows_of(headline_csv(found))
     assert {row["low"] for row in rows} == {row["p_value"] for row in rows} == {""}
     assert {row["learning_rate"] for row in rows_of(scores_csv(found.results))} == {""}
@@ -80,8 +80,8 @@ def latex_rows(text: str) -> list[str]:
     return [line for line in text.splitlines() if line.endswith(r"\\")]
 
 
-def test_latex_is_the_papers_layout(findings: Findings):
-    text = headline_latex(findings)
+def test_latex_is_the_papers_layout(analysis: Analysis):
+    text = headline_latex(analysis)
     assert r"\begin{tabular}{lrr}" in text
     header, *rows = latex_rows(text)
     assert header == r" & Sentences & Pairs \\"
@@ -90,7 +90,7 @@ def test_latex_is_the_papers_layout(findings: Findings):
         assert len(re.findall(r"(?<!\\)&", row)) == 2
     assert title == r"\multicolumn{3}{l}{\textit{Raffel et al.\ (2020), Table 10}} \\"
     assert papers == [r"\textcolor{gray}{all parameters} & \textcolor{gray}{83.28} & \textcolor{gray}{80.88} \\"]
-    for (method, entries), row in zip(findings.headline.entries.items(), ours, strict=True):
+    for (method, entries), row in zip(analysis.headline.entries.items(), ours, strict=True):
         cells = row.removesuffix(r" \\").split(" & ")
         assert cells[0] == method
         assert [cell.startswith(r"\textbf{") for cell in cells[1:]] == [entry.better for entry in entries.values()]
@@ -101,7 +101,7 @@ def test_latex_is_the_papers_layout(findings: Findings):
 
 
 def test_latex_escapes_names(make_sweep_folder: Callable[..., Path]):
-    found = find(read_results(make_sweep_folder(levels={"a_b & 50% {x}^2~\\#$": 1.0, "c": 0.2})))
+    found = analyze(read_results(make_sweep_folder(levels={"a_b & 50% {x}^2~\\#$": 1.0, "c": 0.2})))
     row = latex_rows(headline_latex(found))[1]
     assert row.startswith(r"a\_b \& 50\% \{x\}\textasciicircum{}2\textasciitilde{}\textbackslash{}\#\$ & ")
     assert len(re.findall(r"(?<!\\)&", row)) == 3  # the average and two tasks
@@ -111,8 +111,8 @@ def test_latex_escapes_names(make_sweep_folder: Callable[..., Path]):
 
 
 @pytest.fixture(scope="module")
-def markdown(findings: Findings) -> str:
-    return render_markdown(build_document(findings))
+def markdown(analysis: Analysis) -> str:
+    return render_markdown(build_document(analysis))
 
 
 def test_markdown_is_brief_and_in_the_pages_order(markdown: str):
@@ -132,12 +132,12 @@ def test_markdowns_tables_are_whole(markdown: str):
         assert len({len(re.findall(r"(?<!\\)\|", line)) for line in block.splitlines()}) == 1
 
 
-def test_markdown_shows_the_same_figures_bold_where_better(markdown: str, findings: Findings):
-    entry = findings.headline.entries["odm"]["Pairs"]
+def test_markdown_shows_the_same_figures_bold_where_better(markdown: str, analysis: Analysis):
+    entry = analysis.headline.entries["odm"]["Pairs"]
     assert entry.better
     assert f"**{entry.mean.value:.2f} ± " in markdown
     table = markdown.partition("## Headline")[2].partition("##")[0]
-    assert table.count("**") == 2 * sum(e.better for row in findings.headline.entries.values() for e in row.values())
+    assert table.count("**") == 2 * sum(e.better for row in analysis.headline.entries.values() for e in row.values())
 
 
 def test_markdowns_figures_are_files(markdown: str, written_report: Path):

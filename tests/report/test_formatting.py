@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from t5mix.analysis.analysis import Findings
+from t5mix.analysis.analysis import Analysis
 from t5mix.analysis.hypotheses import judge
 from t5mix.analysis.statistics import Estimate, resample
 from t5mix.console import units, wording
@@ -56,8 +56,8 @@ def test_an_estimate_without_an_interval_has_no_width():
     assert formatting.plus_minus(Estimate(1.0, seeds=1, examples=5, reason="one seed"), 0.95) == ""
 
 
-def test_verdicts_say_what_was_judged_and_what_came_out(findings: Findings):
-    won, lost, open_ = findings.verdicts.values()
+def test_verdicts_say_what_was_judged_and_what_came_out(analysis: Analysis):
+    won, lost, open_ = analysis.verdicts.values()
     assert [each.verdict.value for each in (won, lost, open_)] == ["won", "lost", "inconclusive"]
     assert formatting.what_is_judged(won) == f"“full” {MINUS} “lora, r=8” on the mean of all tasks lies above 0"
     assert formatting.what_is_judged(lost).endswith("lies above 0.5")
@@ -75,15 +75,15 @@ def test_verdicts_say_what_was_judged_and_what_came_out(findings: Findings):
     )
 
 
-def test_why_a_claim_holds_is_written_as_all_else(findings: Findings):
+def test_why_a_claim_holds_is_written_as_all_else(analysis: Analysis):
     little = Hypothesis(claim="c", better="full", worse="lora, r=8", margin=-3)
-    assert formatting.reason(judge(resample(findings.study), {"H": little})["H"]) == (
+    assert formatting.reason(judge(resample(analysis.study), {"H": little})["H"]) == (
         f"the 95 % interval lies above {MINUS}3"
     )
 
 
-def test_a_verdict_that_rests_on_nothing_says_why(findings: Findings):
-    judged = next(iter(findings.verdicts.values()))
+def test_a_verdict_that_rests_on_nothing_says_why(analysis: Analysis):
+    judged = next(iter(analysis.verdicts.values()))
     estimate = Estimate(2.0, seeds=1, examples=200, reason="an interval needs 2 seeds or more; there are 1")
     nothing = dataclasses.replace(judged, estimate=estimate, interval=None, smallest_effect=None)
     assert formatting.outcome(nothing).endswith(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from t5mix.analysis.analysis import Findings
+from t5mix.analysis.analysis import Analysis
 from t5mix.report.write import write_report
 
 VOID = {"meta", "br", "wbr"}
@@ -114,12 +114,12 @@ def test_verdicts_are_words_near_the_top(text: str):
     assert "3 claims: 1 won, 1 lost, 1 inconclusive." in text
 
 
-def test_the_headline_is_the_findings_bold_where_better_only(text: str, findings: Findings):
+def test_the_headline_is_the_findings_bold_where_better_only(text: str, analysis: Analysis):
     part = Page(section(text, "headline"))
     header, *rows = part.tables[0]
     assert [cell.split()[0] for cell in header] == ["method", "Sentences", "Pairs"]
     better = []
-    for (method, entries), row in zip(findings.headline.entries.items(), rows, strict=True):
+    for (method, entries), row in zip(analysis.headline.entries.items(), rows, strict=True):
         assert row[0].startswith(method)
         for entry, cell in zip(entries.values(), row[1:], strict=True):
             assert cell.startswith(f"{entry.mean.value:.2f} ±")

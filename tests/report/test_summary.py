@@ -5,14 +5,14 @@ from typing import Any, cast
 
 import pytest
 
-from t5mix.analysis.analysis import Findings
+from t5mix.analysis.analysis import Analysis
 from t5mix.report.summary import _start
 from t5mix.sweep.spec import read_sweep
 
 PLAIN: dict[str, Any] = {"runs": [[]]}
-FRESH = {"runs": [["training.rows=4"]], "fresh": True}
-LONGER = {"runs": [["training.rows=2"], []]}
-BEFORE: dict[str, Any] = {"before": [[]]}
+FRESH = {"runs": [["training.batch_size=4"]], "from_scratch": True}
+LONGER = {"runs": [["training.batch_size=2"], []]}
+BEFORE: dict[str, Any] = {"shared_runs": [[]]}
 CASES: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ({"a": PLAIN}, {}, ""),
     (
@@ -23,7 +23,7 @@ CASES: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ),
     (
         {"a": PLAIN, "b": FRESH},
-        {**BEFORE, "seeded_before": True},
+        {**BEFORE, "seeded_shared_runs": True},
         "“a” starts from one checkpoint, made anew for each seed, so that intervals include the luck of making it. “b” "
         "begins with fresh parameters.",
     ),
@@ -51,5 +51,5 @@ CASES: list[tuple[dict[str, Any], dict[str, Any], str]] = [
 @pytest.mark.parametrize(("methods", "fields", "text"), CASES)
 def test_where_methods_began_is_told(methods: dict[str, Any], fields: dict[str, Any], text: str):
     sweep = read_sweep({"name": "s", "config": "experiment", "methods": methods, "seeds": [3, 4], **fields})
-    findings = SimpleNamespace(results=SimpleNamespace(sweep=sweep, methods=sweep.methods))
-    assert _start(cast(Findings, findings)) == text
+    analysis = SimpleNamespace(results=SimpleNamespace(sweep=sweep, methods=sweep.methods))
+    assert _start(cast(Analysis, analysis)) == text

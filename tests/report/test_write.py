@@ -5,8 +5,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from t5mix.analysis.analysis import Findings
-from t5mix.report.document import Listing
+from t5mix.analysis.analysis import Analysis
+from t5mix.report.document import CodeBlock
 from t5mix.report.run_sections import reproduction_section
 from t5mix.report.write import write_report
 from t5mix.sweep.spec import load_sweep
@@ -43,7 +43,7 @@ def test_the_report_loads_neither_jax_nor_tensorflow():
     assert done.stdout.strip() == "[]"
 
 
-def test_the_sweep_on_the_page_is_the_sweep(findings: Findings, tmp_path: Path):
-    (listing,) = [block for block in reproduction_section(findings).blocks if isinstance(block, Listing)]
+def test_the_sweep_on_the_page_is_the_sweep(analysis: Analysis, tmp_path: Path):
+    (listing,) = [block for block in reproduction_section(analysis).blocks if isinstance(block, CodeBlock)]
     (tmp_path / "again.yaml").write_text(listing.text, encoding="utf-8")
-    assert load_sweep(tmp_path / "again.yaml") == findings.results.sweep
+    assert load_sweep(tmp_path / "again.yaml") == analysis.results.sweep

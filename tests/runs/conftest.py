@@ -9,27 +9,27 @@ import pytest
 
 from t5mix.config.compose import compose_experiment
 from t5mix.config.experiment import Experiment, read_experiment
-from t5mix.data.manifest import DataLock, DataRequest, VocabularyEntry
+from t5mix.data.manifest import DataManifest, DataRequest, VocabularyEntry
 
 SETTINGS = (
     "mixture=[copy,first]",
     "model={d_model:16,d_ff:32,d_kv:8,num_heads:2,num_layers:1,num_decoder_layers:1,preset:tiny}",
     "lengths={inputs:16,targets:8}",
     "schedule.learning_rate=0.02",
-    "training={steps:6,rows:8,log_every:2,checkpoint_every:2,evaluate_every:3,keep:2}",
+    "training={steps:6,batch_size:8,log_every:2,checkpoint_every:2,evaluate_every:3,max_checkpoints_to_keep:2}",
 )
 
 
 class Data:
     """Stands in for the child process that prepares data; counts how often it was asked."""
 
-    def __init__(self, lock: DataLock) -> None:
-        self.lock = dataclasses.replace(lock, vocabulary=VocabularyEntry("bytes", "", "", 0, 64))
+    def __init__(self, manifest: DataManifest) -> None:
+        self.manifest = dataclasses.replace(manifest, vocabulary=VocabularyEntry("bytes", "", "", 0, 64))
         self.requests: list[DataRequest] = []
 
-    def prepare(self, request: DataRequest, **_: Any) -> DataLock:
+    def prepare(self, request: DataRequest, **_: Any) -> DataManifest:
         self.requests.append(request)
-        return dataclasses.replace(self.lock, request=request)
+        return dataclasses.replace(self.manifest, request=request)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,9 +57,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory, tiny: Any, experiment_of:
     from t5mix.runs import train as module
 
     folder = tmp_path_factory.mktemp("finished")
-    data, experiment = Data(tiny.make_lock(folder)), experiment_of(folder / "run")
+    data, experiment = Data(tiny.make_manifest(folder)), experiment_of(folder / "run")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "prepare_in_child", data.prepare)
+        patch.setattr(module, "prepare_in_subprocess", data.prepare)
         assert module.train_experiment(experiment).finished
     return Run(folder / "run", data, experiment)
 
@@ -69,7 +69,7 @@ def data(finished: Run, monkeypatch: pytest.MonkeyPatch) -> Data:
     """The finished run's data, for other runs."""
     from t5mix.runs import evaluate, task_inputs, train
 
-    fresh = Data(finished.data.lock)
+    fresh = Data(finished.data.manifest)
     for module in (evaluate, task_inputs, train):
-        monkeypatch.setattr(module, "prepare_in_child", fresh.prepare)
+        monkeypatch.setattr(module, "prepare_in_subprocess", fresh.prepare)
     return fresh

@@ -28,7 +28,7 @@ mixture: [letters]
 vocabulary: bytes
 lengths: {inputs: 24, targets: 8}
 model: {d_model: 16, d_ff: 32, d_kv: 8, num_heads: 2, num_layers: 1, num_decoder_layers: 1}
-training: {steps: 4, rows: 4, log_every: 2, checkpoint_every: 4}
+training: {steps: 4, batch_size: 4, log_every: 2, checkpoint_every: 4}
 tasks:
   letters:
     files: {train: train.tsv, validation: validation.tsv}

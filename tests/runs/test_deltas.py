@@ -40,7 +40,7 @@ def runs(finished: Any, experiment_of: Make, base: Path, tmp_path_factory: pytes
     folder = tmp_path_factory.mktemp("deltas")
     start = f"start_from={finished.path}"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "prepare_in_child", type(finished.data)(finished.data.lock).prepare)
+        patch.setattr(module, "prepare_in_subprocess", type(finished.data)(finished.data.manifest).prepare)
         assert train_experiment(experiment_of(folder / "lora", *LORA, start)).finished
         assert train_experiment(experiment_of(folder / "bank", *BANK, start)).finished
     return folder
@@ -158,7 +158,7 @@ def test_a_task_is_added_without_touching_the_others(
     runs: Path, data: Any, experiment_of: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     alone = extract_task(runs / "bank", tmp_path / "copy", "copy")
-    data.lock = dataclasses.replace(data.lock, tasks=(data.lock.task("first"),))
+    data.manifest = dataclasses.replace(data.manifest, tasks=(data.manifest.task("first"),))
     train_experiment(experiment_of(tmp_path / "more", *BANK, f"start_from={alone}", "mixture=[first]"))
     before, after = load_model(alone), load_model(tmp_path / "more")
     for path, leaf in before.params.items():
@@ -193,7 +193,7 @@ def test_what_cannot_be_done_is_said(runs: Path, base: Path, tmp_path: Path, exp
     )
     with pytest.raises(T5MixError, match=r"start_from holds a bank of .*rank=2.*this one is of .*rank=3"):
         train_experiment(other)
-    astray = experiment_of(tmp_path / "run", "finetuning=pattern", "finetuning.train=['decodr/.*']")
+    astray = experiment_of(tmp_path / "run", "finetuning=regex", "finetuning.train=['decodr/.*']")
     with pytest.raises(T5MixError, match=r"'decodr/\.\*' matches no parameter\. The nearest are"):
         train_experiment(astray)
     assert not (tmp_path / "run").exists()

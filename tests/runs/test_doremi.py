@@ -38,9 +38,9 @@ def test_a_second_stage_leaves_weights_that_a_third_one_takes(
 def test_the_reference_model_gives_the_runs_own_losses(finished: Any, experiment_of: Make, tmp_path: Path):
     model = reference_model(DoReMi(reference=str(finished.path)))
     assert model is not None
-    lock = RunDirectory(finished.path).lock()
-    assert lock is not None
-    store = open_store(Path(lock.task("copy").splits["validation"].path))
+    manifest = RunDirectory(finished.path).manifest()
+    assert manifest is not None
+    store = open_store(Path(manifest.task("copy").splits["validation"].path))
     total = tokens = 0.0
     for batch in evaluation_batches({0: store}, experiment_of(tmp_path).training.batch_shape(16, 8)):
         typed: Batch = batch

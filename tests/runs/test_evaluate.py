@@ -42,27 +42,27 @@ def test_likelihoods_go_to_the_metrics_that_ask_for_them(
 ):
     run = tmp_path / "run"
     shutil.copytree(finished.path, run)
-    lock = json.loads((run / "data.lock.json").read_text("utf-8"))
-    lock["tasks"][0] |= {"metrics": ["likelihood"], "likelihoods": True}
-    (run / "data.lock.json").write_text(json.dumps(lock), "utf-8")
+    manifest = json.loads((run / "data_manifest.json").read_text("utf-8"))
+    manifest["tasks"][0] |= {"metrics": ["likelihood"], "likelihoods": True}
+    (run / "data_manifest.json").write_text(json.dumps(manifest), "utf-8")
     own = TaskEvaluation({"likelihood": 50.0}, {"likelihood": ExampleScores.of_means([0, 1])})
-    monkeypatch.setattr(evaluate, "score_in_child", lambda *_: {"copy": own})
+    monkeypatch.setattr(evaluate, "score_in_subprocess", lambda *_: {"copy": own})
     found = evaluate_run(run)["copy"]
     assert list(found.metrics) == ["loss", "token_accuracy", "likelihood"]
     assert found.metrics["likelihood"] == 50.0
     assert (found.headline, found.examples) == ("likelihood", own.examples)
     predictions = read_predictions(predictions_path(run / "predictions" / "6", "copy", "validation"))
     likelihoods = [prediction.target_log_prob for prediction in predictions]
-    tokens = lock["tasks"][0]["splits"]["validation"]["counts"]["target_tokens"]
+    tokens = manifest["tasks"][0]["splits"]["validation"]["counts"]["target_tokens"]
     assert -sum(value for value in likelihoods if value) / tokens == pytest.approx(found.metrics["loss"], rel=1e-4)
 
 
 def test_the_training_split_of_a_streamed_task_is_refused(finished: Any, data: Any):
-    copy, first = data.lock.tasks
-    lock = dataclasses.replace(data.lock, tasks=(copy, dataclasses.replace(first, pieces=4)))
+    copy, first = data.manifest.tasks
+    manifest = dataclasses.replace(data.manifest, tasks=(copy, dataclasses.replace(first, shards=4)))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(RunDirectory, "lock", lambda _: lock)
-        patch.setattr(type(lock), "stores_exist", lambda _: True)
+        patch.setattr(RunDirectory, "lock", lambda _: manifest)
+        patch.setattr(type(manifest), "stores_exist", lambda _: True)
         with pytest.raises(T5MixError, match="training split of first is streamed"):
             evaluate_run(finished.path, split="train")
 

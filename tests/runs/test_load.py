@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from t5mix.checkpoint.integrity import DamagedCheckpointError
-from t5mix.checkpoint.reader import read_host
-from t5mix.data.tokenizer import TextCodec
+from t5mix.checkpoint.reader import read_run_state
+from t5mix.data.tokenizer import Tokenizer
 from t5mix.errors import T5MixError
 from t5mix.runs.load import checkpoint_of, load_model
 from t5mix.runs.predict import predict_lines, task_inputs
@@ -16,7 +16,7 @@ from t5mix.runs.predict import predict_lines, task_inputs
 
 def test_checkpoints_are_found_by_step_and_by_task(finished: Any):
     folder = finished.path / "checkpoints"
-    best = read_host(folder / "6")["best"]
+    best = read_run_state(folder / "6")["best"]
     assert checkpoint_of(finished.path, "latest") == folder / "6"
     assert checkpoint_of(finished.path, "6") == folder / "6"
     for task in ("copy", "first"):
@@ -37,7 +37,7 @@ def test_a_model_explains_itself(finished: Any):
     model = load_model(finished.path)
     assert model.config.d_model == 16
     assert model.config.vocab_size == 128  # of 64 ids, rounded up
-    assert model.vocabulary == finished.data.lock.vocabulary
+    assert model.vocabulary == finished.data.manifest.vocabulary
     assert sum(leaf.size for leaf in model.params.values()) == _result(finished)["parameters"]["total"]
 
 
@@ -65,16 +65,16 @@ def test_each_line_has_its_answer_in_order_and_alone(finished: Any):
 
 
 def test_a_tasks_inputs_are_its_stores(finished: Any, data: Any):
-    lock = data.lock
-    data.lock = lock.__class__(lock.request, lock.vocabulary, lock.tasks[1:])
-    codec = TextCodec(lock.vocabulary)
-    found = list(task_inputs(finished.path, "first", "validation", codec))
+    manifest = data.manifest
+    data.manifest = manifest.__class__(manifest.request, manifest.vocabulary, manifest.tasks[1:])
+    tokenizer = Tokenizer(manifest.vocabulary)
+    found = list(task_inputs(finished.path, "first", "validation", tokenizer))
     assert len(found) == 5
     assert data.requests[0].mixture == ("first",)
     assert data.requests[0].splits == ("validation",)
-    data.lock = lock
+    data.manifest = manifest
     with pytest.raises(T5MixError, match=r"demo is a mixture of copy, first\. Name one task"):
-        task_inputs(finished.path, "demo", "validation", codec)
+        task_inputs(finished.path, "demo", "validation", tokenizer)
 
 
 def test_parameters_are_those_that_were_trained(finished: Any, tiny: Any):

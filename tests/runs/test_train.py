@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from t5mix.config.experiment import Experiment
-from t5mix.data.manifest import DataLock
+from t5mix.data.manifest import DataManifest
 from t5mix.errors import T5MixError
 from t5mix.runs import train as train_module
 from t5mix.runs.train import train_experiment
@@ -24,11 +24,11 @@ def test_a_run_directory_explains_itself(finished: Any):
     assert directory.experiment() == finished.experiment.to_json()
     raw = json.loads((finished.path / "experiment.json").read_text("utf-8"))
     assert {"python", "t5mix", "jax", "numpy"} <= raw["versions"].keys()
-    lock = directory.lock()
-    assert lock is not None
-    assert [task.name for task in lock.tasks] == ["copy", "first"]
+    manifest = directory.manifest()
+    assert manifest is not None
+    assert [task.name for task in manifest.tasks] == ["copy", "first"]
     assert {entry.name for entry in finished.path.iterdir()} == {
-        *("checkpoints", "data.lock.json", "experiment.json", "metrics.jsonl", "result.json", "tensorboard")
+        *("checkpoints", "data_manifest.json", "experiment.json", "metrics.jsonl", "result.json", "tensorboard")
     }
 
 
@@ -104,29 +104,29 @@ def test_a_finished_run_is_not_trained_again(finished: Any, data: Any, tmp_path:
 def test_other_settings_are_refused_before_any_work(finished: Any, data: Any, tmp_path: Path, experiment_of: Make):
     run = copy_of(finished, tmp_path / "run")
     with pytest.raises(T5MixError, match=r"training\.rows: 8 there, 16 here"):
-        train_experiment(experiment_of(run, "training.rows=16"))
+        train_experiment(experiment_of(run, "training.batch_size=16"))
     assert data.requests == []
 
 
 def test_data_that_is_gone_is_made_again(finished: Any, data: Any, tmp_path: Path, experiment_of: Make, tiny: Any):
     run = copy_of(finished, tmp_path / "run")
-    lock: Any = RunDirectory(run).lock()
+    manifest: Any = RunDirectory(run).manifest()
     moved = tuple(
         dataclasses.replace(
             task,
             splits={name: dataclasses.replace(entry, path=entry.path + "-gone") for name, entry in task.splits.items()},
         )
-        for task in lock.tasks
+        for task in manifest.tasks
     )
-    dataclasses.replace(lock, tasks=moved).save(run / "data.lock.json")
+    dataclasses.replace(manifest, tasks=moved).save(run / "data_manifest.json")
     assert train_experiment(experiment_of(run)).finished
     assert len(data.requests) == 1
 
-    dataclasses.replace(lock, tasks=moved).save(run / "data.lock.json")
-    first = lock.tasks[0]
+    dataclasses.replace(manifest, tasks=moved).save(run / "data_manifest.json")
+    first = manifest.tasks[0]
     entry = dataclasses.replace(first.splits["train"], fingerprint="another")
     changed = dataclasses.replace(first, splits={**first.splits, "train": entry})
-    data.lock = dataclasses.replace(data.lock, tasks=(changed, *lock.tasks[1:]))
+    data.manifest = dataclasses.replace(data.manifest, tasks=(changed, *manifest.tasks[1:]))
     with pytest.raises(T5MixError, match=r"data of .* has changed since the run began: copy \(train\)\. Put the old"):
         train_experiment(experiment_of(run))
 
@@ -141,7 +141,9 @@ def test_too_few_devices_are_noticed_before_the_data(data: Any, tmp_path: Path, 
 def test_a_run_continues_from_another_model(finished: Any, data: Any, tmp_path: Path, experiment_of: Make, tiny: Any):
     outcome = train_experiment(experiment_of(tmp_path / "run", f"start_from={finished.path}", "training.steps=2"))
     assert outcome.step == 2
-    assert data.requests[0].start_vocabulary == data.lock.vocabulary.identity  # the child compares it with the data's
+    assert (
+        data.requests[0].start_vocabulary == data.manifest.vocabulary.identity
+    )  # the child compares it with the data's
     first = next(line for line in tiny.logged(tmp_path / "run") if line["kind"] == "train")
     assert first["loss"] < next(line for line in tiny.logged(finished.path) if line["kind"] == "train")["loss"]
 
@@ -169,10 +171,10 @@ def test_a_start_that_does_not_fit_is_refused(
 
 
 def test_what_the_child_reports_reaches_the_user(tmp_path: Path, experiment_of: Make, monkeypatch: pytest.MonkeyPatch):
-    def failing(request: Any) -> DataLock:
+    def failing(request: Any) -> DataManifest:
         raise T5MixError("the file is missing")
 
-    monkeypatch.setattr(train_module, "prepare_in_child", failing)
+    monkeypatch.setattr(train_module, "prepare_in_subprocess", failing)
     with pytest.raises(T5MixError, match="the file is missing"):
         train_experiment(experiment_of(tmp_path / "run"))
     assert not (tmp_path / "run").exists()

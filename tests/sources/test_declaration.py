@@ -3,7 +3,7 @@ import json
 import pytest
 
 from t5mix.errors import T5MixError, UnknownNameError
-from t5mix.sources.declaration import DeclaredTask, declared_task, template_fields
+from t5mix.sources.declaration import TaskDeclaration, task_declaration, template_fields
 
 FILES = {"train": "a.tsv"}
 
@@ -24,14 +24,14 @@ FILES = {"train": "a.tsv"}
 )
 def test_impossible_combinations_are_refused(options, said):
     with pytest.raises(ValueError, match=said):
-        DeclaredTask(**{"files": FILES, **options})
+        TaskDeclaration(**{"files": FILES, **options})
 
 
 def test_an_unknown_key_is_refused_with_the_nearest():
     with pytest.raises(UnknownNameError, match=r"'sst2', 'input'. Did you mean 'inputs'"):
-        declared_task("sst2", {"files": FILES, "input": "x"})
+        task_declaration("sst2", {"files": FILES, "input": "x"})
     with pytest.raises(T5MixError, match=r"Declared task 'sst2'.*a\.csv"):
-        declared_task("sst2", {"files": {"train": "a.csv"}, "inputs": "{x}", "targets": "y"})
+        task_declaration("sst2", {"files": {"train": "a.csv"}, "inputs": "{x}", "targets": "y"})
 
 
 def test_templates():
@@ -41,7 +41,9 @@ def test_templates():
 def test_examples_of_labels(tmp_path):
     path = tmp_path / "a.tsv"
     path.write_text("text\tgood\n{braces} stay\t0\nyes\t1\n")
-    task = DeclaredTask(files={"train": str(path)}, inputs="say: {text}", targets="good", labels={0: "bad", 1: "fine"})
+    task = TaskDeclaration(
+        files={"train": str(path)}, inputs="say: {text}", targets="good", labels={0: "bad", 1: "fine"}
+    )
     assert task.fields() == ("text", "good")
     assert task.choices() == ("bad", "fine")
     assert list(task.examples(task.files["train"])) == [
@@ -56,7 +58,7 @@ def test_examples_of_labels(tmp_path):
 def test_booleans_and_numbers_meet_their_labels(tmp_path):
     path = tmp_path / "a.jsonl"
     path.write_text('{"x": 1.5, "y": true}\n')
-    task = DeclaredTask(files={"train": str(path)}, inputs="{x}", targets="y", labels={True: "yes", False: "no"})
+    task = TaskDeclaration(files={"train": str(path)}, inputs="{x}", targets="y", labels={True: "yes", False: "no"})
     assert list(task.examples(task.files["train"])) == [{"inputs": "1.5", "targets": "yes"}]
 
 
@@ -64,7 +66,7 @@ def test_the_first_answer_is_the_target(tmp_path):
     path = tmp_path / "a.jsonl"
     rows = [{"q": "who", "a": ["Ann", "she"]}, {"q": "where", "a": "here|||there"}]
     path.write_text("\n".join(map(json.dumps, rows)))
-    task = DeclaredTask(files={"train": str(path)}, inputs="{q}", answers="a")
+    task = TaskDeclaration(files={"train": str(path)}, inputs="{q}", answers="a")
     assert [(row["targets"], row["answers"]) for row in task.examples(task.files["train"])] == [
         ("Ann", ["Ann", "she"]),
         ("here", ["here", "there"]),
@@ -78,6 +80,6 @@ def test_a_list_or_an_absent_field_in_a_template_is_refused(tmp_path):
     path = tmp_path / "a.jsonl"
     path.write_text('{"q": ["a"], "t": "x"}')
     with pytest.raises(T5MixError, match="field 'q' holds a list, where text is needed"):
-        DeclaredTask(files={"train": str(path)}, inputs="{q}", targets="t").check()
+        TaskDeclaration(files={"train": str(path)}, inputs="{q}", targets="t").check()
     with pytest.raises(T5MixError, match=r"no field 'tt'\. Its fields are q, t"):
-        DeclaredTask(files={"train": str(path)}, inputs="{tt}", targets="t").check()
+        TaskDeclaration(files={"train": str(path)}, inputs="{tt}", targets="t").check()

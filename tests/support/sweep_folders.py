@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from t5mix.analysis.analysis import Findings, find
+from t5mix.analysis.analysis import Analysis, analyze
 from t5mix.analysis.results import read_results
 from t5mix.report.write import write_report
 
@@ -20,8 +20,8 @@ def sweep_folder(synthetic: ModuleType, tmp_path_factory: pytest.TempPathFactory
 
 
 @pytest.fixture(scope="session")
-def findings(sweep_folder: Path) -> Findings:
-    return find(read_results(sweep_folder))
+def analysis(sweep_folder: Path) -> Analysis:
+    return analyze(read_results(sweep_folder))
 
 
 @pytest.fixture(scope="session")
@@ -39,10 +39,17 @@ def make_sweep_folder(synthetic: ModuleType, tmp_path: Path) -> Callable[..., Pa
     def make_sweep_folder(
         failed: tuple[str, int] | None = None, fields: dict[str, Any] | None = None, **changes: Any
     ) -> Path:
-        plain = {"columns": {}, "alone": None, "hypotheses": {}, "paper": None, "before": []}
+        plain = {"columns": {}, "single_task_baseline": None, "hypotheses": {}, "paper": None, "shared_runs": []}
         levels = {"full": 1.0, "lora": 0.2}
         metrics = {"demo_sentiment": "accuracy", "demo_paraphrase": "f1"}
-        own = {"levels": levels, "metrics": metrics, "alone": None, "adaptive": None, "edge": None, **changes}
+        own = {
+            "levels": levels,
+            "metrics": metrics,
+            "single_task_baseline": None,
+            "adaptive": None,
+            "edge": None,
+            **changes,
+        }
         return synthetic.make_sweep(
             tmp_path / "sweep", synthetic.Spec(**own, fields={**plain, **(fields or {})}), failed
         )

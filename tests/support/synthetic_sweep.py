@@ -54,16 +54,16 @@ class Spec:
         methods: dict[str, Any] = {}
         for name in self.levels:
             runs = [["mixture=[{task}]"]] if name == self.alone else [[f"finetuning={name.partition(',')[0]}"]]
-            methods[name] = {"runs": runs, "each_task": name == self.alone}
+            methods[name] = {"runs": runs, "per_task_runs": name == self.alone}
         methods[first]["paper"] = "all parameters"
         return {
             "name": "made-up",
             "title": "Made-up methods",
             "config": "quickstart_pretrain",
             "methods": methods,
-            "settings": ["training.rows=16"],
+            "settings": ["training.batch_size=16"],
             "method_settings": ["mixture=[demo]", "training.steps=100"],
-            "before": [["training.steps=800"]],
+            "shared_runs": [["training.steps=800"]],
             "seeds": list(self.seeds),
             "tuning": {"learning_rates": list(GRID), "seeds": [self.seeds[0]], "split": "validation", "extensions": 1},
             "split": "test",
@@ -82,7 +82,7 @@ class Spec:
                     "better": first,
                     "worse": second,
                     "tasks": tasks[-1:],
-                    "than_on": tasks[:-1],
+                    "minus_tasks": tasks[:-1],
                 },
             },
             **self.fields,
@@ -101,7 +101,9 @@ def make_sweep(folder: Path, spec: Spec | None = None, failed: tuple[str, int] |
     sweep = spec.sweep()
     for name in ("trials", "failed"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    _write(folder / "sweep.json", {"sweep": sweep, "versions": {"python": "3.11"}, "cores": {"trial": 1, "before": 2}})
+    _write(
+        folder / "sweep.json", {"sweep": sweep, "versions": {"python": "3.11"}, "cores": {"trial": 1, "shared_runs": 2}}
+    )
     tuned: dict[str, dict[str, list[float]]] = {name: {} for name in spec.levels}
     for key in _keys(spec, sweep["tuning"] is not None):
         name, rate = key["method"], key["learning_rate"]
@@ -180,7 +182,7 @@ def trial(spec: Spec, key: Mapping[str, Any], splits: list[str]) -> dict[str, An
             "steps": steps,
             "loss": losses[tasks[0]],
             "learning_rate": [key["learning_rate"]] * len(steps),
-            "tasks": {task: {"loss": [None, *losses[task][1:]], "weight": weights[task]} for task in tasks},
+            "tasks": {task: {"loss": [None, *losses[task][1:]], "proportion": weights[task]} for task in tasks},
             "evaluated": [50, 100],
             "validation": {task: [losses[task][4], losses[task][9]] for task in tasks},
         },

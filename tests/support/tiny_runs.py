@@ -2,8 +2,8 @@
 
 Also a program, for tests that need a process of their own: `python tests/support/tiny_runs.py JOBS.json` takes a list
 of
-{"run_dir": ..., "lock": ..., "training": {...}, "mesh": {...}, "stop": ..., "kill": ..., "record": ...} and runs one
-after the other; with "settings": [...] by way of the configuration. `run_processes` starts several at once.
+{"run_dir": ..., "manifest": ..., "training": {...}, "mesh": {...}, "stop": ..., "kill": ..., "record": ...} and runs
+one after the other; with "settings": [...] by way of the configuration. `run_processes` starts several at once.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from t5mix.data.manifest import DataLock, DataRequest, StoreEntry, TaskEntry, VocabularyEntry
+from t5mix.data.manifest import DataManifest, DataRequest, StoreEntry, TaskEntry, VocabularyEntry
 from t5mix.data.token_store import TokenStore, write_store
 
 EOS = 1
@@ -45,7 +45,7 @@ def make_examples(task: str, count: int, seed: int) -> list[tuple[np.ndarray, np
 
 
 def make_store(path: Path, examples: Sequence[tuple[np.ndarray, np.ndarray]]) -> TokenStore:
-    return write_store(path, examples, made_by={"test": path.name}, max_inputs=INPUTS, max_targets=TARGETS)
+    return write_store(path, examples, provenance={"test": path.name}, max_inputs=INPUTS, max_targets=TARGETS)
 
 
 def store_of_lengths(path: Path, lengths: Sequence[tuple[int, int]], first_token: int = 100) -> TokenStore:
@@ -55,12 +55,12 @@ def store_of_lengths(path: Path, lengths: Sequence[tuple[int, int]], first_token
         middle = token + inputs
         examples.append((np.arange(token, middle), np.arange(middle, middle + targets)))
         token = middle + targets
-    return write_store(path, examples, made_by={}, max_inputs=1 << 20, max_targets=1 << 20)
+    return write_store(path, examples, provenance={}, max_inputs=1 << 20, max_targets=1 << 20)
 
 
-def make_lock(
+def make_manifest(
     folder: Path, sizes: Mapping[str, int] = SIZES, validation_sizes: Mapping[str, int] = VALIDATION_SIZES
-) -> DataLock:
+) -> DataManifest:
     tasks = []
     for number, name in enumerate(sizes):
         splits = {}
@@ -70,7 +70,9 @@ def make_lock(
                 store = make_store(path, make_examples(name, counts[name], seed))
                 splits[split] = StoreEntry(str(path), f"{name}-{split}", store.counts)
         tasks.append(TaskEntry(name, False, splits))
-    return DataLock(make_request(folder, tuple(sizes)), VocabularyEntry("bytes", "", "", 0, VOCAB_SIZE), tuple(tasks))
+    return DataManifest(
+        make_request(folder, tuple(sizes)), VocabularyEntry("bytes", "", "", 0, VOCAB_SIZE), tuple(tasks)
+    )
 
 
 def make_request(folder: Path, mixture: tuple[str, ...] = tuple(SIZES)) -> DataRequest:
@@ -105,30 +107,30 @@ def make_engine(training: Any, mesh: Any = None, optimizer: Any = None, schedule
     )
 
 
-def make_job(run_dir: Path, lock: DataLock, training: Any, **changes: Any) -> Any:
+def make_job(run_dir: Path, manifest: DataManifest, training: Any, **changes: Any) -> Any:
     from t5mix.mixing import Proportional
     from t5mix.tracking.run_directory import RunDirectory
-    from t5mix.training.trainer import Job
+    from t5mix.training.trainer import TrainingJob
 
     engine = changes.pop("engine", None) or make_engine(training, changes.pop("mesh", None))
-    about = {
+    checkpoint_metadata = {
         "model": dataclasses.asdict(model_config()),
         "finetuning": {"kind": "full"},
-        "vocabulary": dataclasses.asdict(lock.vocabulary),
+        "vocabulary": dataclasses.asdict(manifest.vocabulary),
     }
     fields = {
         "directory": RunDirectory(run_dir),
-        "lock": lock,
-        "pieces": None,
+        "manifest": manifest,
+        "shards": None,
         "strategy": Proportional(),
         "unit": "examples",
         "config": training,
         "engine": engine,
         "start_from": None,
         "seed": 0,
-        "about": about,
+        "checkpoint_metadata": checkpoint_metadata,
     }
-    return Job(**{**fields, **changes})
+    return TrainingJob(**{**fields, **changes})
 
 
 class InterruptedRunError(Exception):
@@ -244,14 +246,14 @@ def main() -> None:
 def run_experiment(raw: Mapping[str, Any]) -> Any:
     from t5mix.config.compose import compose_experiment
     from t5mix.config.experiment import read_experiment
-    from t5mix.distributed.processes import is_first
+    from t5mix.distributed.processes import is_main_process
     from t5mix.runs import train
 
-    def prepare(request: DataRequest, **_: Any) -> DataLock:
-        assert is_first()
-        return dataclasses.replace(DataLock.load(Path(raw["lock"])), request=request)
+    def prepare(request: DataRequest, **_: Any) -> DataManifest:
+        assert is_main_process()
+        return dataclasses.replace(DataManifest.load(Path(raw["manifest"])), request=request)
 
-    train.prepare_in_child = prepare
+    train.prepare_in_subprocess = prepare
     train.Engine = lambda *_: engine_of(raw)  # to be compiled once
     return train.train_experiment(read_experiment(compose_experiment(overrides=raw["settings"])))
 
@@ -273,7 +275,7 @@ def run_job(raw: Mapping[str, Any]) -> Any:
         engine = Watched(engine, signal_after(raw["stop"], signal.SIGTERM))
     if "kill" in raw:
         engine = Watched(engine, signal_after(raw["kill"], signal.SIGKILL))
-    outcome = train(make_job(Path(raw["run_dir"]), DataLock.load(Path(raw["lock"])), training, engine=engine))
+    outcome = train(make_job(Path(raw["run_dir"]), DataManifest.load(Path(raw["manifest"])), training, engine=engine))
     if "record" in raw:
         recorded.save(Path(raw["record"]))
     return outcome

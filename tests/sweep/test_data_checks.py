@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from t5mix.data.manifest import DataLock, DataRequest, StoreEntry, TaskEntry, VocabularyEntry
+from t5mix.data.manifest import DataManifest, DataRequest, StoreEntry, TaskEntry, VocabularyEntry
 from t5mix.data.token_store import StoreCounts
 from t5mix.errors import T5MixError, UnknownNameError
 from t5mix.sweep import data_checks, plan
 from t5mix.sweep.data_checks import check_data, data_splits, value_names
-from t5mix.sweep.plan import Planner, check_all
+from t5mix.sweep.plan import SweepPlanner, check_all
 from t5mix.sweep.spec import read_sweep
 
 SWEEP: dict[str, Any] = {
@@ -41,14 +41,14 @@ class Prepare:
     def __init__(self, tasks: Mapping[str, TaskEntry]) -> None:
         self.tasks, self.requests = tasks, list[DataRequest]()
 
-    def __call__(self, request: DataRequest) -> DataLock:
+    def __call__(self, request: DataRequest) -> DataManifest:
         self.requests.append(request)
         found = tuple(self.tasks[name] for name in request.mixture)
-        return DataLock(request, VocabularyEntry("bytes", "", "", 100, 384), found)
+        return DataManifest(request, VocabularyEntry("bytes", "", "", 100, 384), found)
 
 
 def check(tasks: Mapping[str, TaskEntry] = TASKS, /, **changes: Any) -> list[DataRequest]:
-    planner, prepare = Planner(read_sweep({**SWEEP, **changes})), Prepare(tasks)
+    planner, prepare = SweepPlanner(read_sweep({**SWEEP, **changes})), Prepare(tasks)
     check_data(planner, check_all(planner), prepare)
     return prepare.requests
 
@@ -62,7 +62,7 @@ def test_data_has_the_vocabulary_of_the_checkpoint_that_runs_start_from(monkeypa
     monkeypatch.setattr(data_checks, "find_checkpoint", lambda path: path / "checkpoints" / "9")
     monkeypatch.setattr(data_checks, "vocabulary_of", lambda checkpoint: f"that of {checkpoint}")
     one, both = SWEEP["methods"].values()
-    methods = {"one": one, "both": {**both, "fresh": True}}
+    methods = {"one": one, "both": {**both, "from_scratch": True}}
     requests = check(start_from="base", before=[["mixture=[sentiment]"]], methods=methods)
     assert [each.start_vocabulary for each in requests] == ["that of base/checkpoints/9", None]
 
@@ -92,7 +92,7 @@ def test_the_splits_are_those_of_training_tuning_and_report():
         ({"columns": {"A": {"tasks": ["sentiment", "qua"]}}}, r"Unknown task 'qua'"),
         ({"columns": {"A": {"tasks": [["sentiment", "qua"]]}}}, r"Unknown task 'qua'"),
         ({"hypotheses": claim(tasks=["qua"])}, r"Unknown task 'qua'"),
-        ({"hypotheses": claim(than_on=["qua"])}, r"Unknown task 'qua'"),
+        ({"hypotheses": claim(minus_tasks=["qua"])}, r"Unknown task 'qua'"),
         ({"tasks": ["sentiment"], "columns": {"A": {"tasks": ["qa"]}}}, r"Unknown task 'qa'.*reports no other"),
         ({"tasks": ["sentiment", "third"]}, r"Unknown task 'third'.*The runs train no other"),
     ],
@@ -104,7 +104,9 @@ def test_an_unknown_name_is_refused(changes: dict[str, Any], message: str):
 
 def test_names_of_what_is_there_are_not_refused():
     columns = {"A": {"tasks": [["sentiment", "qa"]]}}
-    assert check(metrics={"qa": ["f1", "em"]}, columns=columns, hypotheses=claim(tasks=["qa"], than_on=["sentiment"]))
+    assert check(
+        metrics={"qa": ["f1", "em"]}, columns=columns, hypotheses=claim(tasks=["qa"], minus_tasks=["sentiment"])
+    )
 
 
 def test_a_task_needs_the_split_that_is_reported():

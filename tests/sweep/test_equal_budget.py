@@ -15,17 +15,17 @@ from t5mix.sweep import runner
 from t5mix.sweep.equal_budget import equal_steps
 from t5mix.sweep.folder import SweepFolder
 from t5mix.sweep.measure import per_step
-from t5mix.sweep.plan import Planner
+from t5mix.sweep.plan import SweepPlanner
 from t5mix.sweep.runner import Cores, Runner
 from t5mix.sweep.spec import read_sweep
-from t5mix.sweep.worker import Job
+from t5mix.sweep.worker import RunRequest
 
 SETTINGS = [
     "mixture=[letters]",
     "vocabulary=bytes",
     "lengths={inputs: 24, targets: 8}",
     "model={d_model: 16, d_ff: 32, d_kv: 8, num_heads: 2, num_layers: 2, num_decoder_layers: 2}",
-    "training={steps: 12, rows: 4}",
+    "training={steps: 12, batch_size: 4}",
     "optimizer=adamw",
     "tasks={letters: {files: {train: train.tsv, validation: train.tsv}, inputs: '{text}', targets: '{label}'}}",
 ]
@@ -36,18 +36,18 @@ def _letters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from t5mix.cache.prepare_worker import prepare
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("t5mix.data.prepare_client.prepare_in_child", prepare)
-    monkeypatch.setattr("t5mix.runs.forecast.prepare_in_child", prepare)
-    monkeypatch.setattr("t5mix.runs.train.prepare_in_child", prepare)
+    monkeypatch.setattr("t5mix.data.prepare_client.prepare_in_subprocess", prepare)
+    monkeypatch.setattr("t5mix.runs.forecast.prepare_in_subprocess", prepare)
+    monkeypatch.setattr("t5mix.runs.train.prepare_in_subprocess", prepare)
     rows = [f"{chr(97 + number % 26)} {chr(97 + number % 7)}\t{number % 2}" for number in range(400)]
     Path("train.tsv").write_text("\n".join(["text\tlabel", *rows]) + "\n", encoding="utf-8")
 
 
-def job(*settings: str) -> Job:
+def job(*settings: str) -> RunRequest:
     experiment = read_experiment(
         compose_experiment("experiment", [*SETTINGS, "run_dir=run", "store_dir=stores", *settings])
     )
-    return Job(experiment.to_json(), (), (), (), "latest", {}, None, "data", 1, "compiled")
+    return RunRequest(experiment.to_json(), (), (), (), "latest", {}, None, "data", 1, "compiled")
 
 
 def test_steps_take_as_much_as_those_of_one_method():
@@ -127,7 +127,7 @@ def test_a_sweep_measures_once_and_gives_each_method_its_steps(tmp_path: Path, m
     )
     for _ in range(2):
         executor = Measuring()
-        Runner(Planner(sweep), SweepFolder(tmp_path), executor, Cores(1, 1), 0, executor).run()
+        Runner(SweepPlanner(sweep), SweepFolder(tmp_path), executor, Cores(1, 1), 0, executor).run()
         if not (tmp_path / "again").exists():
             (tmp_path / "again").touch()
             assert executor.measured == ["full in flops", "lora in flops"]

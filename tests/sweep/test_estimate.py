@@ -2,19 +2,24 @@
 
 import pytest
 
-from t5mix.sweep.estimate import estimate
-from t5mix.sweep.plan import Planner, check_all
+from t5mix.sweep.estimate import estimate_sweep
+from t5mix.sweep.plan import SweepPlanner, check_all
 from t5mix.sweep.runner import Cores
 from t5mix.sweep.spec import read_sweep
 
 
 def test_time_and_disk_follow_from_steps_and_sizes():
     def expected(steps: int, at_once: int = 1, **changes: object):
-        settings = ["mixture=[copy]", "model.vocab_size=1000", f"training.steps={steps}", "training.keep=2"]
-        planner = Planner(read_sweep({"name": "s", "config": "experiment", "settings": settings, **changes}))
-        return estimate(planner, check_all(planner), Cores(1, 2), at_once)
+        settings = [
+            "mixture=[copy]",
+            "model.vocab_size=1000",
+            f"training.steps={steps}",
+            "training.max_checkpoints_to_keep=2",
+        ]
+        planner = SweepPlanner(read_sweep({"name": "s", "config": "experiment", "settings": settings, **changes}))
+        return estimate_sweep(planner, check_all(planner), Cores(1, 2), at_once)
 
-    methods = {"full": {}, "norms": {"runs": [["finetuning=norms"]]}}
+    methods = {"full": {}, "norms": {"runs": [["finetuning=layer_norms"]]}}
     few = expected(1000, methods=methods, seeds=[0, 1])
     assert (few.runs, few.steps) == (4, 4000)
     many = expected(2000, methods=methods, seeds=[0, 1])

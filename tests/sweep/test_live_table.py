@@ -11,7 +11,7 @@ from rich.console import Console
 
 from t5mix.sweep import live_table
 from t5mix.sweep.folder import SweepFolder
-from t5mix.sweep.live_table import Display
+from t5mix.sweep.live_table import SweepProgress
 from t5mix.sweep.plan import Trial
 from t5mix.tracking.metrics_file import read_last
 
@@ -29,7 +29,7 @@ def active(folder: Path, name: str, steps: int, lines: list[dict[str, Any]]) -> 
 def test_runs_losses_and_what_is_left_are_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, terminal: bool):
     shown = io.StringIO()
     monkeypatch.setattr(live_table, "Console", lambda stderr: Console(file=shown, force_terminal=terminal, width=100))
-    screen = Display(SweepFolder(tmp_path))
+    screen = SweepProgress(SweepFolder(tmp_path))
     logged = [{"kind": "train", "step": step, "loss": 9.0 / step} for step in (2, 4)]
     runs = [
         active(tmp_path, "half", 8, [*logged, {"kind": "evaluation", "step": 4}]),

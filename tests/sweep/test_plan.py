@@ -12,7 +12,7 @@ from t5mix.cli.sweep import find
 from t5mix.errors import T5MixError
 from t5mix.sweep import plan
 from t5mix.sweep.estimate import estimate
-from t5mix.sweep.plan import Planner, check_all, order, placed
+from t5mix.sweep.plan import SweepPlanner, check_all, order, placed
 from t5mix.sweep.runner import Cores
 from t5mix.sweep.spec import load_sweep, read_sweep
 
@@ -20,7 +20,7 @@ SWEEP: dict[str, Any] = {
     "name": "small",
     "config": "experiment",
     "settings": ["mixture=[copy,first]", "training.steps=10"],
-    "before": [["training.steps=30"]],
+    "shared_runs": [["training.steps=30"]],
     "methods": {
         "full": {},
         "lora": {"runs": [["finetuning=lora"]], "learning_rates": [0.01]},
@@ -30,8 +30,8 @@ SWEEP: dict[str, Any] = {
 }
 
 
-def planned(**changes: Any) -> tuple[Planner, list[Any]]:
-    planner = Planner(read_sweep({**SWEEP, **changes}))
+def planned(**changes: Any) -> tuple[SweepPlanner, list[Any]]:
+    planner = SweepPlanner(read_sweep({**SWEEP, **changes}))
     return planner, check_all(planner)
 
 
@@ -48,14 +48,14 @@ def test_trials_that_begin_alike_share_their_runs():
 
 
 def test_a_beginning_may_be_made_anew_for_each_seed():
-    planner, _ = planned(seeded_before=True)
+    planner, _ = planned(seeded_shared_runs=True)
     begun = [run for run in planner.runs.values() if run.parent is None]
     assert sorted(run.overrides[-1] for run in begun) == ["seed=0", "seed=1"]
 
 
 def test_a_method_may_begin_from_nothing_and_have_several_runs():
     methods = {
-        "scratch": {"fresh": True},
+        "scratch": {"from_scratch": True},
         "then": {"runs": [["mixture=[copy]", "training.steps=5"], ["mixture=[first]"]]},
     }
     planner, trials = planned(methods=methods, seeds=[0], tuning=None)
@@ -67,7 +67,7 @@ def test_a_method_may_begin_from_nothing_and_have_several_runs():
 
 
 def test_a_method_may_train_each_task_apart():
-    methods = {"leave one out": {"each_task": True, "runs": [["mixture=[{others}]"], ["mixture=[{task}]"]]}}
+    methods = {"leave one out": {"per_task_runs": True, "runs": [["mixture=[{others}]"], ["mixture=[{task}]"]]}}
     planner, trials = planned(methods=methods, seeds=[0], tuning=None, tasks=["copy", "first", "third"])
     assert [trial.task for trial in trials] == ["copy", "first", "third"]
     last = planner.runs[trials[0].run]
@@ -89,10 +89,10 @@ def test_settings_that_change_together_multiply_the_methods_by_their_positions()
     assert list(planner.methods()) == ["lora, rank=2, alpha=4", "lora, rank=4, alpha=8"]
     pairs = {run.overrides[-5:-3] for run in planner.runs.values() if run.parent is not None}
     assert pairs == {("finetuning.rank=2", "finetuning.alpha=4"), ("finetuning.rank=4", "finetuning.alpha=8")}
-    planner, _ = planned(methods=lora, zip=together, grid={"training.rows": [8, 16]})
+    planner, _ = planned(methods=lora, zip=together, grid={"training.batch_size": [8, 16]})
     assert list(planner.methods()) == [
-        *("lora, rows=8, rank=2, alpha=4", "lora, rows=8, rank=4, alpha=8"),
-        *("lora, rows=16, rank=2, alpha=4", "lora, rows=16, rank=4, alpha=8"),
+        *("lora, batch_size=8, rank=2, alpha=4", "lora, batch_size=8, rank=4, alpha=8"),
+        *("lora, batch_size=16, rank=2, alpha=4", "lora, batch_size=16, rank=4, alpha=8"),
     ]
 
 
@@ -117,9 +117,9 @@ def test_all_but_fresh_methods_start_from_a_checkpoint_that_is_there(monkeypatch
     looked_for: list[str | None] = []
     monkeypatch.setattr(plan, "starting_checkpoint", lambda experiment: looked_for.append(experiment.start_from))
     monkeypatch.chdir(tmp_path)
-    own = {"runs": [["training.rows=4"], ["start_from=elsewhere"]]}  # what its first run leaves takes its place
-    methods = {"full": {}, "two": own, "other": {"runs": [["start_from=other"]]}, "scratch": {"fresh": True}}
-    planner, trials = planned(methods=methods, seeds=[0], tuning=None, before=[], start_from='my runs/base="1"')
+    own = {"runs": [["training.batch_size=4"], ["start_from=elsewhere"]]}  # what its first run leaves takes its place
+    methods = {"full": {}, "two": own, "other": {"runs": [["start_from=other"]]}, "scratch": {"from_scratch": True}}
+    planner, trials = planned(methods=methods, seeds=[0], tuning=None, shared_runs=[], start_from='my runs/base="1"')
 
     starts = {}
     for trial in trials:
@@ -139,7 +139,7 @@ def test_all_but_fresh_methods_start_from_a_checkpoint_that_is_there(monkeypatch
 
 
 def test_identity_is_of_what_is_computed():
-    same, other = planned()[0], planned(settings=[*SWEEP["settings"], "training.rows=8"])[0]
+    same, other = planned()[0], planned(settings=[*SWEEP["settings"], "training.batch_size=8"])[0]
     assert planned()[0].runs.keys() == same.runs.keys()
     assert planned(settings=[*SWEEP["settings"], "mesh.data=-1"])[0].runs.keys() == same.runs.keys()
     assert not other.runs.keys() & same.runs.keys()
@@ -154,10 +154,10 @@ def test_identity_is_of_what_is_computed():
         ({"seeds": [0, 0]}, r"seeds is \[0, 0\]"),
         ({"tuning": {"learning_rates": [0.1, -1.0]}}, r"has -1\.0: rates are above 0"),
         (
-            {"methods": {"a": {"each_task": True, "runs": [["mixture=[{task}]"]]}}},
-            r"methods with each_task need to know",
+            {"methods": {"a": {"per_task_runs": True, "runs": [["mixture=[{task}]"]]}}},
+            r"methods with per_task_runs need to know",
         ),
-        ({"methods": {"a": {"each_task": True}}}, r"the last run does not depend on \{task\}"),
+        ({"methods": {"a": {"per_task_runs": True}}}, r"the last run does not depend on \{task\}"),
         (
             {"hypotheses": {"H": {"claim": "c", "better": "full", "worse": "adapter"}}},
             r"hypotheses\.H\.worse is 'adapter'",
@@ -184,12 +184,12 @@ def test_a_wrong_file_is_explained(change: dict[str, Any], message: str):
     [
         ({"methods": {"a": {"runs": [["finetunning=lora"]]}}}, r"a: Unknown configuration key 'finetunning'"),
         ({"methods": {"a": {"runs": [["finetuning=lorra"]]}}}, r"a: .*lorra"),
-        ({"grid": {"training.rows": [8, -1]}}, r"full, rows=-1: training\.rows is -1"),
+        ({"grid": {"training.batch_size": [8, -1]}}, r"full, batch_size=-1: training\.batch_size is -1"),
         ({"methods": {"a": {}, "b": {}}}, r"'a' and 'b' are the same runs"),
         ({"config": "experimnt"}, r"Did you mean 'experiment'"),
         ({"start_from": "nowhere"}, r"before: nowhere holds no checkpoint: name a run's folder"),
         (
-            {"methods": {"a": {"fresh": True, "runs": [["start_from=b"]]}}},
+            {"methods": {"a": {"from_scratch": True, "runs": [["start_from=b"]]}}},
             r"a: it is fresh, but .*start_from=b: keep one",
         ),
     ],
@@ -232,7 +232,7 @@ def test_a_scale_changes_what_it_names(tmp_path: Path):
 def test_the_package_has_the_papers_tables_at_every_scale(name: str, scale: str):
     real = {"config": "demo", "tasks": ["demo_qa", "demo_sentiment"], "settings": ["mixture=[demo]"]}
     sweep = load_sweep(find(name), scale, real if scale == "real" else {})
-    planner = Planner(dataclasses.replace(sweep, seeds=(0, 1), tuning=None))
+    planner = SweepPlanner(dataclasses.replace(sweep, seeds=(0, 1), tuning=None))
     assert {trial.method for trial in check_all(planner)} == set(planner.methods())
 
 
@@ -248,7 +248,7 @@ def test_the_papers_own_scale_is_settings_of_the_same_file(name: str, monkeypatc
         "vocabulary": "spiece.model",
         "mixture": tasks,
         "lengths": {"inputs": 512, "targets": 512},
-        "training": {"steps": 2**18, "rows": 128},
+        "training": {"steps": 2**18, "batch_size": 128},
     }
     (tmp_path / "paper.yaml").write_text(yaml.safe_dump(experiment), encoding="utf-8")
     fields = {
@@ -266,7 +266,7 @@ def test_the_papers_own_scale_is_settings_of_the_same_file(name: str, monkeypatc
     }
     sweep = load_sweep(find(name), "real", fields)
     assert {task: weight / 8 for task, weight in sweep.columns["GLUE"].weights.items()} == GLUE.weights()
-    planner = Planner(dataclasses.replace(sweep, seeds=(0,), tuning=None))
+    planner = SweepPlanner(dataclasses.replace(sweep, seeds=(0,), tuning=None))
     trials = check_all(planner)
     assert {trial.method for trial in trials} == set(planner.methods())
     for trial in trials:

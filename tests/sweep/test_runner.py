@@ -12,7 +12,7 @@ from t5mix.errors import T5MixError
 from t5mix.files import write_json
 from t5mix.sweep import data_checks, runner
 from t5mix.sweep.folder import SweepFolder
-from t5mix.sweep.plan import Planner
+from t5mix.sweep.plan import SweepPlanner
 from t5mix.sweep.runner import Active, Cores, Runner
 from t5mix.sweep.spec import Sweep, read_sweep
 
@@ -20,7 +20,7 @@ SWEEP: dict[str, Any] = {
     "name": "small",
     "config": "experiment",
     "settings": ["mixture=[copy]", "training.steps=10"],
-    "before": [["training.steps=30"]],
+    "shared_runs": [["training.steps=30"]],
     "methods": {"full": {}, "lora": {"runs": [["finetuning=lora"]], "learning_rates": [0.01]}},
     "seeds": [0, 1],
     "tuning": {"learning_rates": [0.001, 0.002, 0.004], "split": "validation", "extensions": 1},
@@ -92,7 +92,7 @@ def sweep(**changes: Any) -> Sweep:
 
 
 def run(folder: Path, executor: Any, retries: int = 0, **changes: Any) -> list[dict[str, Any]]:
-    return Runner(Planner(sweep(**changes)), SweepFolder(folder), executor, Cores(1, 2), retries, Silent()).run()
+    return Runner(SweepPlanner(sweep(**changes)), SweepFolder(folder), executor, Cores(1, 2), retries, Silent()).run()
 
 
 def rate(job: dict[str, Any]) -> float:
@@ -122,7 +122,7 @@ def test_rates_are_tuned_extended_and_then_reported_with_all_seeds(tmp_path: Pat
 
 def test_it_is_told_what_each_process_did(tmp_path: Path):
     watcher = Silent()
-    Runner(Planner(sweep(seeds=[0])), SweepFolder(tmp_path), Pretend(by_rate), Cores(1, 2), 0, watcher).run()
+    Runner(SweepPlanner(sweep(seeds=[0])), SweepFolder(tmp_path), Pretend(by_rate), Cores(1, 2), 0, watcher).run()
     told = [text.partition(": ")[2].partition(" in ")[0] for text in watcher.said]
     # The beginning; four rates and lora; the best rate on the other split.
     assert sorted(told) == ["scored", "trained", *["trained and scored"] * 5]
@@ -220,7 +220,7 @@ def test_another_sweep_is_refused(tmp_path: Path):
     with pytest.raises(T5MixError, match=r"another sweep:\n  seeds: \[0, 1\] there, \[0, 1, 2\] here"):
         folder.check(sweep(seeds=[0, 1, 2]), cores)
     with pytest.raises(T5MixError, match=r"cores: .*there"):
-        folder.check(sweep(), {"trial": 2, "before": 2})
+        folder.check(sweep(), {"trial": 2, "shared_runs": 2})
     (tmp_path / "other").mkdir()
     (tmp_path / "other/file").touch()
     with pytest.raises(T5MixError, match=r"not empty \(file\) and holds no sweep"):

@@ -24,7 +24,7 @@ mixture: [letters]
 vocabulary: bytes
 lengths: {inputs: 24, targets: 8}
 model: {d_model: 16, d_ff: 32, d_kv: 8, num_heads: 2, num_layers: 1, num_decoder_layers: 1}
-training: {steps: 3, rows: 4, log_every: 1, checkpoint_every: 1}
+training: {steps: 3, batch_size: 4, log_every: 1, checkpoint_every: 1}
 tasks:
   letters:
     files: {train: train.tsv, validation: validation.tsv, test: test.tsv}
@@ -38,7 +38,7 @@ name: letters
 config: own.yaml
 methods:
   full: {}
-  norms: {runs: [[finetuning=norms]]}
+  norms: {runs: [[finetuning=layer_norms]]}
 seeds: [0, 1]
 split: test
 hypotheses:
@@ -140,4 +140,4 @@ def prepare_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Prepares data in this process: a child takes seconds to load TensorFlow."""
     from t5mix.cache.prepare_worker import prepare
 
-    monkeypatch.setattr("t5mix.data.prepare_client.prepare_in_child", prepare)
+    monkeypatch.setattr("t5mix.data.prepare_client.prepare_in_subprocess", prepare)

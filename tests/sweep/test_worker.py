@@ -7,19 +7,21 @@ from typing import Any
 
 import pytest
 
-from t5mix.data.manifest import DataLock, DataRequest, VocabularyEntry
+from t5mix.data.manifest import DataManifest, DataRequest, VocabularyEntry
 from t5mix.errors import T5MixError
 from t5mix.metrics.example_scores import ExampleScores, TaskEvaluation
 from t5mix.subprocesses import ProcessDiedError
 from t5mix.sweep import worker
-from t5mix.sweep.worker import LASTING, Job
+from t5mix.sweep.worker import LASTING, RunRequest
 
-JOB = Job({"seed": 0}, ("validation",), ("train", "validation"), (), "latest", {"seed": 0}, None, "data", 1, "compiled")
+JOB = RunRequest(
+    {"seed": 0}, ("validation",), ("train", "validation"), (), "latest", {"seed": 0}, None, "data", 1, "compiled"
+)
 
 
 def test_a_job_is_read_back_as_it_was_written(tmp_path: Path):
     JOB.save(tmp_path / "job.json")
-    assert Job.load(tmp_path / "job.json") == JOB
+    assert RunRequest.load(tmp_path / "job.json") == JOB
 
 
 @pytest.mark.parametrize(
@@ -33,7 +35,7 @@ def test_the_status_says_whether_to_try_again(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ):
-    def done(job: Job) -> int:
+    def done(job: RunRequest) -> int:
         if error is not None:
             raise error
         return 0
@@ -49,11 +51,11 @@ def test_the_status_says_whether_to_try_again(
 def test_the_same_data_is_prepared_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     prepared: list[DataRequest] = []
 
-    def prepare(request: DataRequest) -> DataLock:
+    def prepare(request: DataRequest) -> DataManifest:
         prepared.append(request)
-        return DataLock(request, VocabularyEntry("bytes", "", "", 0, 259), ())
+        return DataManifest(request, VocabularyEntry("bytes", "", "", 0, 259), ())
 
-    monkeypatch.setattr("t5mix.data.prepare_client.prepare_in_child", prepare)
+    monkeypatch.setattr("t5mix.data.prepare_client.prepare_in_subprocess", prepare)
     request = DataRequest(("a",), 8, 8, 0, "stores")
     first = worker.prepared(request, tmp_path)
     assert worker.prepared(request, tmp_path) == first
@@ -72,8 +74,8 @@ def test_each_task_is_scored_at_its_own_best_step(monkeypatch: pytest.MonkeyPatc
     best = {"x": "10", "y": "20", "z": "10"}
     monkeypatch.setattr("t5mix.runs.evaluate.evaluate_run", evaluate_run)
     monkeypatch.setattr("t5mix.runs.load.checkpoint_of", lambda run, which: Path(best.get(which, "30")))
-    lock = DataLock(DataRequest(("x",), 8, 8, 0, ""), VocabularyEntry("bytes", "", "", 0, 259), ())
-    lock.save(tmp_path / "data.lock.json")
+    manifest = DataManifest(DataRequest(("x",), 8, 8, 0, ""), VocabularyEntry("bytes", "", "", 0, 259), ())
+    manifest.save(tmp_path / "data_manifest.json")
     scores: dict[str, Any] = worker.evaluate(tmp_path, "test", ("x", "y", "z"), "best")
     assert calls == [("10", ["x", "z"]), ("20", ["y"])]
     assert {name: found["step"] for name, found in scores.items()} == {"x": 10, "y": 20, "z": 10}

@@ -92,8 +92,8 @@ def test_tensorboard_can_read_its_file(tmp_path: Path):
 def test_without_a_terminal_lines_are_printed(capsys: pytest.CaptureFixture[str]):
     display = TrainingProgress(steps=100, done=0)
     display.advance(10)
-    display.log(20, 3.14159, 12345.6, 3725.0)
-    display.say("[Continuing] after")
+    display.log_metrics(20, 3.14159, 12345.6, 3725.0)
+    display.info("[Continuing] after")
     display.close()
     error = capsys.readouterr().err
     assert "step 20/100  loss 3.1416  12,346 tokens/s  1:02:05 left" in error

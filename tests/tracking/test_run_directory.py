@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from t5mix.data.manifest import DataLock
+from t5mix.data.manifest import DataManifest
 from t5mix.errors import T5MixError
 from t5mix.tracking.run_directory import RunDirectory, find_checkpoint
 
@@ -13,21 +13,21 @@ EXPERIMENT: dict[str, Any] = {
     "store_dir": "s",
     "seed": 0,
     "mesh": {"data": 1, "fsdp": 1},
-    "training": {"steps": 10, "prefetch": 2, "keep": 2},
+    "training": {"steps": 10, "prefetch": 2, "max_checkpoints_to_keep": 2},
     "mixing": {"kind": "temperature", "temperature": 2.0},
     "evaluation": {"batch_size": 64},
 }
 
 
 @pytest.fixture(scope="module")
-def lock(tmp_path_factory: pytest.TempPathFactory, tiny) -> DataLock:
-    return tiny.make_lock(tmp_path_factory.mktemp("lock"))
+def manifest(tmp_path_factory: pytest.TempPathFactory, tiny) -> DataManifest:
+    return tiny.make_manifest(tmp_path_factory.mktemp("lock"))
 
 
 @pytest.fixture
-def claimed(tmp_path: Path, lock: DataLock) -> RunDirectory:
+def claimed(tmp_path: Path, manifest: DataManifest) -> RunDirectory:
     directory = RunDirectory(tmp_path / "run")
-    directory.claim(EXPERIMENT, {"jax": "1"}, lock)
+    directory.claim(EXPERIMENT, {"jax": "1"}, manifest)
     return directory
 
 
@@ -49,10 +49,10 @@ def test_a_new_folder_is_free_and_stays_unmade(tmp_path: Path):
     RunDirectory(tmp_path / "new").check(EXPERIMENT)
 
 
-def test_what_is_claimed_comes_back(claimed: RunDirectory, lock: DataLock):
+def test_what_is_claimed_comes_back(claimed: RunDirectory, manifest: DataManifest):
     claimed.check(EXPERIMENT)
     assert claimed.experiment() == EXPERIMENT
-    assert claimed.lock() == lock
+    assert claimed.manifest() == manifest
     assert claimed.result() is None
     claimed.save_result({"steps": 3})
     assert claimed.result() == {"steps": 3}
@@ -70,17 +70,17 @@ def test_a_file_is_no_run(tmp_path: Path):
         RunDirectory(tmp_path / "run").check(EXPERIMENT)
 
 
-def test_a_run_killed_while_it_claims_its_folder_can_start_again(tmp_path: Path, lock: DataLock, monkeypatch):
-    def killed(self: DataLock, path: Path) -> None:
+def test_a_run_killed_while_it_claims_its_folder_can_start_again(tmp_path: Path, manifest: DataManifest, monkeypatch):
+    def killed(self: DataManifest, path: Path) -> None:
         raise KeyboardInterrupt
 
     directory = RunDirectory(tmp_path / "run")
-    monkeypatch.setattr(DataLock, "save", killed)
+    monkeypatch.setattr(DataManifest, "save", killed)
     with pytest.raises(KeyboardInterrupt):
-        directory.claim(EXPERIMENT, {}, lock)
-    (tmp_path / "run" / ".data.lock.json.4711").write_text("{", encoding="utf-8")
+        directory.claim(EXPERIMENT, {}, manifest)
+    (tmp_path / "run" / ".data_manifest.json.4711").write_text("{", encoding="utf-8")
     directory.check(EXPERIMENT)
-    assert directory.lock() is None
+    assert directory.manifest() is None
     (tmp_path / "run" / "experiment.json").unlink()
     directory.check(EXPERIMENT)
 
@@ -99,7 +99,7 @@ def test_settings_that_differ_are_listed(claimed: RunDirectory):
 
 def test_settings_that_came_or_went_are_listed(claimed: RunDirectory):
     with pytest.raises(T5MixError, match=r"mixing\.limit: None there, 5 here"):
-        claimed.check(changed(mixing__limit=5))
+        claimed.check(changed(mixing__max_examples=5))
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_checkpoints_are_found(tmp_path: Path):
     with pytest.raises(T5MixError, match="holds no checkpoint"):
         find_checkpoint(tmp_path)
     for step in (2, 10, 9):
-        (tmp_path / "checkpoints" / str(step) / "host").mkdir(parents=True)
+        (tmp_path / "checkpoints" / str(step) / "run_state").mkdir(parents=True)
     (tmp_path / "checkpoints" / "11.orbax-checkpoint-tmp").mkdir()
     assert find_checkpoint(tmp_path) == tmp_path / "checkpoints" / "10"
     assert find_checkpoint(tmp_path / "checkpoints" / "2") == tmp_path / "checkpoints" / "2"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from t5mix.finetuning import Adapter, FeatureBased, Full, GradualUnfreezing, Norms
+from t5mix.finetuning import Adapter, FeatureBased, Full, GradualUnfreezing, LayerNorms
 from t5mix.training.config import TrainingConfig
 from t5mix.training.costs import ModuleRow, abstract_batch, costs_of, modules
 from t5mix.training.engine import Engine
@@ -13,7 +13,7 @@ from t5mix.training.optimizer import AdamW
 from t5mix.training.schedule import Constant
 from t5mix.training.sharding import MeshConfig
 
-CONFIG = TrainingConfig(steps=100, rows=4)
+CONFIG = TrainingConfig(steps=100, batch_size=4)
 
 
 def engine_of(tiny: ModuleType, policy: Any, **changes: Any) -> Engine:
@@ -22,7 +22,7 @@ def engine_of(tiny: ModuleType, policy: Any, **changes: Any) -> Engine:
 
 
 def test_parameters_gradients_and_moments_are_counted_exactly(tiny: ModuleType):
-    engine = engine_of(tiny, Norms())
+    engine = engine_of(tiny, LayerNorms())
     (phase,) = (costs := costs_of(engine, CONFIG.batch_shape(16, 8))).phases
     norms = 16 * (2 * 2 + 3 * 4 + 2)
     assert (phase.start, phase.trained, phase.gradient_bytes) == (0, norms, 4 * norms)
@@ -57,7 +57,7 @@ def test_each_phase_costs_more_than_the_one_before(tiny: ModuleType):
 
 
 def test_compiling_tells_the_memory_of_activations(tiny: ModuleType):
-    (phase,) = costs_of(engine_of(tiny, Norms()), CONFIG.batch_shape(16, 8), compiled=True).phases
+    (phase,) = costs_of(engine_of(tiny, LayerNorms()), CONFIG.batch_shape(16, 8), compiled=True).phases
     assert phase.temporary_bytes is not None
     assert phase.memory(0) == phase.temporary_bytes + phase.optimizer_bytes > phase.gradient_bytes
 
@@ -89,16 +89,16 @@ def test_a_batch_has_the_shapes_that_training_gives_it(tiny: ModuleType, tmp_pat
     from t5mix.data.pipeline import task_data, training_batches
 
     shape = CONFIG.batch_shape(tiny.INPUTS, tiny.TARGETS, prompt=3)
-    tasks = [task_data(entry) for entry in tiny.make_lock(tmp_path).tasks]
-    batch = next(training_batches(tasks, shape, seed=0, weights=lambda step: np.asarray([0.5, 0.5]))).arrays
+    tasks = [task_data(entry) for entry in tiny.make_manifest(tmp_path).tasks]
+    batch = next(training_batches(tasks, shape, seed=0, proportions=lambda step: np.asarray([0.5, 0.5]))).arrays
     expected = {name: (array.shape, array.dtype) for name, array in batch.items()}
     assert {name: (leaf.shape, leaf.dtype) for name, leaf in abstract_batch(shape).items()} == expected
 
 
 @pytest.mark.parametrize("kind", ["float32", "bfloat16"])
 def test_frozen_matrices_count_as_they_are_kept(tiny: ModuleType, kind: Any):
-    config = TrainingConfig(steps=100, rows=4, frozen_dtype=kind)
-    engine = Engine(tiny.model_config(), Norms(), AdamW(), Constant(), config, MeshConfig(), 2, 0)
+    config = TrainingConfig(steps=100, batch_size=4, frozen_dtype=kind)
+    engine = Engine(tiny.model_config(), LayerNorms(), AdamW(), Constant(), config, MeshConfig(), 2, 0)
     matrices = sum(leaf.size for leaf in engine.params.values() if leaf.ndim > 1)
     saved = 2 * matrices if kind == "bfloat16" else 0
     assert costs_of(engine, config.batch_shape(16, 8)).parameter_bytes == 4 * engine.num_parameters - saved

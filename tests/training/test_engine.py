@@ -18,7 +18,7 @@ from t5mix.configurable import configurable
 from t5mix.data.packing import BatchShape
 from t5mix.data.pipeline import task_data, training_batches
 from t5mix.errors import T5MixError
-from t5mix.finetuning import IA3, Adapter, Full, LoRA, Pattern
+from t5mix.finetuning import IA3, Adapter, Full, LoRA, RegexPolicy
 from t5mix.finetuning.base import RunShape
 from t5mix.training.config import TrainingConfig
 from t5mix.training.engine import Engine
@@ -27,7 +27,9 @@ from t5mix.training.schedule import Constant
 from t5mix.training.sharding import MeshConfig
 from t5mix.training.trainer import train
 
-CONFIG = TrainingConfig(steps=8, rows=8, log_every=1, checkpoint_every=4, evaluate_every=4, keep=3)
+CONFIG = TrainingConfig(
+    steps=8, batch_size=8, log_every=1, checkpoint_every=4, evaluate_every=4, max_checkpoints_to_keep=3
+)
 
 
 @configurable
@@ -51,7 +53,7 @@ class Nothing(OnlyNorms):
 
 
 def engine_of(tiny: ModuleType, policy: Any) -> Engine:
-    training = TrainingConfig(steps=8, rows=8)
+    training = TrainingConfig(steps=8, batch_size=8)
     return Engine(tiny.model_config(), policy, AdamW(), Constant(), training, MeshConfig(), 2, 0)
 
 
@@ -62,9 +64,9 @@ def test_frozen_parameters_have_no_optimizer_state_and_never_move(tiny: ModuleTy
     state = engine.start(None)
     assert sum(leaf.size for leaf in jax.tree.leaves(state.optimizer)) < 2 * engine.num_trained + 5
     before = {path: np.asarray(leaf) for path, leaf in state.params.items()}
-    tasks = [task_data(entry) for entry in tiny.make_lock(tmp_path).tasks]
+    tasks = [task_data(entry) for entry in tiny.make_manifest(tmp_path).tasks]
     shape = BatchShape(rows=8, inputs=tiny.INPUTS, targets=tiny.TARGETS)
-    batches = training_batches(tasks, shape, seed=0, weights=lambda step: np.asarray([0.5, 0.5]))
+    batches = training_batches(tasks, shape, seed=0, proportions=lambda step: np.asarray([0.5, 0.5]))
     for _ in range(2):
         state, metrics = engine.step(state, next(batches).arrays)
     assert float(metrics.gradient_norm) > 0
@@ -79,7 +81,7 @@ def test_a_policy_that_trains_nothing_is_refused(tiny: ModuleType):
 
 def test_a_pattern_that_matches_nothing_is_refused(tiny: ModuleType):
     with pytest.raises(T5MixError, match=r"pattern 'decodr/\.\*' matches no parameter\. The nearest are"):
-        engine_of(tiny, Pattern(train=(".*",), freeze=("decodr/.*",)))
+        engine_of(tiny, RegexPolicy(train=(".*",), freeze=("decodr/.*",)))
 
 
 @pytest.mark.parametrize("policy", [Adapter(dim=3), LoRA(rank=2), LoRA(rank=2, dora=True), IA3()])
@@ -90,9 +92,9 @@ def test_an_adapting_policy_starts_where_a_plain_model_ended(tiny: ModuleType, r
     assert adapted.num_trained < adapted.num_parameters - 1000
     for path, leaf in base.params.items():
         np.testing.assert_array_equal(np.asarray(state.params[path]), np.asarray(leaf))
-    tasks = [task_data(entry) for entry in tiny.make_lock(tmp_path).tasks]
+    tasks = [task_data(entry) for entry in tiny.make_manifest(tmp_path).tasks]
     shape = BatchShape(rows=8, inputs=tiny.INPUTS, targets=tiny.TARGETS)
-    batch = next(training_batches(tasks, shape, seed=0, weights=lambda step: np.asarray([0.5, 0.5]))).arrays
+    batch = next(training_batches(tasks, shape, seed=0, proportions=lambda step: np.asarray([0.5, 0.5]))).arrays
     expected, found = plain.sums(base.params, batch), adapted.sums(state.params, batch)
     np.testing.assert_allclose(np.asarray(found.cross_entropy), np.asarray(expected.cross_entropy), rtol=1e-6)
     frozen = {path: np.asarray(leaf) for path, leaf in state.frozen.items()}
@@ -118,16 +120,16 @@ def test_seeds_give_other_parameters_and_one_seed_the_same(tiny: ModuleType):
 def runs(tmp_path_factory: pytest.TempPathFactory, tiny: ModuleType) -> Path:
     """Runs on one device and on eight: each whole, and each continued by the other from step 4."""
     folder = tmp_path_factory.mktemp("devices")
-    lock = tiny.make_lock(folder)
-    lock.save(folder / "lock.json")
+    manifest = tiny.make_manifest(folder)
+    manifest.save(folder / "lock.json")
     engine = tiny.make_engine(CONFIG)
-    train(tiny.make_job(folder / "one", lock, CONFIG, engine=engine))
+    train(tiny.make_job(folder / "one", manifest, CONFIG, engine=engine))
     _until_step_4(folder / "one", folder / "one_then_eight")
 
     jobs = [
         {
             "run_dir": str(folder / name),
-            "lock": str(folder / "lock.json"),
+            "manifest": str(folder / "lock.json"),
             "training": dataclasses.asdict(CONFIG),
             "mesh": {"data": 4, "fsdp": 2},
         }
@@ -141,7 +143,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory, tiny: ModuleType) -> Path:
     assert [json.loads(line)["step"] for line in done.stdout.splitlines()] == [8, 8]
 
     _until_step_4(folder / "eight", folder / "eight_then_one")
-    train(tiny.make_job(folder / "eight_then_one", lock, CONFIG, engine=engine))
+    train(tiny.make_job(folder / "eight_then_one", manifest, CONFIG, engine=engine))
     return folder
 
 

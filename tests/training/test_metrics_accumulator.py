@@ -9,9 +9,9 @@ from t5mix.data.packing import BatchCounts
 from t5mix.errors import T5MixError
 from t5mix.mixing import Fixed
 from t5mix.mixing.base import MixingBudget
-from t5mix.mixing.controller import Mixer, start_state
-from t5mix.mixing.task_sizes import Census, TaskSize
-from t5mix.training.metrics_accumulator import Window
+from t5mix.mixing.controller import MixtureController, initial_state
+from t5mix.mixing.task_sizes import TaskSize, TaskSizes
+from t5mix.training.metrics_accumulator import MetricsAccumulator
 from t5mix.training.step import StepMetrics, StepSums
 
 SIZES = {"a": 10, "b": 40, "c": 5}
@@ -34,16 +34,16 @@ WEIGHTS = {"a": 0.5, "b": 0.3, "c": 0.2}
 
 def start(
     state: dict[str, Any] | None = None, mixing: dict[str, Any] | None = None, first_step: int = 0
-) -> tuple[Window, Mixer]:
-    census = Census([TaskSize(name, size, 10 * size) for name, size in SIZES.items()])
-    mixing = mixing or start_state(Fixed(task_weights=WEIGHTS), census, MixingBudget(5, 15.0))
-    mixer = Mixer(Fixed(task_weights=WEIGHTS), census, mixing, lag=3, first_step=first_step)
-    return Window(SIZES, mixer, state), mixer
+) -> tuple[MetricsAccumulator, MixtureController]:
+    task_sizes = TaskSizes([TaskSize(name, size, 10 * size) for name, size in SIZES.items()])
+    mixing = mixing or initial_state(Fixed(task_weights=WEIGHTS), task_sizes, MixingBudget(5, 15.0))
+    controller = MixtureController(Fixed(task_weights=WEIGHTS), task_sizes, mixing, lag=3, first_step=first_step)
+    return MetricsAccumulator(SIZES, controller, state), controller
 
 
-def add(run: tuple[Window, Mixer], *steps: int) -> None:
+def add(run: tuple[MetricsAccumulator, MixtureController], *steps: int) -> None:
     for step in steps:
-        run[1].mix(step - 1)
+        run[1].mixture(step - 1)
         run[0].add(step, metrics(step), COUNTS)
 
 
@@ -70,7 +70,7 @@ def test_a_log_line_says_what_the_window_saw():
                 "expected_examples": 4.5,
                 "tokens": 39,
                 "epochs": 0.6,
-                "weight": 0.5,
+                "proportion": 0.5,
             },
             "b": {
                 "loss": 0.5,
@@ -80,7 +80,7 @@ def test_a_log_line_says_what_the_window_saw():
                 "expected_examples": pytest.approx(2.7),
                 "tokens": 15,
                 "epochs": 3 / 40,
-                "weight": 0.3,
+                "proportion": 0.3,
             },
             "c": {
                 "loss": None,
@@ -90,7 +90,7 @@ def test_a_log_line_says_what_the_window_saw():
                 "expected_examples": pytest.approx(1.8),
                 "tokens": 0,
                 "epochs": 0.0,
-                "weight": 0.2,
+                "proportion": 0.2,
             },
         },
     }
@@ -123,26 +123,26 @@ def test_a_restored_window_closes_alike(cut: int):
 
 @pytest.mark.parametrize("objective", [math.nan, math.inf])
 def test_a_loss_that_is_no_number_raises_and_names_its_step(objective: float):
-    run = window, mixer = start()
+    run = window, controller = start()
     add(run, 1)
-    mixer.mix(1)
+    controller.mixture(1)
     window.add(2, metrics(2, objective), COUNTS)
     add(run, 3)
-    with pytest.raises(T5MixError, match=f"loss is {objective} .*at step 2.*training.clip_norm"):
+    with pytest.raises(T5MixError, match=f"loss is {objective} .*at step 2.*training.max_grad_norm"):
         window.finish()
 
 
 def test_a_gradient_that_is_no_number_raises_before_it_can_be_saved():
-    window, mixer = start()
-    mixer.mix(0)
+    window, controller = start()
+    controller.mixture(0)
     window.add(1, metrics(1, norm=math.nan), COUNTS)
     with pytest.raises(T5MixError, match="gradient's norm nan at step 1"):
         window.state()
 
 
 def test_metrics_are_taken_in_a_little_later():
-    run = window, mixer = start()
-    mixer.mix(0)
+    run = window, controller = start()
+    controller.mixture(0)
     window.add(1, metrics(1, math.nan), COUNTS)  # still on the devices
     add(run, 2)
     with pytest.raises(T5MixError, match="at step 1"):

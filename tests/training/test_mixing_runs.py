@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from t5mix.checkpoint.reader import read_host
+from t5mix.checkpoint.reader import read_run_state
 from t5mix.configurable import configurable
-from t5mix.data.manifest import DataLock
+from t5mix.data.manifest import DataManifest
 from t5mix.errors import T5MixError
 from t5mix.mixing import ODM, Capped, DoReMi, Equal, LossGap, Phases, PriorODM, UniMax
 from t5mix.training.config import TrainingConfig
@@ -18,7 +18,7 @@ from t5mix.training.trainer import train
 
 STEPS = 13
 CONFIG = TrainingConfig(
-    steps=STEPS, rows=8, lookahead=12, log_every=1, checkpoint_every=5, evaluate_every=6, feedback_lag=4
+    steps=STEPS, batch_size=8, packing_buffer=12, log_every=1, checkpoint_every=5, evaluate_every=6, feedback_lag=4
 )
 STRATEGIES = {
     "odm": ODM(warmup=0.0),
@@ -37,56 +37,60 @@ def reference_losses(batch: Any) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def lock(tmp_path_factory: pytest.TempPathFactory, tiny: ModuleType) -> DataLock:
-    return tiny.make_lock(tmp_path_factory.mktemp("data"))
+def manifest(tmp_path_factory: pytest.TempPathFactory, tiny: ModuleType) -> DataManifest:
+    return tiny.make_manifest(tmp_path_factory.mktemp("data"))
 
 
-def job(tiny: ModuleType, lock: DataLock, run_dir: Path, kind: str, **changes: Any) -> Any:
+def job(tiny: ModuleType, manifest: DataManifest, run_dir: Path, kind: str, **changes: Any) -> Any:
     if kind == "doremi":
         changes["reference"] = reference_losses
-    return tiny.make_job(run_dir, lock, CONFIG, strategy=STRATEGIES[kind], **changes)
+    return tiny.make_job(run_dir, manifest, CONFIG, strategy=STRATEGIES[kind], **changes)
 
 
 @pytest.mark.parametrize("kind", STRATEGIES)
 def test_an_interrupted_run_continues_to_the_same_bits_and_proportions(
-    tiny: ModuleType, lock: DataLock, tmp_path: Path, kind: str
+    tiny: ModuleType, manifest: DataManifest, tmp_path: Path, kind: str
 ):
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     engine = tiny.make_engine(CONFIG)
-    train(job(tiny, lock, whole, kind))
+    train(job(tiny, manifest, whole, kind))
     for steps in (3, 6, 1):
         with pytest.raises(tiny.InterruptedRunError):
-            train(job(tiny, lock, broken, kind, engine=tiny.Watched(engine, tiny.raise_after(steps))))
-    train(job(tiny, lock, broken, kind))
+            train(job(tiny, manifest, broken, kind, engine=tiny.Watched(engine, tiny.raise_after(steps))))
+    train(job(tiny, manifest, broken, kind))
     assert tiny.logged(broken) == tiny.logged(whole)
     for name, leaf in tiny.final_params(whole, engine, STEPS).items():
         np.testing.assert_array_equal(tiny.final_params(broken, engine, STEPS)[name], leaf)
-    here, there = (read_host(folder / "checkpoints" / str(STEPS)) for folder in (broken, whole))
+    here, there = (read_run_state(folder / "checkpoints" / str(STEPS)) for folder in (broken, whole))
     assert here == there
-    weights = [line["tasks"]["copy"]["weight"] for line in tiny.logged(whole) if line["kind"] == "train"]
+    weights = [line["tasks"]["copy"]["proportion"] for line in tiny.logged(whole) if line["kind"] == "train"]
     assert (len(set(weights)) > 1) == (kind not in ("unimax", "doremi"))
 
 
-def test_proportions_answer_to_losses_no_sooner_than_the_lag(tiny: ModuleType, lock: DataLock, tmp_path: Path):
-    train(job(tiny, lock, tmp_path / "run", "odm_prior"))
+def test_proportions_answer_to_losses_no_sooner_than_the_lag(tiny: ModuleType, manifest: DataManifest, tmp_path: Path):
+    train(job(tiny, manifest, tmp_path / "run", "odm_prior"))
     lines = [line for line in tiny.logged(tmp_path / "run") if line["kind"] == "train"]
-    weights = [line["tasks"]["copy"]["weight"] for line in lines]
+    weights = [line["tasks"]["copy"]["proportion"] for line in lines]
     lag = CONFIG.feedback_lag
     assert len(set(weights[:lag])) == 1
     assert weights[lag] != weights[0]
 
 
-def test_the_totals_hold_what_was_expected_beside_what_was_drawn(tiny: ModuleType, lock: DataLock, tmp_path: Path):
-    train(job(tiny, lock, tmp_path / "run", "phases"))
-    total = read_host(tmp_path / "run" / "checkpoints" / str(STEPS))["window"]["total"]
+def test_the_totals_hold_what_was_expected_beside_what_was_drawn(
+    tiny: ModuleType, manifest: DataManifest, tmp_path: Path
+):
+    train(job(tiny, manifest, tmp_path / "run", "phases"))
+    total = read_run_state(tmp_path / "run" / "checkpoints" / str(STEPS))["metrics"]["total"]
     lines = [line for line in tiny.logged(tmp_path / "run") if line["kind"] == "train"]
     for task, name in enumerate(("copy", "first")):
-        by_step = [line["tasks"][name]["weight"] * sum(t["examples"] for t in line["tasks"].values()) for line in lines]
+        by_step = [
+            line["tasks"][name]["proportion"] * sum(t["examples"] for t in line["tasks"].values()) for line in lines
+        ]
         assert total["expected_examples"][task] == pytest.approx(sum(by_step))
     assert sum(total["expected_examples"]) == pytest.approx(sum(total["examples"]))
 
 
-def test_doremi_weighs_each_tasks_mean_loss(tiny: ModuleType, lock: DataLock, tmp_path: Path):
+def test_doremi_weighs_each_tasks_mean_loss(tiny: ModuleType, manifest: DataManifest, tmp_path: Path):
     """The gradient's objective is sum_i a_i mean_i, whatever the number of tokens of each task."""
     seen: list[Any] = []
     engine = tiny.make_engine(CONFIG)
@@ -99,9 +103,9 @@ def test_doremi_weighs_each_tasks_mean_loss(tiny: ModuleType, lock: DataLock, tm
             seen.append(batch)
             return engine.step(state, batch)
 
-    train(job(tiny, lock, tmp_path / "run", "doremi", engine=Listening()))
-    host = read_host(tmp_path / "run" / "checkpoints" / str(STEPS))
-    alphas = host["mixing"]["strategy"]["alphas"]
+    train(job(tiny, manifest, tmp_path / "run", "doremi", engine=Listening()))
+    run_state = read_run_state(tmp_path / "run" / "checkpoints" / str(STEPS))
+    alphas = run_state["mixing"]["strategy"]["alphas"]
     assert alphas["first"] > alphas["copy"]  # the reference model is far better at it
     logged = [line["tasks"] for line in tiny.logged(tmp_path / "run") if line["kind"] == "train"]
     assert logged[0]["first"]["loss_weight"] == 0.5
@@ -116,7 +120,7 @@ def test_doremi_weighs_each_tasks_mean_loss(tiny: ModuleType, lock: DataLock, tm
 
 
 def test_a_strategy_that_leaves_the_simplex_ends_the_run_with_its_state(
-    tiny: ModuleType, lock: DataLock, tmp_path: Path
+    tiny: ModuleType, manifest: DataManifest, tmp_path: Path
 ):
     @configurable
     class Broken(Equal):
@@ -124,14 +128,14 @@ def test_a_strategy_that_leaves_the_simplex_ends_the_run_with_its_state(
             return state if step < 7 else dict.fromkeys(state, float("nan"))
 
     with pytest.raises(T5MixError, match=r"gave no proportions for step 7: it gives .*nan.*mixing_state\.json"):
-        train(tiny.make_job(tmp_path / "run", lock, CONFIG, strategy=Broken()))
+        train(tiny.make_job(tmp_path / "run", manifest, CONFIG, strategy=Broken()))
     assert (tmp_path / "run" / "mixing_state.json").exists()
 
 
-def test_counting_in_tokens_evens_out_the_tokens(tiny: ModuleType, lock: DataLock, tmp_path: Path):
+def test_counting_in_tokens_evens_out_the_tokens(tiny: ModuleType, manifest: DataManifest, tmp_path: Path):
     longer = dataclasses.replace(CONFIG, steps=40, evaluate_every=None, log_every=40)
     engine = tiny.make_engine(longer)
-    train(tiny.make_job(tmp_path / "run", lock, longer, strategy=Equal(), unit="tokens", engine=engine))
+    train(tiny.make_job(tmp_path / "run", manifest, longer, strategy=Equal(), unit="tokens", engine=engine))
     line = next(line for line in tiny.logged(tmp_path / "run") if line["kind"] == "train")
     copy, first = (line["tasks"][name] for name in ("copy", "first"))
     assert copy["tokens"] / first["tokens"] == pytest.approx(1, abs=0.15)

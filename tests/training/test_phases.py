@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from t5mix.errors import T5MixError
-from t5mix.finetuning import Full, GradualUnfreezing, Norms, Pattern
+from t5mix.finetuning import Full, GradualUnfreezing, LayerNorms, RegexPolicy
 from t5mix.finetuning.base import RunShape
 from t5mix.model import abstract_model
-from t5mix.training.phases import Phases, divide
+from t5mix.training.phases import TrainingPhases, divide_into_phases
 
 RUN = RunShape(steps=10, model=None)
-PHASES = Phases(starts=(0, 3, 7), groups=(("c", "a"), ("d",), ("b",)), frozen=("e",))
+PHASES = TrainingPhases(starts=(0, 3, 7), groups=(("c", "a"), ("d",), ("b",)), frozen=("e",))
 PARAMS = {"a": 1, "b": 2, "c": 3, "d": 4, "e": 5}
 
 
@@ -55,33 +55,35 @@ def test_what_trains_and_the_rest_are_all_there_is():
 
 def test_answers_divide_a_run():
     steps = {"a": 0, "b": 4, "c": None, "d": 9, "e": 0, "f": 4}
-    expected = Phases(starts=(0, 4, 9), groups=(("a", "e"), ("b", "f"), ("d",)), frozen=("c",))
-    assert divide(steps, Given(steps), RUN) == expected
-    assert divide(reversed(steps), Given(steps), RUN) == expected, "the order in which paths come does not matter"
-    assert divide(iter(["a", "b"]), Given(steps), RUN) == Phases((0, 4), (("a",), ("b",)), ())
+    expected = TrainingPhases(starts=(0, 4, 9), groups=(("a", "e"), ("b", "f"), ("d",)), frozen=("c",))
+    assert divide_into_phases(steps, Given(steps), RUN) == expected
+    assert divide_into_phases(reversed(steps), Given(steps), RUN) == expected, (
+        "the order in which paths come does not matter"
+    )
+    assert divide_into_phases(iter(["a", "b"]), Given(steps), RUN) == TrainingPhases((0, 4), (("a",), ("b",)), ())
 
 
 def test_one_phase_where_all_trains():
-    assert divide("ab", Full(), RUN) == Phases((0,), (("a", "b"),), ())
+    assert divide_into_phases("ab", Full(), RUN) == TrainingPhases((0,), (("a", "b"),), ())
 
 
 @pytest.mark.parametrize("steps", [{"a": None, "b": None}, {"a": 1, "b": 5}, {"a": 1, "b": None}, {}])
 def test_something_must_train_from_the_first_step_on(steps: dict[str, int | None]):
     with pytest.raises(T5MixError, match=r"Given\(.* trains no parameter of this model from the first step on"):
-        divide(steps, Given(steps), RUN)
+        divide_into_phases(steps, Given(steps), RUN)
 
 
 def test_a_policy_for_another_model_is_refused_by_name():
     with pytest.raises(T5MixError, match=r"Norms\(\) trains no parameter"):
-        divide(["token_embedding/embedding", "output/kernel"], Norms(), RUN)
+        divide_into_phases(["token_embedding/embedding", "output/kernel"], LayerNorms(), RUN)
 
 
 @pytest.mark.parametrize("late", [10, 11, 500])
 def test_a_phase_beyond_the_run_is_refused(late: int):
     steps = {"a": 0, "b": 9, "c": late, "d": late + 3}
     with pytest.raises(T5MixError, match=rf"phases that begin at step {late}, and the run has 10 steps. Train longer"):
-        divide(steps, Given(steps), RUN)
-    assert divide("ab", Given(steps), RUN).starts == (0, 9), "the last step may have a phase of its own"
+        divide_into_phases(steps, Given(steps), RUN)
+    assert divide_into_phases("ab", Given(steps), RUN).starts == (0, 9), "the last step may have a phase of its own"
 
 
 def test_shares_of_a_run_that_is_too_short_are_refused(tiny):
@@ -89,32 +91,32 @@ def test_shares_of_a_run_that_is_too_short_are_refused(tiny):
     config = tiny.model_config(num_layers=2, num_decoder_layers=2)
     paths = abstract_model(config)[1]
     with pytest.raises(T5MixError, match="phases that begin at step 10, and the run has 10 steps"):
-        divide(paths, policy, RunShape(10, config))
-    assert divide(paths, policy, RunShape(100, config)).starts == (0, 96)
+        divide_into_phases(paths, policy, RunShape(10, config))
+    assert divide_into_phases(paths, policy, RunShape(100, config)).starts == (0, 96)
 
 
 def test_a_run_shorter_than_its_episodes_has_fewer_phases(tiny):
     config = tiny.model_config(num_layers=6, num_decoder_layers=6)
-    phases = divide(abstract_model(config)[1], GradualUnfreezing(), RunShape(2, config))
+    phases = divide_into_phases(abstract_model(config)[1], GradualUnfreezing(), RunShape(2, config))
     assert phases.starts == (0, 1)
     assert phases.frozen == ()
 
 
 def test_a_pattern_that_matches_nothing_is_refused():
     paths = ["encoder/final_norm/scale", "decoder/final_norm/scale"]
-    assert divide(paths, Pattern(train=("encoder/.*",)), RUN).frozen == ("decoder/final_norm/scale",)
+    assert divide_into_phases(paths, RegexPolicy(train=("encoder/.*",)), RUN).frozen == ("decoder/final_norm/scale",)
     near = r"The pattern 'encoder/final_nrm/\.\*' matches no parameter\. The nearest are encoder/final_norm/scale"
     for policy in (
-        Pattern(train=("decoder/.*", "encoder/final_nrm/.*")),
-        Pattern(freeze=("encoder/final_nrm/.*",)),
+        RegexPolicy(train=("decoder/.*", "encoder/final_nrm/.*")),
+        RegexPolicy(freeze=("encoder/final_nrm/.*",)),
         Given(dict.fromkeys(paths, 0), patterns=("encoder/final_nrm/.*",)),
     ):
         with pytest.raises(T5MixError, match=near):
-            divide(paths, policy, RUN)
+            divide_into_phases(paths, policy, RUN)
     with pytest.raises(T5MixError, match="matches no parameter"):
-        divide(paths, Pattern(train=("final_norm",)), RUN)  # a pattern is for a whole path
+        divide_into_phases(paths, RegexPolicy(train=("final_norm",)), RUN)  # a pattern is for a whole path
 
 
 def test_exceptions_that_leave_nothing_are_refused():
     with pytest.raises(T5MixError, match=r"Pattern\(.* trains no parameter"):
-        divide(["a", "b"], Pattern(freeze=(".*",)), RUN)
+        divide_into_phases(["a", "b"], RegexPolicy(freeze=(".*",)), RUN)

@@ -9,8 +9,8 @@ import jax
 import numpy as np
 import pytest
 
-from t5mix.config.experiment import plain_policy
-from t5mix.data.manifest import DataLock
+from t5mix.config.experiment import policy_to_dict
+from t5mix.data.manifest import DataManifest
 from t5mix.finetuning import Adapter, GradualUnfreezing, LoRA, PerTask, PromptTuning
 from t5mix.finetuning.base import prompt_length_of
 from t5mix.training.config import TrainingConfig
@@ -21,7 +21,9 @@ from t5mix.training.sharding import MeshConfig
 from t5mix.training.trainer import train
 
 STEPS = 12
-CONFIG = TrainingConfig(steps=STEPS, rows=8, log_every=1, checkpoint_every=3, evaluate_every=5, keep=9)
+CONFIG = TrainingConfig(
+    steps=STEPS, batch_size=8, log_every=1, checkpoint_every=3, evaluate_every=5, max_checkpoints_to_keep=9
+)
 POLICIES = {
     "gradual_unfreezing": GradualUnfreezing(),  # three blocks: phases from 0, 4 and 8 on
     "per_task": PerTask(policy=LoRA(rank=2), shared=True, tasks=("copy", "first")),
@@ -30,8 +32,8 @@ POLICIES = {
 
 
 @pytest.fixture(scope="module")
-def lock(tmp_path_factory: pytest.TempPathFactory, tiny: ModuleType) -> DataLock:
-    return tiny.make_lock(tmp_path_factory.mktemp("data"))
+def manifest(tmp_path_factory: pytest.TempPathFactory, tiny: ModuleType) -> DataManifest:
+    return tiny.make_manifest(tmp_path_factory.mktemp("data"))
 
 
 def engine_of(tiny: ModuleType, policy: Any, **changes: Any) -> Engine:
@@ -40,30 +42,41 @@ def engine_of(tiny: ModuleType, policy: Any, **changes: Any) -> Engine:
     return Engine(model, policy, AdamW(), Linear(learning_rate=0.01), config, MeshConfig(), 2, 0)
 
 
-def job(tiny: ModuleType, lock: DataLock, run_dir: Path, engine: Any, policy: Any) -> Any:
-    about = {"model": {}, "finetuning": plain_policy(policy), "vocabulary": {}}
-    return tiny.make_job(run_dir, lock, CONFIG, engine=engine, about=about, prompt_length=prompt_length_of(policy))
+def job(tiny: ModuleType, manifest: DataManifest, run_dir: Path, engine: Any, policy: Any) -> Any:
+    checkpoint_metadata = {"model": {}, "finetuning": policy_to_dict(policy), "vocabulary": {}}
+    return tiny.make_job(
+        run_dir,
+        manifest,
+        CONFIG,
+        engine=engine,
+        checkpoint_metadata=checkpoint_metadata,
+        prompt_length=prompt_length_of(policy),
+    )
 
 
 @pytest.mark.parametrize("kind", POLICIES)
-def test_an_interrupted_run_continues_to_the_same_bits(tiny: ModuleType, lock: DataLock, tmp_path: Path, kind: str):
+def test_an_interrupted_run_continues_to_the_same_bits(
+    tiny: ModuleType, manifest: DataManifest, tmp_path: Path, kind: str
+):
     whole, broken, policy = tmp_path / "whole", tmp_path / "broken", POLICIES[kind]
     engine = engine_of(tiny, policy)
-    train(job(tiny, lock, whole, engine, policy))
+    train(job(tiny, manifest, whole, engine, policy))
     for steps in (4, 2, 4):  # from steps 0, 3 and 3 on: just before a phase begins, just after, and across it
         with pytest.raises(tiny.InterruptedRunError):
-            train(job(tiny, lock, broken, tiny.Watched(engine, tiny.raise_after(steps)), policy))
-    train(job(tiny, lock, broken, engine, policy))
+            train(job(tiny, manifest, broken, tiny.Watched(engine, tiny.raise_after(steps)), policy))
+    train(job(tiny, manifest, broken, engine, policy))
     assert tiny.logged(broken) == tiny.logged(whole)
     expected, found = (tiny.final_params(folder, engine, STEPS) for folder in (whole, broken))
     for path, leaf in expected.items():
         np.testing.assert_array_equal(found[path], leaf, err_msg=path)
 
 
-def test_what_begins_to_train_has_an_optimizer_as_young_as_itself(tiny: ModuleType, lock: DataLock, tmp_path: Path):
+def test_what_begins_to_train_has_an_optimizer_as_young_as_itself(
+    tiny: ModuleType, manifest: DataManifest, tmp_path: Path
+):
     engine = engine_of(tiny, GradualUnfreezing())
     assert engine.phases.starts == (0, 4, 8)
-    train(job(tiny, lock, tmp_path / "run", engine, GradualUnfreezing()))
+    train(job(tiny, manifest, tmp_path / "run", engine, GradualUnfreezing()))
     from t5mix.checkpoint.writer import Checkpoints
 
     checkpoints = Checkpoints(tmp_path / "run" / "checkpoints")
@@ -89,9 +102,9 @@ def test_the_first_update_of_what_begins_later_is_as_large_as_its_learning_rate(
         2,
         0,
     )
-    tasks = [task_data(entry) for entry in tiny.make_lock(tmp_path).tasks]
+    tasks = [task_data(entry) for entry in tiny.make_manifest(tmp_path).tasks]
     shape = CONFIG.batch_shape(tiny.INPUTS, tiny.TARGETS)
-    batches = training_batches(tasks, shape, seed=0, weights=lambda step: np.asarray([0.5, 0.5]))
+    batches = training_batches(tasks, shape, seed=0, proportions=lambda step: np.asarray([0.5, 0.5]))
     state = engine.start(None)
     path = "decoder/blocks/1/feed_forward/wo/kernel"
     for step in range(5):
@@ -107,13 +120,13 @@ def test_the_first_update_of_what_begins_later_is_as_large_as_its_learning_rate(
     engine.close()
 
 
-def test_frozen_matrices_may_be_kept_in_half_the_memory(tiny: ModuleType, lock: DataLock, tmp_path: Path):
+def test_frozen_matrices_may_be_kept_in_half_the_memory(tiny: ModuleType, manifest: DataManifest, tmp_path: Path):
     engine = engine_of(tiny, Adapter(dim=2), frozen_dtype="bfloat16")
     state = engine.start(None)
     for path, leaf in state.params.items():
         half = path in engine.phases.frozen and leaf.ndim > 1
         assert leaf.dtype == ("bfloat16" if half else "float32"), path
-    train(job(tiny, lock, tmp_path / "run", engine, Adapter(dim=2)))
+    train(job(tiny, manifest, tmp_path / "run", engine, Adapter(dim=2)))
     restored = tiny.final_params(tmp_path / "run", engine, STEPS)
     for path in engine.phases.frozen:
         assert np.array_equal(restored[path], np.asarray(state.params[path])), path

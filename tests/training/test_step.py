@@ -108,7 +108,7 @@ def take_step(
 
 
 def config(**changes: Any) -> TrainingConfig:
-    return TrainingConfig(**{"rows": ROWS, "z_loss": 0.0, **changes})
+    return TrainingConfig(**{"batch_size": ROWS, "z_loss": 0.0, **changes})
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_z_loss_and_smoothing_are_trained_on_and_not_reported(params: Any, batch
 @pytest.mark.parametrize("parts", [2, 4])
 def test_microbatches_add_up_to_the_batch(params: Any, batch: Any, parts: int, normalizer: Any):
     _, whole, gradients = take_step(params, batch, config(loss_normalizer=normalizer))
-    _, split, others = take_step(params, batch, config(loss_normalizer=normalizer, accumulation=parts))
+    _, split, others = take_step(params, batch, config(loss_normalizer=normalizer, gradient_accumulation_steps=parts))
     for name in params:
         np.testing.assert_allclose(others[name], gradients[name], atol=1e-6)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5), whole.sums, split.sums)
@@ -169,18 +169,18 @@ def test_microbatches_add_up_to_the_batch(params: Any, batch: Any, parts: int, n
 def test_clipping_shortens_the_gradient_and_keeps_its_direction(params: Any, batch: Any):
     _, free, gradients = take_step(params, batch, config())
     norm = float(free.gradient_norm)
-    _, metrics, clipped = take_step(params, batch, config(clip_norm=norm / 4))
+    _, metrics, clipped = take_step(params, batch, config(max_grad_norm=norm / 4))
     assert float(metrics.gradient_norm) == pytest.approx(norm)  # reported before clipping
     for name in params:
         np.testing.assert_allclose(clipped[name], gradients[name] / 4, atol=1e-6)
-    _, _, untouched = take_step(params, batch, config(clip_norm=norm * 2))
+    _, _, untouched = take_step(params, batch, config(max_grad_norm=norm * 2))
     np.testing.assert_allclose(untouched["table"], gradients["table"], atol=1e-7)
 
 
 def test_a_batch_of_padding_changes_nothing(params: Any, batch: Any):
     empty = {name: np.zeros_like(array) for name, array in batch.items()}
     for normalizer in ("loss_tokens", "examples"):
-        _, metrics, gradients = take_step(params, empty, config(loss_normalizer=normalizer, clip_norm=1.0))
+        _, metrics, gradients = take_step(params, empty, config(loss_normalizer=normalizer, max_grad_norm=1.0))
         assert float(metrics.gradient_norm) == 0
         assert not np.any(gradients["table"])
         assert float(metrics.sums.loss_tokens.sum()) == 0
@@ -207,7 +207,9 @@ def test_randomness_is_a_function_of_seed_and_step(params: Any, batch: Any, part
     frozen = {"noise": jnp.float32(1.0)}
 
     def loss(seed: int, at: int) -> float:
-        _, metrics, _ = take_step(params, batch, config(accumulation=parts), frozen=frozen, seed=seed, at=at)
+        _, metrics, _ = take_step(
+            params, batch, config(gradient_accumulation_steps=parts), frozen=frozen, seed=seed, at=at
+        )
         return float(metrics.sums.objective)
 
     assert loss(0, 3) == loss(0, 3)
@@ -218,6 +220,6 @@ def test_microbatches_have_noise_of_their_own(params: Any, batch: Any):
     twice = {name: np.concatenate([array[:1], array[:1]]) for name, array in batch.items()}
     frozen = {"noise": jnp.float32(1.0)}
     once = {name: array[:1] for name, array in batch.items()}
-    _, single, _ = take_step(params, once, config(rows=1), frozen=frozen)
-    _, both, _ = take_step(params, twice, config(rows=2, accumulation=2), frozen=frozen)
+    _, single, _ = take_step(params, once, config(batch_size=1), frozen=frozen)
+    _, both, _ = take_step(params, twice, config(batch_size=2, gradient_accumulation_steps=2), frozen=frozen)
     assert float(both.sums.objective) != pytest.approx(2 * float(single.sums.objective), rel=1e-3)

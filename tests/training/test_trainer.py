@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 
 from t5mix.checkpoint.integrity import DamagedCheckpointError
-from t5mix.checkpoint.reader import read_host
+from t5mix.checkpoint.reader import read_run_state
 from t5mix.checkpoint.writer import Checkpoints
-from t5mix.data.manifest import DataLock
+from t5mix.data.manifest import DataManifest
 from t5mix.data.token_store import DamagedStoreError
 from t5mix.errors import T5MixError
 from t5mix.training.config import TrainingConfig
@@ -29,20 +29,20 @@ CHECKPOINTS = 5  # not a multiple of the logging period: a checkpoint stands in 
 
 
 def settings(**changes: Any) -> TrainingConfig:
-    periods = {"log_every": 4, "checkpoint_every": CHECKPOINTS, "evaluate_every": 6, "keep": 2}
-    return TrainingConfig(**{"steps": STEPS, "rows": 8, "lookahead": 12, **periods, **changes})
+    periods = {"log_every": 4, "checkpoint_every": CHECKPOINTS, "evaluate_every": 6, "max_checkpoints_to_keep": 2}
+    return TrainingConfig(**{"steps": STEPS, "batch_size": 8, "packing_buffer": 12, **periods, **changes})
 
 
 @pytest.fixture(scope="module")
-def lock(tmp_path_factory: pytest.TempPathFactory, tiny: ModuleType) -> DataLock:
-    return tiny.make_lock(tmp_path_factory.mktemp("data"))
+def manifest(tmp_path_factory: pytest.TempPathFactory, tiny: ModuleType) -> DataManifest:
+    return tiny.make_manifest(tmp_path_factory.mktemp("data"))
 
 
 class Reference:
     """An uninterrupted run, and the comparison with it."""
 
-    def __init__(self, tiny: ModuleType, lock: DataLock, folder: Path, config: TrainingConfig) -> None:
-        self.tiny, self.lock, self.config, self.folder = tiny, lock, config, folder
+    def __init__(self, tiny: ModuleType, manifest: DataManifest, folder: Path, config: TrainingConfig) -> None:
+        self.tiny, self.manifest, self.config, self.folder = tiny, manifest, config, folder
         self.engine = tiny.make_engine(config)
         self.outcome = self.train(folder)
         self.lines = tiny.logged(folder)
@@ -50,7 +50,7 @@ class Reference:
 
     def train(self, run_dir: Path, hook: Any = None, **changes: Any) -> Outcome:
         engine = self.tiny.Watched(self.engine, hook) if hook else self.engine
-        return train(self.tiny.make_job(run_dir, self.lock, self.config, engine=engine, **changes))
+        return train(self.tiny.make_job(run_dir, self.manifest, self.config, engine=engine, **changes))
 
     def assert_same(self, run_dir: Path) -> None:
         assert self.tiny.logged(run_dir) == self.lines
@@ -58,18 +58,18 @@ class Reference:
         assert params.keys() == self.params.keys()
         for name, leaf in self.params.items():
             np.testing.assert_array_equal(params[name], leaf, err_msg=name)
-        here, there = (read_host(folder / "checkpoints" / str(STEPS)) for folder in (run_dir, self.folder))
+        here, there = (read_run_state(folder / "checkpoints" / str(STEPS)) for folder in (run_dir, self.folder))
         assert here == there
 
 
 @pytest.fixture(scope="module")
-def reference(tmp_path_factory: pytest.TempPathFactory, tiny: ModuleType, lock: DataLock) -> Reference:
-    return Reference(tiny, lock, tmp_path_factory.mktemp("whole"), settings())
+def reference(tmp_path_factory: pytest.TempPathFactory, tiny: ModuleType, manifest: DataManifest) -> Reference:
+    return Reference(tiny, manifest, tmp_path_factory.mktemp("whole"), settings())
 
 
 @pytest.fixture(scope="module")
-def accumulating(tmp_path_factory: pytest.TempPathFactory, tiny: ModuleType, lock: DataLock) -> Reference:
-    return Reference(tiny, lock, tmp_path_factory.mktemp("parts"), settings(accumulation=4))
+def accumulating(tmp_path_factory: pytest.TempPathFactory, tiny: ModuleType, manifest: DataManifest) -> Reference:
+    return Reference(tiny, manifest, tmp_path_factory.mktemp("parts"), settings(gradient_accumulation_steps=4))
 
 
 @pytest.fixture(params=["at once", "in microbatches"])
@@ -97,7 +97,7 @@ def test_log_lines_hold_each_tasks_figures(reference: Reference):
         for task, values in line["tasks"].items():
             examples[task] += values["examples"]
             assert values["epochs"] == pytest.approx(examples[task] / sizes[task])
-            assert values["weight"] == pytest.approx(sizes[task] / 64)
+            assert values["proportion"] == pytest.approx(sizes[task] / 64)
             assert values["examples"] > 0
             assert values["tokens"] > values["loss_tokens"] > 0
             assert 0 <= values["token_accuracy"] <= 1
@@ -108,20 +108,20 @@ def test_log_lines_hold_each_tasks_figures(reference: Reference):
 
 
 def test_log_lines_add_up_to_the_totals_of_the_checkpoint(reference: Reference):
-    host = read_host(reference.folder / "checkpoints" / str(STEPS))
+    run_state = read_run_state(reference.folder / "checkpoints" / str(STEPS))
     training = [line for line in reference.lines if line["kind"] == "train"]
     for task, name in enumerate(("copy", "first")):
         for key, column in (("examples", "examples"), ("loss_tokens", "loss_tokens")):
-            assert sum(line["tasks"][name][key] for line in training) == host["window"]["total"][column][task]
+            assert sum(line["tasks"][name][key] for line in training) == run_state["metrics"]["total"][column][task]
 
 
 def test_a_checkpoint_explains_itself(reference: Reference):
-    host = read_host(reference.folder / "checkpoints" / str(STEPS))
-    assert host["model"]["d_model"] == 16
-    assert host["finetuning"] == {"kind": "full"}
-    assert host["stream"]["stream"]["position"] > 0
+    run_state = read_run_state(reference.folder / "checkpoints" / str(STEPS))
+    assert run_state["model"]["d_model"] == 16
+    assert run_state["finetuning"] == {"kind": "full"}
+    assert run_state["stream"]["stream"]["position"] > 0
     evaluated = [line for line in reference.lines if line["kind"] == "evaluation"]
-    for task, best in host["best"].items():
+    for task, best in run_state["best"].items():
         losses = {line["step"]: line["tasks"][task]["loss"] for line in evaluated}
         assert best["loss"] == min(losses.values())
         assert losses[best["step"]] == best["loss"]
@@ -129,8 +129,8 @@ def test_a_checkpoint_explains_itself(reference: Reference):
 
 def test_the_latest_checkpoints_and_the_best_are_kept(reference: Reference):
     kept = {int(entry.name) for entry in (reference.folder / "checkpoints").iterdir()}
-    best = {entry["step"] for entry in read_host(reference.folder / "checkpoints" / str(STEPS))["best"].values()}
-    assert kept == {12, 13} | best  # keep=2
+    best = {entry["step"] for entry in read_run_state(reference.folder / "checkpoints" / str(STEPS))["best"].values()}
+    assert kept == {12, 13} | best  # max_checkpoints_to_keep=2
 
 
 def test_a_finished_run_is_left_as_it_is(reference: Reference, tmp_path: Path):
@@ -170,10 +170,10 @@ def run_program(tiny: ModuleType, folder: Path, jobs: list[dict[str, Any]], **en
 
 
 def test_a_killed_process_is_continued_to_the_same_bits(either: Reference, tmp_path: Path):
-    either.lock.save(tmp_path / "lock.json")
+    either.manifest.save(tmp_path / "lock.json")
     job = {
         "run_dir": str(tmp_path / "run"),
-        "lock": str(tmp_path / "lock.json"),
+        "manifest": str(tmp_path / "lock.json"),
         "training": dataclasses.asdict(either.config),
         "kill": 9,
     }
@@ -187,7 +187,7 @@ def test_a_killed_process_is_continued_to_the_same_bits(either: Reference, tmp_p
 
 def test_prefetching_changes_no_loss(reference: Reference, tmp_path: Path):
     config = dataclasses.replace(reference.config, prefetch=7)
-    train(reference.tiny.make_job(tmp_path / "run", reference.lock, config, engine=reference.engine))
+    train(reference.tiny.make_job(tmp_path / "run", reference.manifest, config, engine=reference.engine))
     reference.assert_same(tmp_path / "run")
 
 
@@ -239,7 +239,7 @@ class Diverging:
 def test_a_loss_that_is_no_number_ends_the_run_and_is_never_saved(reference: Reference, tmp_path: Path):
     engine = Diverging(reference.engine, 10)
     with pytest.raises(T5MixError, match=r"loss is nan .* at step 10"):
-        train(reference.tiny.make_job(tmp_path / "run", reference.lock, reference.config, engine=engine))
+        train(reference.tiny.make_job(tmp_path / "run", reference.manifest, reference.config, engine=engine))
     checkpoints = Checkpoints(tmp_path / "run" / "checkpoints")
     assert checkpoints.steps()[-1] < 10
     checkpoints.close()
@@ -249,7 +249,7 @@ def test_a_loss_that_is_no_number_ends_the_run_and_is_never_saved(reference: Ref
 
 def test_a_damaged_checkpoint_is_reported_and_can_be_put_aside(reference: Reference, tmp_path: Path):
     reference.train(tmp_path / "run", hook=reference.tiny.signal_after(7, signal.SIGTERM))
-    (tmp_path / "run" / "checkpoints" / "7" / "host" / "metadata").write_text("{}", encoding="utf-8")
+    (tmp_path / "run" / "checkpoints" / "7" / "run_state" / "metadata").write_text("{}", encoding="utf-8")
     with pytest.raises(DamagedCheckpointError, match="The last good one is step 6"):
         reference.train(tmp_path / "run")
     shutil.rmtree(tmp_path / "run" / "checkpoints" / "7")
@@ -258,16 +258,16 @@ def test_a_damaged_checkpoint_is_reported_and_can_be_put_aside(reference: Refere
 
 
 def test_a_damaged_store_ends_the_run_before_its_first_step(reference: Reference, tmp_path: Path):
-    lock = reference.tiny.make_lock(tmp_path)
-    (Path(lock.tasks[0].splits["train"].path) / "targets.tokens").unlink()
+    manifest = reference.tiny.make_manifest(tmp_path)
+    (Path(manifest.tasks[0].splits["train"].path) / "targets.tokens").unlink()
     with pytest.raises(DamagedStoreError, match=r"targets\.tokens is missing"):
-        train(reference.tiny.make_job(tmp_path / "run", lock, reference.config, engine=reference.engine))
+        train(reference.tiny.make_job(tmp_path / "run", manifest, reference.config, engine=reference.engine))
     assert list((tmp_path / "run" / "checkpoints").iterdir()) == []
 
 
 def test_without_validation_splits_nothing_is_evaluated(reference: Reference, tmp_path: Path):
-    lock = reference.tiny.make_lock(tmp_path, validation_sizes={})
-    job = reference.tiny.make_job(tmp_path / "run", lock, reference.config, engine=reference.engine)
+    manifest = reference.tiny.make_manifest(tmp_path, validation_sizes={})
+    job = reference.tiny.make_job(tmp_path / "run", manifest, reference.config, engine=reference.engine)
     assert train(job).finished
     lines = reference.tiny.logged(tmp_path / "run")
     assert {line["kind"] for line in lines} == {"train"}
