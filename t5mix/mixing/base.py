@@ -4,7 +4,7 @@ import dataclasses
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from t5mix.errors import T5MixError
 from t5mix.registry import Registry
@@ -46,17 +46,22 @@ class TaskFeedback:
     excess_sum: float | None = None
 
 
-@runtime_checkable
-class MixingStrategy(Protocol):
+class MixingStrategy(ABC):
     """A rule for the proportions in which tasks are drawn: pure functions over an explicit state.
 
-    Implementations are frozen dataclasses, made with `t5mix.configurable.configurable` and registered in `STRATEGIES`.
+    Subclasses are frozen dataclasses, made with `t5mix.configurable.configurable` and registered in `STRATEGIES`.
     The state must be JSON-able; it is checkpointed with the run.
-
-    A strategy whose settings name tasks lists them in an attribute `named_tasks`: they must be exactly those of the
-    mixture, which is checked before any data is prepared.
     """
 
+    @property
+    def named_tasks(self) -> tuple[str, ...]:
+        """The tasks that the settings name; none by default.
+
+        They must be exactly those of the mixture, which is checked before any data is prepared.
+        """
+        return ()
+
+    @abstractmethod
     def init(self, sizes: Mapping[str, int], budget: MixingBudget) -> Any:
         """Returns the state before the first step.
 
@@ -64,38 +69,37 @@ class MixingStrategy(Protocol):
             sizes: each task's training data, in examples or tokens.
             budget: how long the run is; strategies that depend on sizes alone leave it out of account.
         """
-        ...
 
+    @abstractmethod
     def proportions(self, state: Any, step: int) -> dict[str, float]:
         """Returns the proportions in force at `step`: one for each task, not negative, summing to one."""
-        ...
+
+    def loss_weights(self, state: Any, step: int) -> dict[str, float] | None:
+        """Returns what each task's mean loss counts in the objective; None where all loss tokens count alike."""
+        return None
 
     def observe(self, state: Any, feedback: Mapping[str, TaskFeedback]) -> Any:
-        """Returns the state after seeing one step's losses; a static strategy returns it unchanged.
+        """Returns the state after seeing one step's losses; by default unchanged.
 
         Args:
             state: not to be changed in place.
             feedback: by task; those that the batch did not hold are absent.
         """
-        ...
+        return state
 
 
 STRATEGIES: Registry[MixingStrategy] = Registry("mixing strategy")
 
 
-class ConstantStrategy:
+class ConstantStrategy(MixingStrategy):
     """A strategy that settles its proportions before the first step. The state is those proportions."""
 
     def proportions(self, state: dict[str, float], step: int) -> dict[str, float]:
         """Returns the proportions, the same at every step."""
         return state
 
-    def observe(self, state: dict[str, float], feedback: Mapping[str, TaskFeedback]) -> dict[str, float]:
-        """Returns the state unchanged."""
-        return state
 
-
-class StaticStrategy(ConstantStrategy, ABC):
+class StaticStrategy(ConstantStrategy):
     """A strategy whose proportions depend on the sizes alone."""
 
     @abstractmethod
@@ -110,11 +114,6 @@ class StaticStrategy(ConstantStrategy, ABC):
         """
         check_sizes(sizes)
         return normalized(self.rates(sizes))
-
-
-def named_tasks(strategy: MixingStrategy) -> tuple[str, ...]:
-    """Returns the tasks that a strategy's settings name; empty if they name none."""
-    return tuple(getattr(strategy, "named_tasks", ()))
 
 
 def normalized(rates: Mapping[str, float]) -> dict[str, float]:

@@ -9,7 +9,7 @@ from t5mix.data.manifest import DataManifest
 from t5mix.data.packing import BatchShape, SequencePacker
 from t5mix.data.stream import MixedStream, TaskData
 from t5mix.data.token_store import TokenStore, content_of, open_store
-from t5mix.mixing.base import MixingBudget, MixingStrategy, named_tasks
+from t5mix.mixing.base import MixingBudget, MixingStrategy
 from t5mix.mixing.task_sizes import TaskSize, TaskSizes, Unit
 
 _PLANNED = 20  # batches packed to see how many examples one holds; good to a few per cent
@@ -52,7 +52,7 @@ def read_task_sizes(manifest: DataManifest, strategy: MixingStrategy, unit: Unit
         counts = task.splits["train"].counts
         content = content_of(task.path("train"))
         tasks.append(TaskSize(task.name, counts.examples, counts.input_tokens + counts.target_tokens, content))
-    return TaskSizes(tasks, unit, split_duplicates=not named_tasks(strategy))
+    return TaskSizes(tasks, unit, split_duplicates=not strategy.named_tasks)
 
 
 def estimate_budget(

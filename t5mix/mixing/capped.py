@@ -5,14 +5,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from t5mix.configurable import configurable
-from t5mix.mixing.base import STRATEGIES, MixingBudget, MixingStrategy, TaskFeedback, named_tasks, normalized
+from t5mix.mixing.base import STRATEGIES, MixingBudget, MixingStrategy, TaskFeedback, normalized
 from t5mix.mixing.proportional import Proportional
 from t5mix.mixing.unimax import check_cap
 
 
 @STRATEGIES.register("capped")
 @configurable
-class Capped:
+class Capped(MixingStrategy):
     """Lets no task pass N epochs: what a strategy gives it beyond that goes to the others.
 
     At every step a task may have at most the share of the rest of the run that brings it to N epochs; the excess is
@@ -36,7 +36,7 @@ class Capped:
     @property
     def named_tasks(self) -> tuple[str, ...]:
         """The tasks that the strategy names."""
-        return named_tasks(self.strategy)
+        return self.strategy.named_tasks
 
     def init(self, sizes: Mapping[str, int], budget: MixingBudget) -> dict[str, Any]:
         """Returns the strategy's state, and what is left of the budget and of each task."""

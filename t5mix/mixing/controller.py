@@ -1,4 +1,4 @@
-"""A strategy at work: asked for proportions ahead of training, told of losses behind it, and checked."""
+"""A strategy at work: asked for proportions ahead of training, given losses behind it, and checked."""
 
 import dataclasses
 import json
@@ -35,7 +35,7 @@ class StepMixture:
 
 
 def initial_state(strategy: MixingStrategy, task_sizes: TaskSizes, budget: MixingBudget) -> dict[str, Any]:
-    """Returns the state of a mixer before the first step."""
+    """Returns the state of a controller before the first step."""
     return {"strategy": strategy.init(task_sizes.sizes, budget), "feedback": {}}
 
 
@@ -44,14 +44,14 @@ class MixtureController:
 
     The batch of step s is made while earlier steps still run, so the strategy can only know what happened up to step
     s - lag; because the lag is fixed and waited for, the proportions are a function of the past and not of timing.
-    `mix` is called from the thread that makes batches, `observe` from the one that trains.
+    `mixture` is called from the thread that makes batches, `observe` from the one that trains.
 
     Args:
         strategy: the strategy.
         task_sizes: the tasks.
         state: what `state` gave in the run that is resumed, or `initial_state` to begin.
         lag: in steps.
-        first_step: the first step that `mix` will be asked for.
+        first_step: the first step that `mixture` will be asked for.
         dump: file that the strategy's state is written to if what it says cannot be used.
     """
 
@@ -65,10 +65,10 @@ class MixtureController:
         first_step: int = 0,
         dump: Path | None = None,
     ) -> None:
-        self._strategy, self._census, self._lag, self._dump = strategy, task_sizes, lag, dump
+        self._strategy, self._task_sizes, self._lag, self._dump = strategy, task_sizes, lag, dump
         self._names = list(task_sizes.sizes)
         self._feedback: dict[int, dict[str, TaskFeedback]] = {}
-        self._mixes: dict[int, StepMixture] = {}  # from the last step observed on
+        self._mixtures: dict[int, StepMixture] = {}  # from the last step observed on
         self._known = first_step - 1  # the last step that gave feedback
         self._used = first_step - 1 - lag  # the last step whose feedback the strategy has seen
         self._state = state["strategy"]
@@ -78,7 +78,7 @@ class MixtureController:
         self._closed = False
 
     def mixture(self, step: int) -> StepMixture:
-        """Returns the mix of a step, once the feedback that it depends on is there. Steps are asked for in order.
+        """Returns the mixture of a step, once the feedback that it depends on is there. Steps are asked for in order.
 
         Raises:
             T5MixError: the strategy's proportions are no proportions; its state is dumped.
@@ -88,27 +88,27 @@ class MixtureController:
             if self._used >= 0:
                 self._state = self._strategy.observe(self._state, self._wait(self._used))
         proportions = self._checked(self._strategy.proportions(self._state, step), step)
-        loss_weights = getattr(self._strategy, "loss_weights", None)
+        loss_weights = self._strategy.loss_weights(self._state, step)
         mixture = StepMixture(
             proportions=proportions,
-            example_proportions=self._census.example_proportions(proportions),
-            loss_weights=None if loss_weights is None else self._census.spread(loss_weights(self._state, step)),
+            example_proportions=self._task_sizes.example_proportions(proportions),
+            loss_weights=None if loss_weights is None else self._task_sizes.spread(loss_weights),
             state=self._state,
         )
         with self._changed:
-            self._mixes[step] = mixture
+            self._mixtures[step] = mixture
         return mixture
 
     def mixture_of(self, step: int) -> StepMixture:
-        """Returns what `mix` gave for a step that is not before the last one observed."""
-        return self._mixes[step]
+        """Returns what `mixture` gave for a step that is not before the last one observed."""
+        return self._mixtures[step]
 
     def observe(self, step: int, **sums: Any) -> None:
         """Takes in what a step said, in order of steps; the arguments are those of `TaskSizes.feedback`."""
         with self._changed:
-            self._feedback[step] = self._census.feedback(proportions=self._mixes[step].proportions, **sums)
-            self._feedback.pop(step - self._lag, None)  # neither `mix` nor a checkpoint needs it any more
-            self._mixes.pop(step - 1, None)
+            self._feedback[step] = self._task_sizes.feedback(proportions=self._mixtures[step].proportions, **sums)
+            self._feedback.pop(step - self._lag, None)  # neither `mixture` nor a checkpoint needs it any more
+            self._mixtures.pop(step - 1, None)
             self._known = step
             self._changed.notify_all()
 
@@ -118,7 +118,7 @@ class MixtureController:
             str(step): {name: dataclasses.asdict(task) for name, task in tasks.items()}
             for step, tasks in self._feedback.items()
         }
-        return {"strategy": self._mixes[self._known].state, "feedback": feedback}
+        return {"strategy": self._mixtures[self._known].state, "feedback": feedback}
 
     def close(self) -> None:
         """Wakes who waits for feedback that will not come."""
@@ -139,7 +139,7 @@ class MixtureController:
             return {name: float(proportions[name]) for name in self._names}
         where = ""
         if self._dump is not None:
-            content = {"step": step, "weights": dict(proportions), "state": self._state}
+            content = {"step": step, "proportions": dict(proportions), "state": self._state}
             self._dump.write_text(json.dumps(content, indent=1, default=str) + "\n", encoding="utf-8")
             where = f" Its state is in {self._dump}."
         raise T5MixError(

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from t5mix.configurable import configurable
-from t5mix.mixing.base import STRATEGIES, MixingBudget, TaskFeedback, check_sizes, normalized
+from t5mix.mixing.base import STRATEGIES, MixingBudget, MixingStrategy, TaskFeedback, check_sizes, normalized
 
 
 @STRATEGIES.register("doremi")
 @configurable
-class DoReMi:
+class DoReMi(MixingStrategy):
     """The second stage of DoReMi: a proxy model's run that finds out how to mix.
 
     Tasks are drawn equally often, and each task's mean loss counts a_i in the objective. After every step, the mean

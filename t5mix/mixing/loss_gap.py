@@ -13,7 +13,6 @@ from t5mix.mixing.base import (
     MixingStrategy,
     TaskFeedback,
     check_sizes,
-    named_tasks,
     normalized,
 )
 from t5mix.mixing.fixed import check_names
@@ -23,7 +22,7 @@ from t5mix.mixing.proportional import Proportional
 
 @STRATEGIES.register("loss_gap")
 @configurable
-class LossGap:
+class LossGap(MixingStrategy):
     """Draws tasks the more often the further their training loss is above a reference loss.
 
     p_i = floor * prior_i + (1 - floor) * normalised(prior_i * gap_i ** power) with gap_i = max(l_i - reference_i, 0),
@@ -58,7 +57,7 @@ class LossGap:
     @property
     def named_tasks(self) -> tuple[str, ...]:
         """The tasks that have a reference, or that the prior names."""
-        return tuple(self._given()) or named_tasks(self.prior)
+        return tuple(self._given()) or self.prior.named_tasks
 
     def init(self, sizes: Mapping[str, int], budget: MixingBudget) -> dict[str, Any]:
         """Returns the references, the prior's state, and no losses.

@@ -11,7 +11,6 @@ from t5mix.mixing.base import (
     MixingStrategy,
     TaskFeedback,
     check_sizes,
-    named_tasks,
     normalized,
 )
 from t5mix.mixing.proportional import Proportional
@@ -19,7 +18,7 @@ from t5mix.mixing.proportional import Proportional
 
 @STRATEGIES.register("odm")
 @configurable
-class ODM:
+class ODM(MixingStrategy):
     """Online data mixing as published, an EXP3 bandit.
 
     R_i <- a R_i + (1 - a) L_i / p_i for the tasks of the batch; p = (1 - K eps_t) softmax(eps_{t-1} R) + eps_t with
@@ -71,7 +70,7 @@ class ODM:
 
 @STRATEGIES.register("odm_prior")
 @configurable
-class PriorODM:
+class PriorODM(MixingStrategy):
     """Online data mixing around a static prior: p_i proportional to r_i exp(eta s_i).
 
     s_i is the task's smoothed loss, standardised over the tasks seen so far, so that eta says how far a task may move
@@ -96,7 +95,7 @@ class PriorODM:
     @property
     def named_tasks(self) -> tuple[str, ...]:
         """The tasks that the prior names."""
-        return named_tasks(self.prior)
+        return self.prior.named_tasks
 
     def init(self, sizes: Mapping[str, int], budget: MixingBudget) -> dict[str, Any]:
         """Returns the prior's state and no losses."""

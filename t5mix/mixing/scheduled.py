@@ -13,7 +13,6 @@ from t5mix.mixing.base import (
     MixingStrategy,
     TaskFeedback,
     check_sizes,
-    named_tasks,
     normalized,
 )
 from t5mix.mixing.proportional import Proportional
@@ -22,7 +21,7 @@ from t5mix.mixing.temperature import Temperature
 
 @STRATEGIES.register("annealed_temperature")
 @configurable
-class AnnealedTemperature:
+class AnnealedTemperature(MixingStrategy):
     """Temperature-scaled mixing whose temperature moves from one value to another.
 
     r_m = min(e_m, K) ** (1 / T(step)). It is the exponent 1 / T that moves, evenly or along a half cosine, so that
@@ -62,14 +61,10 @@ class AnnealedTemperature:
         temperature = 1 / exponent if exponent > 0 else math.inf
         return normalized(Temperature(temperature=temperature, max_examples=self.max_examples).rates(state["sizes"]))
 
-    def observe(self, state: dict[str, Any], feedback: Mapping[str, TaskFeedback]) -> dict[str, Any]:
-        """Returns the state unchanged."""
-        return state
-
 
 @STRATEGIES.register("phases")
 @configurable
-class PhasedMixing:
+class PhasedMixing(MixingStrategy):
     """One strategy after the other. All of them learn from all of the run; one at a time decides.
 
     Attributes:
@@ -98,7 +93,7 @@ class PhasedMixing:
     @property
     def named_tasks(self) -> tuple[str, ...]:
         """The tasks that the strategies name."""
-        return tuple(dict.fromkeys(name for strategy in self.strategies for name in named_tasks(strategy)))
+        return tuple(dict.fromkeys(name for strategy in self.strategies for name in strategy.named_tasks))
 
     def init(self, sizes: Mapping[str, int], budget: MixingBudget) -> dict[str, Any]:
         """Returns the states of all strategies, and the steps at which they begin."""
@@ -118,7 +113,7 @@ class PhasedMixing:
 
 @STRATEGIES.register("two_phase")
 @configurable
-class TwoPhase:
+class TwoPhase(MixingStrategy):
     """High-resource tasks first, then all of them together.
 
     Attributes:
@@ -142,7 +137,7 @@ class TwoPhase:
     @property
     def named_tasks(self) -> tuple[str, ...]:
         """The tasks that the strategy names."""
-        return named_tasks(self.strategy)
+        return self.strategy.named_tasks
 
     def init(self, sizes: Mapping[str, int], budget: MixingBudget) -> dict[str, Any]:
         """Returns the strategy's state, the large tasks, and the step of the switch."""

@@ -17,7 +17,6 @@ from t5mix.distributed.shared_shards import shared
 from t5mix.errors import T5MixError
 from t5mix.finetuning.base import FineTuningPolicy, RunShape, for_tasks, prompt_length_of
 from t5mix.finetuning.per_task import bank_of
-from t5mix.mixing.base import named_tasks
 from t5mix.model.config import T5Config
 from t5mix.model.t5 import abstract_model
 from t5mix.runs.doremi import reference_model, save_weights
@@ -25,8 +24,9 @@ from t5mix.tracking.metrics_file import read_lines
 from t5mix.tracking.provenance import hardware, versions
 from t5mix.tracking.run_directory import RunDirectory, find_checkpoint, has_checkpoint
 from t5mix.training.engine import Engine
+from t5mix.training.job import Outcome, TrainingJob
 from t5mix.training.phases import divide_into_phases
-from t5mix.training.trainer import Outcome, TrainingJob, train
+from t5mix.training.trainer import train
 
 
 def train_experiment(
@@ -53,7 +53,7 @@ def train_experiment(
     check_policy(experiment)
     continued = has_checkpoint(directory.path)  # then it has its own
     start_from = None if continued else starting_checkpoint(experiment)
-    request = dataclasses.replace(experiment.data_request(splits), named_tasks=named_tasks(experiment.mixing))
+    request = dataclasses.replace(experiment.data_request(splits), named_tasks=experiment.mixing.named_tasks)
     if start_from is not None:
         request = dataclasses.replace(request, start_vocabulary=vocabulary_of(start_from))
     reference = reference_model(experiment.mixing)

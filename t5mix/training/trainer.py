@@ -1,21 +1,19 @@
 """The training loop: data in, steps, logs, evaluations, checkpoints, and out again where it was stopped."""
 
 import contextlib
-import dataclasses
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from signal import Signals
 from typing import Any
 
 import numpy as np
 
-from t5mix.checkpoint.reader import Base, read_base
+from t5mix.checkpoint.reader import read_base
 from t5mix.checkpoint.train_state import Params, TrainState
 from t5mix.checkpoint.writer import Checkpoints, size_of
 from t5mix.data.manifest import DataManifest
-from t5mix.data.packing import BatchShape
-from t5mix.data.pipeline import ShardStores, TrainBatch, task_data, training_batches
+from t5mix.data.pipeline import TrainBatch, task_data, training_batches
 from t5mix.data.prefetch import Prefetcher
 from t5mix.data.token_store import TokenStore, open_store
 from t5mix.distributed.consensus import StopConsensus
@@ -24,75 +22,16 @@ from t5mix.distributed.signals import StopRequest
 from t5mix.errors import T5MixError
 from t5mix.evaluation.teacher_forced import evaluate_losses
 from t5mix.files import check_room, disk_errors
-from t5mix.mixing.base import MixingStrategy
 from t5mix.mixing.budget import BudgetEstimate, estimate_budget, read_task_sizes
 from t5mix.mixing.controller import MixtureController, initial_state
-from t5mix.mixing.task_sizes import TaskSizes, Unit
+from t5mix.mixing.task_sizes import TaskSizes
 from t5mix.mixing.warnings import MixtureWarnings
 from t5mix.tracking.metric_logger import MetricLogger, NullMetricLogger
-from t5mix.tracking.run_directory import RunDirectory
-from t5mix.training.config import IN_FLIGHT, TrainingConfig
+from t5mix.training.config import IN_FLIGHT
 from t5mix.training.engine import Engine
+from t5mix.training.job import Outcome, TrainingJob
 from t5mix.training.metrics_accumulator import MetricsAccumulator
-
-
-@dataclasses.dataclass(frozen=True)
-class TrainingJob:
-    """All that a training run consists of.
-
-    Attributes:
-        directory: the run's folder.
-        manifest: its data.
-        shards: makes the stores of random and streamed tasks; None where there are no such tasks.
-        strategy: how tasks are mixed.
-        unit: what sizes and proportions count.
-        config: the loop's settings.
-        engine: the compiled functions.
-        start_from: checkpoint that the parameters come from; None for fresh ones.
-        seed: of the data stream.
-        checkpoint_metadata: what each checkpoint should say of itself: model, policy, vocabulary.
-        prompt_length: positions that a prompt takes of each example's inputs.
-        base: the checkpoint that holds what this run's own leave out; None if they leave out nothing.
-        from_base: those parameters, by path.
-        reference: gives a reference model's cross-entropy of each target token of a batch, for a strategy that asks by
-            how much the losses exceed it; None where none does.
-    """
-
-    directory: RunDirectory
-    manifest: DataManifest
-    shards: ShardStores | None
-    strategy: MixingStrategy
-    unit: Unit
-    config: TrainingConfig
-    engine: Engine
-    start_from: Path | None
-    seed: int
-    checkpoint_metadata: Mapping[str, Any]
-    prompt_length: int = 0
-    base: Base | None = None
-    from_base: frozenset[str] = frozenset()
-    reference: Callable[[Mapping[str, np.ndarray]], Any] | None = None
-
-    @property
-    def shape(self) -> BatchShape:
-        """The shape of a training batch."""
-        request = self.manifest.request
-        return self.config.batch_shape(request.inputs_length, request.targets_length, self.prompt_length)
-
-
-@dataclasses.dataclass(frozen=True)
-class Outcome:
-    """How a run ended.
-
-    Attributes:
-        step: updates completed.
-        finished: whether that is all of them.
-        signal: the name of the signal that stopped it early, or None.
-    """
-
-    step: int
-    finished: bool
-    signal: str | None = None
+from t5mix.training.steps_in_flight import StepsInFlight
 
 
 class _Run:
@@ -101,7 +40,7 @@ class _Run:
     Args:
         job: what is run.
         checkpoints: where its state goes.
-        host: what the checkpoint that it continues from holds besides arrays; None to begin.
+        run_state: what the checkpoint that it continues from holds besides arrays; None to begin.
         first: the step it begins at.
     """
 
@@ -118,7 +57,7 @@ class _Run:
                 job.manifest, job.strategy, task_sizes, job.shape, steps=job.config.steps, seed=job.seed
             )
             mixing = initial_state(job.strategy, task_sizes, expected.budget)
-            warnings = [*_training(job.engine), *self._mixture_warnings(task_sizes, expected)]
+            warnings = [*_what_trains(job.engine), *self._mixture_warnings(task_sizes, expected)]
         else:
             mixing, warnings = run_state["mixing"], []
         self.controller = MixtureController(
@@ -129,15 +68,16 @@ class _Run:
             first_step=first,
             dump=job.directory.path / "mixing_state.json" if is_main_process() else None,
         )
-        self.accumulator = MetricsAccumulator(self.sizes, self.controller, run_state["metrics"] if run_state else None)
+        self.in_flight = StepsInFlight()
+        self.accumulator = MetricsAccumulator(self.sizes, run_state["metrics"] if run_state else None)
         self.best: dict[str, dict[str, float]] = dict(run_state["best"]) if run_state else {}
         self.stream: dict[str, Any] | None = run_state["stream"] if run_state else None
         self.validation = _validation_stores(job.manifest)
-        self.logger = self._journal(first) if is_main_process() else NullMetricLogger()
+        self.logger = self._metric_logger(first) if is_main_process() else NullMetricLogger()
         for text in warnings:
             self.logger.info(text)
 
-    def _journal(self, first: int) -> MetricLogger:
+    def _metric_logger(self, first: int) -> MetricLogger:
         directory, config = self.job.directory, self.job.config
         return MetricLogger(
             directory.metrics,
@@ -148,11 +88,11 @@ class _Run:
         )
 
     def _mixture_warnings(self, task_sizes: TaskSizes, expected: BudgetEstimate) -> list[str]:
-        doubles = [
+        duplicates = [
             f"{' and '.join(names)} hold the same training data and count as one task, drawn in equal parts."
             for names in task_sizes.duplicates.values()
         ]
-        return [*doubles, *self.warnings.before_run(expected.examples)]
+        return [*duplicates, *self.warnings.before_run(expected.examples)]
 
     def batches(self, first: int) -> Iterator[TrainBatch]:
         """Yields the batches from step `first` on."""
@@ -179,9 +119,28 @@ class _Run:
             arrays = {**arrays, "decoder_reference_losses": self.job.reference(batch.arrays)}
         return arrays
 
+    def collect(self, remaining: int = IN_FLIGHT) -> None:
+        """Passes on what finished steps say: to the mixture controller, and to the metrics that are logged.
+
+        Args:
+            remaining: how many steps may stay unfinished; 0 waits for all of them.
+        """
+        for finished in self.in_flight.finished(remaining):
+            mixture, sums = self.controller.mixture_of(finished.step - 1), finished.metrics.sums
+            self.controller.observe(
+                finished.step - 1,
+                loss_sums=np.asarray(sums.cross_entropy),
+                loss_tokens=np.asarray(sums.loss_tokens),
+                examples=finished.counts.examples,
+                tokens=finished.counts.input_tokens + finished.counts.target_tokens,
+                excess_sums=None if sums.excess is None else np.asarray(sums.excess),
+            )
+            self.accumulator.add(finished, mixture)
+
     def log(self, step: int) -> None:
-        """Tells the figures of the steps since the last time."""
-        line = self.accumulator.close(step)
+        """Logs the metrics of the steps since the last time."""
+        self.collect(remaining=0)
+        line = self.accumulator.log_line(step, self.controller.mixture_of(step - 1))
         self.logger.log_metrics(line)
         for text in self.warnings.at_log_step(line):
             self.logger.info(text)
@@ -218,11 +177,11 @@ class _Run:
         Raises:
             T5MixError: the processes of the run no longer do the same.
         """
+        self.collect(remaining=0)
         self.logger.flush()
-        accumulated = self.accumulator.state()  # waits for the steps so far, which the mixer's state must include
         run_state = {
             "stream": self.stream,
-            "metrics": accumulated,
+            "metrics": self.accumulator.state(),
             "mixing": self.controller.state(),
             "best": self.best,
         }
@@ -242,13 +201,13 @@ class _Run:
         self.checkpoints.keep({*self.checkpoints.steps()[-self.job.config.max_checkpoints_to_keep :], *best})
 
     def conclude(self) -> None:
-        """Tells what became of the mixture."""
+        """Warns of what became of the mixture."""
         examples = dict(zip(self.names, self.accumulator.total.examples.tolist(), strict=True))
         for text in self.warnings.after_run(examples):
             self.logger.info(text)
 
     def close(self) -> None:
-        """Closes the journal, and wakes who waits for feedback or for a piece of the data."""
+        """Closes the logger, and wakes whoever waits for feedback or for a shard of the data."""
         self.controller.close()
         if self.job.shards is not None:
             self.job.shards.close()
@@ -273,7 +232,7 @@ def train(job: TrainingJob) -> Outcome:
         first = int(state.step)
         run = _Run(job, checkpoints, run_state, first)
         batches = opened.enter_context(contextlib.closing(Prefetcher(run.batches(first), job.config.prefetch)))
-        opened.enter_context(contextlib.closing(run))  # before the batches, whose thread may wait for the mixer
+        opened.enter_context(contextlib.closing(run))  # before the batches, whose thread may wait for the controller
         outcome = _take_steps(run, state, batches)
         checkpoints.finish()
         run.tidy()
@@ -286,17 +245,18 @@ def _take_steps(run: _Run, state: TrainState, batches: Iterator[TrainBatch]) -> 
     """Takes steps until the last one or a signal."""
     config = run.job.config
     outcome = Outcome(int(state.step), finished=int(state.step) >= config.steps)
-    heard = StopConsensus(run.job.engine.mesh, delay=IN_FLIGHT)
+    consensus = StopConsensus(run.job.engine.mesh, delay=IN_FLIGHT)
     with StopRequest() as stop:
         while outcome.step < config.steps and outcome.signal is None:
             batch = next(batches)
             state, metrics = run.job.engine.step(state, run.arrays(batch))
             step = batch.step + 1
             state = run.job.engine.advance(state, step)
-            run.accumulator.add(step, metrics, batch.counts)
+            run.in_flight.add(step, metrics, batch.counts)
+            run.collect()
             run.stream = batch.state
             run.logger.advance(step)
-            last, signal = step == config.steps, heard(stop.signal or 0)
+            last, signal = step == config.steps, consensus(stop.signal or 0)
             if step % config.log_every == 0 or last:
                 run.log(step)
             improved = False
@@ -308,7 +268,7 @@ def _take_steps(run: _Run, state: TrainState, batches: Iterator[TrainBatch]) -> 
     return outcome
 
 
-def _training(engine: Engine) -> list[str]:
+def _what_trains(engine: Engine) -> list[str]:
     """Says what of the model trains, where that is not all of it from the start."""
     if not engine.phases.frozen and len(engine.phases.starts) == 1:
         return []

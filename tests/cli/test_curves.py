@@ -8,7 +8,7 @@ import pytest
 
 from t5mix.cli.main import main
 from t5mix.runs import train as train_module
-from t5mix.training.trainer import Outcome
+from t5mix.training.job import Outcome
 
 
 def make_run(folder: Path, name: str, loss: float) -> Path:

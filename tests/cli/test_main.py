@@ -13,7 +13,7 @@ from t5mix.cli import main as main_module
 from t5mix.cli import train as train_command
 from t5mix.cli.main import main
 from t5mix.errors import T5MixError
-from t5mix.training.trainer import Outcome
+from t5mix.training.job import Outcome
 
 
 def test_without_a_command_help_is_shown(capsys: pytest.CaptureFixture[str]):

@@ -25,14 +25,13 @@ PLUGIN = '''
 from collections.abc import Mapping
 
 from t5mix.mixing import STRATEGIES
-from t5mix.mixing.base import check_sizes, normalized
 from t5mix.configurable import configurable
-from t5mix.mixing.base import MixingBudget, TaskFeedback
+from t5mix.mixing.base import MixingBudget, MixingStrategy, TaskFeedback, check_sizes, normalized
 
 
 @STRATEGIES.register("least_seen")
 @configurable
-class LeastSeen:
+class LeastSeen(MixingStrategy):
     """Favours the tasks that have been drawn least, measured by their size."""
 
     strength: float = 1.0
@@ -41,7 +40,7 @@ class LeastSeen:
         check_sizes(sizes)
         return {"sizes": dict(sizes), "seen": dict.fromkeys(sizes, 1.0)}
 
-    def weights(self, state: dict, step: int) -> dict[str, float]:
+    def proportions(self, state: dict, step: int) -> dict[str, float]:
         epochs = {name: state["seen"][name] / size for name, size in state["sizes"].items()}
         return normalized({name: epoch**-self.strength for name, epoch in epochs.items()})
 

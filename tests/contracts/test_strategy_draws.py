@@ -9,7 +9,7 @@ from scipy import stats
 
 from t5mix.data.stream import MixedStream, TaskData
 from t5mix.data.token_store import TokenStore
-from t5mix.mixing.base import MixingBudget, named_tasks
+from t5mix.mixing.base import MixingBudget
 from t5mix.mixing.controller import MixtureController, initial_state
 from t5mix.mixing.task_sizes import TaskSize, TaskSizes
 
@@ -34,11 +34,11 @@ def drawn(strategy: Any, store: TokenStore, seed: int) -> tuple[np.ndarray, np.n
     stream = MixedStream([TaskData(name, lambda epoch: store) for name in SIZES], seed)
     tasks, proportions = [], []
     for step in range(STEPS):
-        mix = controller.mix(step)
-        stream.set_proportions(mix.draws)
+        mixture = controller.mixture(step)
+        stream.set_proportions(mixture.example_proportions)
         tasks.append(stream.peek(PER_STEP).tasks)
         stream.advance(PER_STEP)
-        proportions.append(np.repeat(mix.draws[None], PER_STEP, axis=0))
+        proportions.append(np.repeat(mixture.example_proportions[None], PER_STEP, axis=0))
         counts = np.bincount(tasks[-1], minlength=len(SIZES))
         losses = counts * np.asarray([3.0, 1.0, 2.0, 0.5]) * (0.5 + math.exp(-step / 50))
         controller.observe(
@@ -51,7 +51,7 @@ def drawn(strategy: Any, store: TokenStore, seed: int) -> tuple[np.ndarray, np.n
 def test_draws_follow_the_proportions_and_are_independent(make: Any, store: TokenStore, seed: int):
     """Chi-square, runs and serial-correlation tests at the 0.1 % level over 100,000 draws."""
     strategy = make(SIZES)
-    assert set(named_tasks(strategy)) in (set(), set(SIZES))
+    assert set(strategy.named_tasks) in (set(), set(SIZES))
     tasks, proportions = drawn(strategy, store, seed)
     expected = proportions.sum(axis=0)
     realised = np.bincount(tasks, minlength=len(SIZES))

@@ -27,8 +27,9 @@ from t5mix.errors import T5MixError
 from t5mix.tracking.run_directory import RunDirectory
 from t5mix.training import trainer
 from t5mix.training.config import IN_FLIGHT, TrainingConfig
+from t5mix.training.job import Outcome
 from t5mix.training.sharding import BATCH, local_rows
-from t5mix.training.trainer import Outcome, train
+from t5mix.training.trainer import train
 
 STEPS = 13
 STOP = 5

@@ -20,7 +20,7 @@ LAG = 4
 
 
 @configurable
-class Echo:
+class Echo(MixingStrategy):
     """Weights that say how many steps were observed, and what the last one was."""
 
     def init(self, sizes: Mapping[str, int], budget: MixingBudget) -> Any:
@@ -123,7 +123,7 @@ def test_closing_wakes_who_waits():
 
 
 @pytest.mark.parametrize(
-    ("weights", "problem"),
+    ("proportions", "problem"),
     [
         ({"a": float("nan"), "b": 1.0}, r"it gives \{'a': nan\}"),
         ({"a": -0.5, "b": 1.5}, r"it gives \{'a': -0.5\}"),

@@ -110,7 +110,7 @@ def make_engine(training: Any, mesh: Any = None, optimizer: Any = None, schedule
 def make_job(run_dir: Path, manifest: DataManifest, training: Any, **changes: Any) -> Any:
     from t5mix.mixing import Proportional
     from t5mix.tracking.run_directory import RunDirectory
-    from t5mix.training.trainer import TrainingJob
+    from t5mix.training.job import TrainingJob
 
     engine = changes.pop("engine", None) or make_engine(training, changes.pop("mesh", None))
     checkpoint_metadata = {

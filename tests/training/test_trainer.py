@@ -22,7 +22,8 @@ from t5mix.data.manifest import DataManifest
 from t5mix.data.token_store import DamagedStoreError
 from t5mix.errors import T5MixError
 from t5mix.training.config import TrainingConfig
-from t5mix.training.trainer import Outcome, train
+from t5mix.training.job import Outcome
+from t5mix.training.trainer import train
 
 STEPS = 13
 CHECKPOINTS = 5  # not a multiple of the logging period: a checkpoint stands in the middle of a log window
