@@ -25,7 +25,7 @@ def test_a_child_prepares_and_the_pieces_follow(make_request, data_files, declar
         quiet=True,
     )
     assert [task.random for task in manifest.tasks] == [False, False, True]
-    assert [task.shards for task in manifest.tasks] == [2, 1, 1]
+    assert [task.shards_per_epoch for task in manifest.tasks] == [2, 1, 1]
     with ShardCache(manifest) as preparer:
         with pytest.raises(T5MixError, match="has one store for all epochs"):
             preparer.request("declared_answers", 1)
@@ -85,7 +85,9 @@ class FakeWorker:
 @pytest.fixture
 def preparer(tmp_path: Path, tiny, monkeypatch):
     """The preparer of a streamed task of 5 shards, with a worker that is none."""
-    entry = TaskEntry("s", False, {"train": StoreEntry(str(tmp_path / "s"), "f", StoreCounts(5, 20, 15))}, shards=5)
+    entry = TaskEntry(
+        "s", False, {"train": StoreEntry(str(tmp_path / "s"), "f", StoreCounts(5, 20, 15))}, shards_per_epoch=5
+    )
     manifest = DataManifest(tiny.make_request(tmp_path), tiny.make_manifest(tmp_path).vocabulary, (entry,))
 
     def make(self: FakeWorker, shard: int) -> Path:

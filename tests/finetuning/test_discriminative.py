@@ -149,8 +149,8 @@ def test_it_is_told_the_tasks():
     assert filled == Discriminative(policy=PerTask(policy=LORA, tasks=("a", "b")), **settings)
     assert for_tasks(Discriminative(policy=LORA, **settings), ["a", "b"]) == Discriminative(policy=LORA, **settings)
     # It goes on from the same bank, whatever the rates were then.
-    before = PerTask(policy=LORA, tasks=("c", "a"), kept=("d",))
-    expected = Discriminative(policy=PerTask(policy=LORA, tasks=("a", "b"), kept=("c", "d")), **settings)
+    before = PerTask(policy=LORA, tasks=("c", "a"), frozen_tasks=("d",))
+    expected = Discriminative(policy=PerTask(policy=LORA, tasks=("a", "b"), frozen_tasks=("c", "d")), **settings)
     assert for_tasks(Discriminative(policy=bank, **settings), ["a", "b"], before) == expected
     assert for_tasks(Discriminative(policy=bank, **settings), ["a", "b"], Discriminative(policy=before)) == expected
 

@@ -11,7 +11,7 @@ from t5mix.analysis.averages import GLUE
 from t5mix.cli.sweep import find
 from t5mix.errors import T5MixError
 from t5mix.sweep import plan
-from t5mix.sweep.estimate import estimate
+from t5mix.sweep.estimate import estimate_sweep
 from t5mix.sweep.plan import SweepPlanner, check_all, order, placed
 from t5mix.sweep.runner import Cores
 from t5mix.sweep.spec import load_sweep, read_sweep
@@ -272,4 +272,4 @@ def test_the_papers_own_scale_is_settings_of_the_same_file(name: str, monkeypatc
     for trial in trials:
         run = planner.runs[trial.run].experiment
         assert (run.model.d_model, run.model.num_layers, run.batch_shape.inputs) == (768, 12, 512)
-    assert estimate(planner, trials[:1], Cores(1, 1), 1).disk_bytes > 3 * 4 * 220e6
+    assert estimate_sweep(planner, trials[:1], Cores(1, 1), 1).disk_bytes > 3 * 4 * 220e6

@@ -12,7 +12,7 @@ from t5mix.checkpoint.reader import read_run_state
 from t5mix.configurable import configurable
 from t5mix.data.manifest import DataManifest
 from t5mix.errors import T5MixError
-from t5mix.mixing import ODM, Capped, DoReMi, Equal, LossGap, Phases, PriorODM, UniMax
+from t5mix.mixing import ODM, Capped, DoReMi, Equal, LossGap, PhasedMixing, PriorODM, UniMax
 from t5mix.training.config import TrainingConfig
 from t5mix.training.trainer import train
 
@@ -26,7 +26,7 @@ STRATEGIES = {
     "loss_gap": LossGap(references={"copy": 0.5, "first": 2.0}, smoothing=0.5),
     "capped": Capped(strategy=ODM(warmup=0.0), max_epochs=2.0),
     "unimax": UniMax(max_epochs=2.0),
-    "phases": Phases(strategies=(Equal(), PriorODM(eta=2.0)), starts=(0, 7)),
+    "phases": PhasedMixing(strategies=(Equal(), PriorODM(eta=2.0)), starts=(0, 7)),
     "doremi": DoReMi(reference="none"),
 }
 
