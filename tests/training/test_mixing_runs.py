@@ -124,7 +124,7 @@ def test_a_strategy_that_leaves_the_simplex_ends_the_run_with_its_state(
 ):
     @configurable
     class Broken(Equal):
-        def weights(self, state: Any, step: int) -> dict[str, float]:
+        def proportions(self, state: Any, step: int) -> dict[str, float]:
             return state if step < 7 else dict.fromkeys(state, float("nan"))
 
     with pytest.raises(T5MixError, match=r"gave no proportions for step 7: it gives .*nan.*mixing_state\.json"):
