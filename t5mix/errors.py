@@ -17,12 +17,12 @@ class UnknownNameError(T5MixError):
     Args:
         noun: what was looked for, as the message should call it ("task", "configuration key").
         name: the name that was given.
-        known: every valid name; the nearest ones are offered.
+        candidates: every valid name; the nearest ones are offered.
         hint: one more sentence, such as the command that lists all of them.
     """
 
-    def __init__(self, noun: str, name: str, known: Iterable[str], hint: str = "") -> None:
-        names = sorted(set(known))
+    def __init__(self, noun: str, name: str, candidates: Iterable[str], hint: str = "") -> None:
+        names = sorted(set(candidates))
         near = nearest(name, names)
         if near:
             offer = f"Did you mean {' or '.join(repr(n) for n in near)}?"
@@ -33,6 +33,6 @@ class UnknownNameError(T5MixError):
         super().__init__(f"Unknown {noun} {name!r}. {offer} {hint}".rstrip())
 
 
-def nearest(name: str, known: Iterable[str], count: int = 3) -> list[str]:
-    """Returns up to `count` known names that resemble `name`, best first."""
-    return difflib.get_close_matches(name, list(known), n=count, cutoff=0.5)
+def nearest(name: str, candidates: Iterable[str], count: int = 3) -> list[str]:
+    """Returns up to `count` of the candidates that resemble `name`, best first."""
+    return difflib.get_close_matches(name, list(candidates), n=count, cutoff=0.5)

@@ -48,14 +48,14 @@ class Capped(MixingStrategy):
 
     def proportions(self, state: dict[str, Any], step: int) -> dict[str, float]:
         """Returns the strategy's proportions, capped."""
-        wanted = self.strategy.proportions(state["strategy"], step)
+        uncapped = self.strategy.proportions(state["strategy"], step)
         left = {name: max(amount, 0.0) for name, amount in state["left"].items()}
         total = math.fsum(left.values())
         if total <= 0:  # past the cap of every task, by the last draws of a run
-            return wanted
+            return uncapped
         if total <= state["budget"]:
             return normalized(left)
-        return water_fill(wanted, {name: amount / max(state["budget"], 1e-9) for name, amount in left.items()})
+        return water_fill(uncapped, {name: amount / max(state["budget"], 1e-9) for name, amount in left.items()})
 
     def observe(self, state: dict[str, Any], feedback: Mapping[str, TaskFeedback]) -> dict[str, Any]:
         """Takes off what was drawn."""
@@ -69,28 +69,28 @@ class Capped(MixingStrategy):
         }
 
 
-def water_fill(wanted: Mapping[str, float], caps: Mapping[str, float]) -> dict[str, float]:
-    """Returns the proportions nearest to those wanted of which none is above its cap.
+def water_fill(proportions: Mapping[str, float], caps: Mapping[str, float]) -> dict[str, float]:
+    """Returns the proportions nearest to the given ones of which none is above its cap.
 
-    What is cut off is spread over the tasks below their caps, in the wanted proportions, until all of it is placed.
+    What is cut off is spread over the tasks below their caps, in the given proportions, until all of it is placed.
 
     Args:
-        wanted: proportions that sum to one.
+        proportions: what to cap, numbers that sum to one.
         caps: the most of each; together at least one.
     """
     full: dict[str, float] = {}
     while True:
         room = 1 - math.fsum(full.values())
-        open_ = {name: proportion for name, proportion in wanted.items() if name not in full}
-        total = math.fsum(open_.values())
+        uncapped = {name: share for name, share in proportions.items() if name not in full}
+        total = math.fsum(uncapped.values())
         if total <= 0:  # only tasks that nobody wanted are left: they take the rest as far as they may
-            spare = {name: caps[name] for name in open_}
+            spare = {name: caps[name] for name in uncapped}
             spread = math.fsum(spare.values())
             rest = {name: room * cap / spread if spread > 0 else 0.0 for name, cap in spare.items()}
             break
-        rest = {name: room * proportion / total for name, proportion in open_.items()}
+        rest = {name: room * proportion / total for name, proportion in uncapped.items()}
         over = [name for name, proportion in rest.items() if proportion > caps[name]]
         if not over:
             break
         full |= {name: caps[name] for name in over}
-    return normalized({name: full[name] if name in full else rest[name] for name in wanted})
+    return normalized({name: full[name] if name in full else rest[name] for name in proportions})

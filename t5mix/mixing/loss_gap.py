@@ -106,11 +106,11 @@ def measured_losses(path: str) -> dict[str, float]:
     Raises:
         ValueError: there are none.
     """
-    place = Path(path).expanduser()
-    file = place / "result.json" if place.is_dir() else place
+    run_or_file = Path(path).expanduser()
+    file = run_or_file / "result.json" if run_or_file.is_dir() else run_or_file
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
-        if place.is_dir():
+        if run_or_file.is_dir():
             return {name: float(best["loss"]) for name, best in content["best"].items()}
         return {str(name): float(loss) for name, loss in content["references"].items()}
     except FileNotFoundError as error:

@@ -36,8 +36,8 @@ class UniMax(ConstantStrategy):
         check_sizes(sizes)
         left = budget.amount if self.budget is None else self.budget
         shares: dict[str, float] = {}
-        for place, name in enumerate(sorted(sizes, key=lambda name: (sizes[name], name))):
-            shares[name] = min(left / (len(sizes) - place), self.max_epochs * sizes[name])
+        for position, name in enumerate(sorted(sizes, key=lambda name: (sizes[name], name))):
+            shares[name] = min(left / (len(sizes) - position), self.max_epochs * sizes[name])
             left -= shares[name]
         return normalized({name: shares[name] for name in sizes})
 
