@@ -3,7 +3,7 @@
     python benchmarks/mixing_table.py [--work DIR] [KEY=VALUE ...]
 
 Trains one small model from scratch for each strategy through `t5mix train`, with one seed: it shows what strategies do,
-not which is best. Writes results/mixing_table.json and the table in docs/mixing_results.md.
+not which is best. Writes results/mixing_table.json and the table in docs/results/mixing.md.
 """
 
 import argparse
@@ -46,7 +46,7 @@ STRATEGIES = {
 }
 """In this order: some take what the ones before them left."""
 
-PAGE = Path(__file__).parents[1] / "docs" / "mixing_results.md"
+PAGE = Path(__file__).parents[1] / "docs" / "results" / "mixing.md"
 
 
 def main() -> None:

@@ -4,7 +4,7 @@
 
 Trains the base once and then each policy on top of it through `t5mix train`, with one seed and a learning rate that was
 chosen by hand: it shows what policies cost and that they learn, not which is best. Writes results/policy_table.json and
-the table in docs/finetuning_results.md. Nothing else should run on the machine while it does.
+the table in docs/results/finetuning.md. Nothing else should run on the machine while it does.
 """
 
 import argparse
@@ -63,7 +63,7 @@ POLICIES = {
         "schedule.learning_rate=3e-3",
     ],
 }
-PAGE = Path(__file__).parents[1] / "docs" / "finetuning_results.md"
+PAGE = Path(__file__).parents[1] / "docs" / "results" / "finetuning.md"
 
 
 def main() -> None:
