@@ -7,8 +7,8 @@ A task has four parts:
 - a post-processor, which turns the model's text into what a metric compares;
 - metrics.
 
-`register()` below adds two tasks. In your copy, register at the top level of the module, so that importing it is enough.
-In a run's configuration, `plugins: [my.module]` imports a module of your own.
+`register()` below adds two tasks. In your copy, register at the top level of the module, so that importing it is
+enough. In a run's configuration, `plugins: [my.module]` imports a module of your own.
 
 Registration must not touch disk or network: a source reads when its data set is asked for, not before.
 """
