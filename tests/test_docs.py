@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 GUIDES = [page for page in PAGES if page.name != "report.md"]  # reports are written by t5mix
+QUICKSTART = ROOT / "scripts/quickstart_report.py"
 CONFIGURATIONS = [
     *sorted((ROOT / "t5mix/config/experiments").glob("*.yaml")),
     *sorted((ROOT / "t5mix/sweep/presets").glob("*.yaml")),
@@ -108,9 +109,10 @@ def parse(arguments: list[str]) -> Any:
 
 
 def short_commands(page: Path) -> Iterator[list[str]]:
-    """Yields the commands within the text of a page, or in the comments of a configuration, that have settings."""
-    if page.suffix == ".yaml":
-        lines = re.findall(r"^#   (t5mix .*?)(?:\s{2,}.*)?$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    """Yields the commands that have settings in a page's text, a configuration's comments, or what a script prints."""
+    if page.suffix != ".md":
+        text = page.read_text(encoding="utf-8").replace("{run}", "runs/quickstart")
+        lines = re.findall(r"^(?:#   |  )(t5mix .*?)(?:\s{2,}.*)?$", text, re.MULTILINE)
     else:
         lines = re.findall(r"`(t5mix [^`]*=[^`]*)`", prose(page))
     for line in lines:
@@ -229,7 +231,7 @@ def test_the_commands_of_a_page_work(page: Path, workshop: Workshop):
 
 
 @pytest.mark.parametrize(
-    "page", [page for page in [*GUIDES, *CONFIGURATIONS] if any(short_commands(page))], ids=name_of
+    "page", [page for page in [*GUIDES, *CONFIGURATIONS, QUICKSTART] if any(short_commands(page))], ids=name_of
 )
 def test_commands_in_text_and_comments_work(page: Path, workshop: Workshop):
     write_files(README)
