@@ -3,7 +3,7 @@
     python benchmarks/mixing_table.py [--work DIR] [KEY=VALUE ...]
 
 Trains one small model from scratch for each strategy through `t5mix train`, with one seed: it shows what strategies do,
-not which is best. Writes results/mixing_table.json and the table in docs/mixing_results.md.
+not which is best. Writes results/mixing_table.json and the table in docs/results/mixing.md.
 """
 
 import argparse
@@ -46,7 +46,7 @@ STRATEGIES = {
 }
 """In this order: some take what the ones before them left."""
 
-PAGE = Path(__file__).parents[1] / "docs" / "mixing_results.md"
+PAGE = Path(__file__).parents[1] / "docs" / "results" / "mixing.md"
 
 
 def main() -> None:
@@ -81,16 +81,16 @@ def page(results: Mapping[str, Any], overrides: Sequence[str]) -> str:
         lines.append(f"| {strategy} | {' | '.join(cells)} | {mean:.3f} |")
     settings = " ".join(f"`{setting}`" for setting in (*SETTINGS, *overrides))
     rows = "\n".join(f"| {name} | `{' '.join(each)}` |" for name, each in STRATEGIES.items())
-    return f"""# Every strategy on the demo mixture
+    return f"""# Mixing strategies on the demo mixture
 
-What each strategy drew, and where it led: one small model from scratch for each, one seed. The table shows what the
-strategies do; which of them is better for what is a question for sweeps, with seeds and intervals.
+What each strategy drew, and the losses at the end. Each row is one small model trained from scratch, with one seed. The
+table shows what the strategies do. [Studies](studies/README.md), with several seeds and intervals, compare them.
 
     python benchmarks/mixing_table.py
 
-trains all of them through `t5mix train --config demo` with {settings} and writes this page. In each cell: the realised
-proportion of the examples in per cent, the epochs seen, and the validation loss in nats a token. In brackets the number
-of training examples.
+trains all of them through `t5mix train --config demo` with {settings} and writes this page. Each cell holds the
+realised proportion of the examples in per cent, the epochs seen, and the validation loss in nats a token. Brackets hold
+the number of training examples.
 
 {chr(10).join(lines)}
 

@@ -4,7 +4,7 @@
 
 Trains the base once and then each policy on top of it through `t5mix train`, with one seed and a learning rate that was
 chosen by hand: it shows what policies cost and that they learn, not which is best. Writes results/policy_table.json and
-the table in docs/finetuning_results.md. Nothing else should run on the machine while it does.
+the table in docs/results/finetuning.md. Nothing else should run on the machine while it does.
 """
 
 import argparse
@@ -46,8 +46,8 @@ POLICIES = {
     "ia3": ["finetuning=ia3", "schedule.learning_rate=1e-2"],
     "prompt, P=20": ["finetuning=prompt", "finetuning.length=20", "schedule.learning_rate=3e-2"],
     "prefix, P=16": ["finetuning=prefix", "schedule.learning_rate=1e-2"],
-    "norms": ["finetuning=layer_norms", "schedule.learning_rate=1e-2"],
-    "pattern, decoder's attention": [
+    "layer_norms": ["finetuning=layer_norms", "schedule.learning_rate=1e-2"],
+    "regex, decoder's attention": [
         "finetuning=regex",
         "finetuning.train=['decoder/.*attention/.*']",
         "schedule.learning_rate=1e-3",
@@ -63,7 +63,7 @@ POLICIES = {
         "schedule.learning_rate=3e-3",
     ],
 }
-PAGE = Path(__file__).parents[1] / "docs" / "finetuning_results.md"
+PAGE = Path(__file__).parents[1] / "docs" / "results" / "finetuning.md"
 
 
 def main() -> None:
@@ -143,21 +143,24 @@ def page(rows: Mapping[str, Mapping[str, Any]]) -> str:
         scores = " | ".join(f"{each['scores'][task]:.1f}" for task in tasks)
         detail.append(f"| {name} | {scores} |")
     settings = "\n".join(f"| {name} | `{' '.join(each)}` |" for name, each in POLICIES.items())
-    return f"""# Every policy on the demo's tasks
+    return f"""# Fine-tuning policies on the demo's tasks
 
-One small model was pre-trained on the demo world's text and tasks together; each policy goes on from that checkpoint,
-on the ten tasks, for as many steps on the same data. One seed, learning rates chosen by hand: the table shows what
-policies cost and that they learn. Which of them is better is a question for sweeps, with tuned rates, seeds and
-intervals.
+One small model was pre-trained on the demo world's text and tasks together. Each policy continues from that checkpoint
+on the ten tasks, for the same number of steps on the same data. There is one seed, and learning rates were chosen by
+hand. The table shows what policies cost and that they learn. [Studies](studies/README.md), with tuned learning rates,
+several seeds and intervals, compare them.
 
     python benchmarks/policy_table.py
 
 trains the base with `t5mix train --config quickstart_pretrain {" ".join(BASE)}` and the policies with
 `{" ".join(SETTINGS[:-2])} {SETTINGS[-1]}` and `start_from=` the base, scores them with `t5mix eval` on the validation
-splits, and writes this page. Loss is in nats a token, and score the mean of the tasks' first metrics; both are means
-over the tasks. Memory is the whole process's, the Python and JAX of it included. The base's time and memory are those
-of its own training. The times of gradual unfreezing include the next phase's compilation, which runs beside the steps:
-with 50 steps a phase it hardly ever stops.
+splits, and writes this page.
+
+- Loss is in nats a token. Score is the tasks' first metric. Both are means over the tasks.
+- Memory is that of the whole process, Python and JAX included.
+- The base's time and memory are those of its own training.
+- The times of gradual unfreezing include the next phase's compilation, which runs beside the steps: with 50 steps per
+  phase it hardly ever stops.
 
 {chr(10).join(lines)}
 

@@ -17,11 +17,11 @@ _SPLIT = "validation"
 _RESAMPLES = 200
 _NEXT = """\
 Next:
-  t5mix tasks show demo_entailment                 what the model saw
-  t5mix mixtures show demo mixing=equal            what another mixture would draw
+  t5mix tasks show demo_entailment                 what the model reads and writes
+  t5mix mixtures show demo mixing=equal            what another strategy would draw
   echo "translate English to Velish: The king sleeps." | t5mix predict {run}
-  t5mix train --config quickstart mixing=equal run_dir=runs/equal start_from={run}_pretrain
-  cp tasks/_template.py my_tasks.py                your own task; docs/tasks.md says how
+  t5mix train --config quickstart mixing.temperature=8 run_dir=runs/t8 start_from={run}_pretrain
+  cp tasks/_template.py my_tasks.py                your own task, see docs/tasks.md
 """
 
 

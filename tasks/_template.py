@@ -1,11 +1,16 @@
-"""Copy this file to tasks/<your benchmark>.py and change it. It is an example: nothing here is registered.
+"""Template of a task: copy this file to tasks/<your benchmark>.py and change it. Nothing here is registered.
 
-A task is four things: a source of raw examples, preprocessors that turn them into the texts `inputs` and
-`targets` (and then into tokens), a post-processor that turns the model's text into what a metric compares,
-and metrics. `register()` below adds two tasks; in your copy, do that at the top level of the module, so that
-importing it is enough. In a run's configuration, `plugins: [my.module]` imports a module of your own.
+A task has four parts:
 
-Keep registration free of disk and network: a source reads when its data set is asked for, not before.
+- a source of raw examples;
+- preprocessors, which turn them into the texts `inputs` and `targets`, and then into tokens;
+- a post-processor, which turns the model's text into what a metric compares;
+- metrics.
+
+`register()` below adds two tasks. In your copy, register at the top level of the module, so that importing it is
+enough. In a run's configuration, `plugins: [my.module]` imports a module of your own.
+
+Registration must not touch disk or network: a source reads when its data set is asked for, not before.
 """
 
 from t5mix import metrics
@@ -20,8 +25,8 @@ _LABELS = ("negative", "positive")
 def review_to_text(dataset: tf.data.Dataset) -> tf.data.Dataset:
     """Turns raw examples {"review", "label"} into the texts that the model reads and writes.
 
-    T5 says in the input which task it is ("sst2 sentence: "), and writes labels as words. Fields beside
-    inputs and targets stay in the example, where the post-processor finds them.
+    T5 names the task in the input ("sst2 sentence: ") and writes labels as words. Fields besides inputs and targets
+    stay in the example, where the post-processor finds them.
     """
 
     def to_text(example: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
@@ -45,7 +50,7 @@ def summary_to_text(dataset: tf.data.Dataset) -> tf.data.Dataset:
     return dataset.map(to_text, num_parallel_calls=tf.data.AUTOTUNE)
 
 
-# Every task ends with these two: text to tokens, then the token that ends a sequence.
+# The last two preprocessors of every task: text to tokens, then the end-of-sequence token.
 _TO_TOKENS = (seqio.preprocessors.tokenize, seqio.preprocessors.append_eos)
 
 
@@ -64,7 +69,7 @@ def register() -> None:
     )
     seqio.TaskRegistry.add(
         "my_summaries",
-        # Name and version are fixed: a run can be repeated only if its data can.
+        # Name and version are fixed, so that the run can be repeated with the same data.
         source=seqio.TfdsDataSource(tfds_name="cnn_dailymail:3.4.0"),  # type: ignore[arg-type]
         preprocessors=[summary_to_text, *_TO_TOKENS],
         output_features=OUTPUT_FEATURES,

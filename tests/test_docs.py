@@ -1,0 +1,254 @@
+"""The documentation is true: links lead somewhere, settings exist, commands are accepted up to where work begins."""
+
+import ast
+import contextlib
+import re
+import shlex
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from t5mix.cli.main import _parser, main
+from t5mix.finetuning import POLICIES
+from t5mix.mixing import STRATEGIES
+
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+GUIDES = [page for page in PAGES if page.name != "report.md"]  # reports are written by t5mix
+QUICKSTART = ROOT / "scripts/quickstart_report.py"
+CONFIGURATIONS = [
+    *sorted((ROOT / "t5mix/config/experiments").glob("*.yaml")),
+    *sorted((ROOT / "t5mix/sweep/presets").glob("*.yaml")),
+]
+
+OLD_KEYS = re.compile(
+    r"training\.(rows|accumulation|keep|clip_norm|lookahead)\b|schedule\.end\b|scale_by_parameter\b"
+    r"|mixing\.(first|last|until|large|limit)\b|[:({ ]limit[=:]|finetuning=(norms|pattern)\b|kind: (norms|pattern)\b"
+    r"|seeded_before|than_on|each_task|^ *(before|fresh|alone):|'before=|data\.lock|lock\.json",
+    re.MULTILINE,
+)
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def blocks(page: Path) -> list[tuple[str, str]]:
+    """The language and the text of each fenced block."""
+    return re.findall(r"^```(\w*)\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+
+
+def prose(page: Path) -> str:
+    return re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors that GitHub gives a page's headings."""
+    headings = re.findall(r"^#+ (.*)$", prose(page), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_links_lead_somewhere(page: Path):
+    dead = []
+    for link in re.findall(r"\]\(([^)\s]+)\)", prose(page)):
+        path, _, anchor = link.partition("#")
+        if "://" in path:
+            continue
+        target = (page.parent / path).resolve() if path else page
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            dead.append(link)
+    assert dead == []
+
+
+def test_every_decision_is_in_the_index():
+    index = (ROOT / "docs/decisions/README.md").read_text(encoding="utf-8")
+    decisions = sorted((ROOT / "docs/decisions").glob("0*.md"))
+    assert [page.name for page in decisions if f"({page.name})" not in index] == []
+    titles = [page.read_text(encoding="utf-8").splitlines()[0].removeprefix("# ") for page in decisions]
+    assert [title for title in titles if title not in index] == []
+
+
+@pytest.mark.parametrize("page", [*GUIDES, *CONFIGURATIONS], ids=name_of)
+def test_no_page_has_a_setting_of_old(page: Path):
+    assert [match[0] for match in OLD_KEYS.finditer(page.read_text(encoding="utf-8"))] == []
+
+
+def commands(block: str) -> Iterator[list[str]]:
+    """Yields the command lines of a block, as a shell would split them; each part of a pipe is one."""
+    for line in block.replace("\\\n", " ").splitlines():
+        if not re.search(r"t5mix |cp -r|scripts/", line):
+            continue  # what a command prints, or what the documentation does not vouch for
+        lexer = shlex.shlex(line, posix=True, punctuation_chars="|>")
+        lexer.whitespace_split = True
+        command: list[str] = []
+        for word in [*lexer, "|"]:
+            if word in ("|", ">"):
+                if command:
+                    yield command
+                command = []
+            else:
+                command.append(word)
+
+
+def arguments_of(command: list[str]) -> list[str] | None:
+    """The arguments of t5mix, of a command that starts it; None of any other."""
+    if command[0] == "scripts/train_multihost.sh":
+        return ["train", *command[2:]]
+    return command[command.index("t5mix") + 1 :] if command[0] in ("t5mix", "srun") else None
+
+
+def parse(arguments: list[str]) -> Any:
+    options, rest = _parser().parse_known_args(arguments)
+    assert not rest or (hasattr(options, "overrides") and not any(word.startswith("-") for word in rest)), rest
+    return options
+
+
+def short_commands(page: Path) -> Iterator[list[str]]:
+    """Yields the commands that have settings in a page's text, a configuration's comments, or what a script prints."""
+    if page.suffix != ".md":
+        text = page.read_text(encoding="utf-8").replace("{run}", "runs/quickstart")
+        lines = re.findall(r"^(?:#   |  )(t5mix .*?)(?:\s{2,}.*)?$", text, re.MULTILINE)
+    else:
+        lines = re.findall(r"`(t5mix [^`]*=[^`]*)`", prose(page))
+    for line in lines:
+        yield from commands(line.replace("\n", " "))
+
+
+class Workshop:
+    """Runs commands up to where their work begins, in a folder with the files of a page.
+
+    Attributes:
+        runs: what each run's folder holds: the experiment, but for settings that a resumed run may change.
+        folders: the folders that commands of the page have made.
+        tracks: whether the folders that a command reads must have been made by the ones before it.
+    """
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.runs: dict[str, dict[str, Any]] = {}
+        self.folders: set[str] = set()
+        self.tracks = True
+        (folder / "benchmarks").symlink_to(ROOT / "benchmarks")
+        monkeypatch.chdir(folder)
+        monkeypatch.setenv("JAX_PLATFORMS", "cpu")
+        monkeypatch.setattr(sys, "path", list(sys.path))
+        monkeypatch.setattr("t5mix.runs.train.train_experiment", self.train)
+        monkeypatch.setattr("t5mix.sweep.plan.SweepPlanner._check", lambda *arguments, **options: None)
+        monkeypatch.setattr("t5mix.sweep.plan.check_all", self.sweep)
+        for work in ("runs.forecast.compare_strategies", "runs.policy_report.report_policy"):
+            monkeypatch.setattr(f"t5mix.{work}", self.begin)
+        monkeypatch.setattr("t5mix.cache.inspection.inspect_task", self.begin)
+
+    def begin(self, *arguments: Any, **options: Any) -> Any:
+        raise WorkBeginsError
+
+    def train(self, experiment: Any) -> Any:
+        settings = experiment.to_json()
+        if experiment.start_from is not None:
+            self.require(experiment.start_from)
+        for key in ("references", "reference"):
+            if isinstance(folder := settings["mixing"].get(key), str):
+                self.require(folder)
+        for key in ("mesh", "distributed", "store_dir", "evaluation"):
+            del settings[key]
+        assert not self.tracks or self.runs.setdefault(experiment.run_dir, settings) == settings, (
+            f"two runs in {experiment.run_dir}"
+        )
+        self.folders.add(experiment.run_dir)
+        run_dir = Path(experiment.run_dir)
+        run_dir.mkdir(parents=True, exist_ok=True)
+        (run_dir / "mixing_weights.json").write_text('{"weights": {"demo_qa": 1}}', encoding="utf-8")
+        (run_dir / "result.json").write_text('{"best": {"demo_qa": {"loss": 1.0}}}', encoding="utf-8")
+        raise WorkBeginsError
+
+    def sweep(self, planner: Any) -> Any:
+        name = next(iter(planner.methods()))  # tests/sweep plan all of them
+        planner.trials(name, planner.sweep.seeds[0], planner.learning_rates(name)[0])
+        if planner.sweep.start_from is not None and "/checkpoints/" not in planner.sweep.start_from:
+            self.require(planner.sweep.start_from)
+        raise WorkBeginsError
+
+    def require(self, folder: str) -> None:
+        assert folder in self.folders or not self.tracks, f"no command before this one makes {folder}"
+
+    def run(self, arguments: list[str]) -> None:
+        options = parse(arguments)
+        if options.module.endswith((".train", ".sweep")) or getattr(options, "show", None) is not None:
+            with contextlib.suppress(WorkBeginsError):
+                assert main(arguments) == 0
+            if options.module.endswith(".sweep"):
+                scale = [word.partition("=")[2] for word in options.overrides if word.startswith("scale=")]
+                self.folders.add(options.out or "-".join([f"sweeps/{options.sweep}", *scale]))
+            return
+        needed = (getattr(options, key, None) for key in ("run", "directory", "base"))
+        for folder in [*getattr(options, "runs", ()), *filter(None, needed)]:
+            self.require(folder)
+        if options.module.endswith(".delta") and hasattr(options, "out"):
+            self.folders.add(options.out)
+
+
+class WorkBeginsError(Exception):
+    """A command has come to its work."""
+
+
+def write_files(page: Path) -> list[str]:
+    """Writes the blocks that begin with a file's name, `# mine.yaml`; returns the names of modules."""
+    modules = []
+    for language, text in blocks(page):
+        if match := re.match(r"# (\w+\.(?:yaml|py))\n", text):
+            Path(match[1]).write_text(text, encoding="utf-8")
+            modules += [Path(match[1]).stem] if language == "python" else []
+    return modules
+
+
+@pytest.fixture
+def workshop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workshop]:
+    """A place to run a page's commands in; what its modules register is forgotten afterwards."""
+    for registry in (STRATEGIES, POLICIES):
+        monkeypatch.setattr(registry, "_classes", dict(registry._classes))
+    yield Workshop(tmp_path, monkeypatch)
+    for name in ("mine", "worst"):
+        sys.modules.pop(name, None)
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in GUIDES if any("t5mix " in text for _, text in blocks(page))], ids=name_of
+)
+def test_the_commands_of_a_page_work(page: Path, workshop: Workshop):
+    write_files(README)
+    write_files(page)
+    for language, block in blocks(page):
+        for command in commands(block) if language == "" else ():
+            if command[0] == "cp" and command[1] == "-r":
+                workshop.require(command[2])
+                workshop.folders.add(command[3])
+            if (arguments := arguments_of(command)) is not None:
+                workshop.run(arguments)
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in [*GUIDES, *CONFIGURATIONS, QUICKSTART] if any(short_commands(page))], ids=name_of
+)
+def test_commands_in_text_and_comments_work(page: Path, workshop: Workshop):
+    write_files(README)
+    own = re.sub(r".*\bmixing:.*\n", "", Path("mine.yaml").read_text(encoding="utf-8"))
+    Path("FILE.yaml").write_text(own, encoding="utf-8")  # which the comments of sweeps speak of
+    workshop.tracks = False
+    for command in short_commands(page):
+        workshop.run(command[1:])
+
+
+@pytest.mark.parametrize("page", [page for page in GUIDES if any(blocks(page))], ids=name_of)
+def test_python_blocks_import_what_is_there(page: Path):
+    for language, text in blocks(page):
+        for node in ast.walk(ast.parse(text)) if language == "python" else ():
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("t5mix"):
+                path = ROOT / (node.module or "").replace(".", "/")
+                source = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+                for name in (alias.name for alias in node.names):
+                    there = re.search(rf"\b{name}\b", source.read_text(encoding="utf-8"))
+                    assert there or (path / f"{name}.py").exists(), f"{node.module} has no {name}"
