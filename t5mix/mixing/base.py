@@ -80,7 +80,7 @@ class MixingStrategy(Protocol):
         ...
 
 
-STRATEGIES: Registry[MixingStrategy] = Registry("mixing strategy")
+STRATEGIES: Registry[MixingStrategy] = Registry("mixing strategy", base=MixingStrategy)
 
 
 class ConstantStrategy:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from t5mix.cli.main import main
-from t5mix.config.experiment import strategy_from_dict
+from t5mix.config.reading import strategy_from_dict
 from t5mix.mixing import Equal, Temperature
 from t5mix.runs import forecast as forecast_module
 

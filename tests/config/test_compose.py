@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from t5mix.config.compose import compose_experiment, groups, named_configs, parse_choice
-from t5mix.config.experiment import read_experiment
+from t5mix.config.reading import read_experiment
 from t5mix.errors import T5MixError
 from t5mix.finetuning import POLICIES
 from t5mix.mixing import STRATEGIES

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from t5mix.config.compose import compose_experiment
-from t5mix.config.experiment import Experiment, policy_from_dict, read_experiment
+from t5mix.config.experiment import Experiment
+from t5mix.config.reading import policy_from_dict, read_experiment
 from t5mix.data.manifest import VocabularyEntry
 from t5mix.errors import T5MixError
 from t5mix.finetuning import Full
