@@ -68,6 +68,9 @@ class Registry(Mapping[str, type[T]], Generic[T]):
             raise UnknownNameError(self.noun, kind, self._classes)
         return self._classes[kind]
 
+    def __contains__(self, kind: object) -> bool:
+        return kind in self._classes
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._classes)
 

@@ -1,12 +1,13 @@
 """Composing an experiment from a configuration file, groups and overrides, with Hydra's compose API."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir, initialize_config_module
+from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
@@ -19,7 +20,7 @@ _MODULE = "t5mix.config.experiments"
 
 
 def compose_experiment(source: str = "experiment", overrides: Sequence[str] = ()) -> dict[str, Any]:
-    """Composes plain configuration data; `t5mix.config.experiment.read_experiment` validates it.
+    """Composes plain configuration data; `t5mix.config.reading.read_experiment` validates it.
 
     Args:
         source: the name of a configuration of the package (`demo`), or the path of a YAML file of one's own, whose
@@ -29,7 +30,9 @@ def compose_experiment(source: str = "experiment", overrides: Sequence[str] = ()
     Raises:
         T5MixError: the file is missing or no YAML, an override cannot be parsed, a group has no such option.
     """
-    arguments = [_accept_new_keys(override) for override in overrides]
+    options = groups()
+    _store(options)
+    arguments = [_accept_new_keys(override, options) for override in overrides]
     path = Path(source)
     try:
         if path.suffix in (".yaml", ".yml"):
@@ -54,7 +57,7 @@ def parse_choice(text: str) -> dict[str, Any]:
     another `capped:strategy={kind:temperature,temperature:4},max_epochs=2`.
 
     Returns:
-        `{"kind": KIND, key: value, ...}`, which `t5mix.config.experiment` validates.
+        `{"kind": KIND, key: value, ...}`, which `t5mix.config.reading` validates.
 
     Raises:
         T5MixError: a setting cannot be parsed.
@@ -84,26 +87,39 @@ def named_configs() -> list[str]:
 
 
 def groups() -> dict[str, list[str]]:
-    """Returns the options of each group."""
-    folders = [folder for folder in resources.files(_MODULE).iterdir() if folder.is_dir()]
-    return {
-        folder.name: sorted(f.name.removesuffix(".yaml") for f in folder.iterdir() if f.name.endswith(".yaml"))
-        for folder in folders
-        if not folder.name.startswith("_")
-    }
+    """Returns the options of each group: the kinds that are registered, and the presets of the model."""
+    from t5mix.config.experiment import KIND_GROUPS  # loads JAX, which commands that compose nothing do without
+    from t5mix.model.presets import PRESETS
+
+    return {**{group: sorted(registry) for group, registry in KIND_GROUPS.items()}, "model": sorted(PRESETS)}
 
 
-def _accept_new_keys(text: str) -> str:
+def _choose(group: str, option: str) -> dict[str, str]:
+    """Returns what an option of a group composes to."""
+    return {"preset" if group == "model" else "kind": option}
+
+
+def _store(options: Mapping[str, Sequence[str]]) -> None:
+    """Makes the options of groups known to Hydra. What a user's own folders hold comes before them."""
+    store = ConfigStore.instance()
+    for group, names in options.items():
+        for name in set(names) - {name.removesuffix(".yaml") for name in store.repo.get(group, ())}:
+            store.store(name, _choose(group, name), group)
+
+
+def _accept_new_keys(text: str, options: Mapping[str, Sequence[str]]) -> str:
     """Returns the override in the form that Hydra takes: an option of a group, or a value of a key, new or not."""
     try:
         override = OverridesParser.create().parse_override(text)
     except HydraException as error:
         raise T5MixError(f"{text!r} is no override: write key=value, such as training.steps=500. {error}") from error
-    key, options = override.key_or_group, groups()
+    key = override.key_or_group
     if key in options and isinstance(override.value(), str):
-        option = str(override.value())
-        # An option without a file may be a plugin's kind: a choice by its kind then, which validation judges.
-        return text if option in options[key] else f"++{key}={{{'preset' if key == 'model' else 'kind'}: {option}}}"
+        if override.value() in options[key]:
+            return text
+        # What is no option may be a plug-in's kind, which is registered only when the experiment is read.
+        ((name, option),) = _choose(key, str(override.value())).items()
+        return f"++{key}={{{name}: {option}}}"
     if key in options and not isinstance(override.value(), dict) and not override.is_delete():
         raise T5MixError(f"{text!r}: {key} is a group. Choose one of its options: {', '.join(options[key])}.")
     return text if text.startswith(("+", "~")) else f"++{text}"

@@ -67,7 +67,7 @@ def test_an_option_replaces_the_default_with_all_its_settings():
         "kind": "proportional",
         "max_examples": 5,
     }
-    with pytest.raises(T5MixError, match=r"'mixing\.limit'\. It is a setting of .*proportional.*, not of equal"):
+    with pytest.raises(T5MixError, match=r"'mixing\.max_examples'\. It is a setting of .*proportional.*, not of equal"):
         read_experiment(compose("mixing=equal", "mixing.max_examples=5"))
     without = compose("mixing=equal", "mixing.max_examples=5", "~mixing.max_examples")
     assert read_experiment(without).to_json()["mixing"] == {"kind": "equal"}

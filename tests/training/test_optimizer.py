@@ -90,7 +90,7 @@ def test_adafactor_keeps_no_more_than_it_should(params: dict[str, np.ndarray]):
 
 def test_adafactors_clip_holds(params: dict[str, np.ndarray]):
     # A second gradient far larger than the first: the raw update would be large, and is cut to a RMS of 1.
-    optimizer = Adafactor(scale_by_parameter=False).build(lambda step: jnp.float32(1.0))
+    optimizer = Adafactor(multiply_by_parameter_scale=False).build(lambda step: jnp.float32(1.0))
     state = optimizer.init({"scale": params["scale"]})
     _, state = apply(optimizer, {"scale": params["scale"] * 1e-3}, state, {"scale": params["scale"]})
     updates, _ = apply(optimizer, {"scale": params["scale"]}, state, {"scale": params["scale"]})

@@ -27,12 +27,12 @@ def test_reciprocal_square_root_is_the_papers():
 
 
 def test_linear():
-    found = values(Linear(learning_rate=1.0, end=0.2), 100, [0, 25, 50, 100, 1000])
+    found = values(Linear(learning_rate=1.0, end_value=0.2), 100, [0, 25, 50, 100, 1000])
     assert found == pytest.approx([1.0, 0.8, 0.6, 0.2, 0.2])
 
 
 def test_cosine():
-    found = values(Cosine(learning_rate=1.0, end=0.1), 100, [0, 25, 50, 100, 1000])
+    found = values(Cosine(learning_rate=1.0, end_value=0.1), 100, [0, 25, 50, 100, 1000])
     middle = 0.1 + 0.9 * 0.5
     assert found == pytest.approx([1.0, 0.1 + 0.9 * (0.5 + math.sqrt(0.125)), middle, 0.1, 0.1], abs=1e-6)
 
