@@ -23,8 +23,8 @@ def validate(
         raw: plain data.
         key: where in the configuration the data stand, dotted; empty for its root.
         source: the file that the data are from; messages begin with it.
-        renamed: keys that go by another name now: `group.key`, or `group=kind`, and the new last name. A key or kind
-            within another of the same group goes by the same entry.
+        renamed: what goes by another name now, and the new last name: `key` anywhere, `group.key` at any depth of a
+            group, `group=kind` likewise.
 
     Raises:
         T5MixError: names every key that is wrong, its value, and what is allowed.
@@ -82,9 +82,10 @@ class _Words:
 
     def _offer(self, where: str, loc: Sequence[str | int]) -> str:
         """Returns what to write in place of an unknown key."""
-        parent, _, name = where.rpartition(".")
-        prefix = f"{parent}." if parent else ""
-        if new := self.renamed.get(f"{where.split('.')[0]}.{name}"):
+        name = str(loc[-1])
+        prefix = where.removesuffix(name)
+        parent = prefix.removesuffix(".")
+        if new := self.renamed.get(f"{where.split('.')[0]}.{name}", self.renamed.get(name)):
             return _now(prefix + new)
         owner = _owner(self.type_, self.raw, loc)
         kind, others = _kinds_with(name, owner)

@@ -176,4 +176,6 @@ def test_old_names_are_told_their_new_ones():
     )
     within = {"kind": "ring", "around": {"kind": "dot", "extent": 1}}
     assert message_of(Shape, within, "at", renamed=renamed).endswith("It is called at.around.size now.")
+    message = message_of(Picture, {"main": "dot", "layers": {"a": {"alpha": 1}}}, renamed={"alpha": "opacity"})
+    assert message == "Unknown configuration key 'layers.a.alpha'. It is called layers.a.opacity now."
     assert message_of(Shape, "point", "at", renamed=renamed) == "Unknown shape 'point'. It is called dot now."

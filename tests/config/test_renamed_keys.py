@@ -67,7 +67,7 @@ def test_old_names_are_refused_within_other_kinds():
         strategy_from_dict(
             {"kind": "phases", "strategies": ["equal", {"kind": "annealed_temperature", "first": 3}], "starts": [0, 1]}
         )
-    with pytest.raises(T5MixError, match="Unknown fine-tuning policy 'norms'. It is called layer_norms now"):
+    with pytest.raises(T5MixError, match=r"Unknown fine-tuning policy 'norms'\. It is called layer_norms now"):
         policy_from_dict({"kind": "discriminative", "policy": {"kind": "norms"}})
 
 
