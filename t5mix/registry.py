@@ -25,7 +25,7 @@ class Registry(Mapping[str, type[T]], Generic[T]):
         base: the class that all registered classes inherit from.
     """
 
-    def __init__(self, noun: str, base: type | None = None) -> None:
+    def __init__(self, noun: str, base: type[T] | None = None) -> None:
         self.noun = noun
         self.base = base
         self._classes: dict[str, Any] = {}
@@ -48,8 +48,8 @@ class Registry(Mapping[str, type[T]], Generic[T]):
                 self._teach_pydantic(cls)  # so that a class may implement a base that is a protocol
                 if not issubclass(cls, self.base):
                     raise T5MixError(
-                        f"{cls.__name__} cannot be the {self.noun} {kind!r}: it is not a {self.base.__name__}. "
-                        f"Let it inherit from {self.base.__module__}.{self.base.__name__}."
+                        f"{cls.__name__} cannot be the {self.noun} {kind!r}: let it inherit from "
+                        f"{self.base.__module__}.{self.base.__name__}."
                     )
             self._classes[kind] = cls
             return cls
