@@ -23,12 +23,12 @@ def compose_experiment(source: str = "experiment", overrides: Sequence[str] = ()
     """Composes plain configuration data; `t5mix.config.reading.read_experiment` validates it.
 
     Args:
-        source: the name of a configuration of the package (`demo`), or the path of a YAML file of one's own, whose
+        source: the name of a configuration of the package (`demo`), or the path of a YAML file of yours, whose
             `defaults` list begins with `experiment`.
         overrides: `key=value`, `group=option`, in Hydra's grammar. Keys need no `+`: validation knows which exist.
 
     Raises:
-        T5MixError: the file is missing or no YAML, an override cannot be parsed, a group has no such option.
+        T5MixError: the file is missing or not YAML, an override cannot be parsed, a group has no such option.
     """
     options = groups()
     _store(options)
@@ -68,9 +68,9 @@ def parse_choice(text: str) -> dict[str, Any]:
         try:
             override = OverridesParser.create().parse_override(setting)
         except HydraException as error:
-            raise T5MixError(f"{setting!r} is no setting: {_CHOICE}. {error}") from error
+            raise T5MixError(f"{setting!r} is not a setting: {_CHOICE}. {error}") from error
         if override.is_sweep_override() or not re.match(r"\w+=", setting):
-            raise T5MixError(f"{setting!r} is no setting: {_CHOICE}.")
+            raise T5MixError(f"{setting!r} is not a setting: {_CHOICE}.")
         choice[override.key_or_group] = override.value()
     return {**choice, "kind": kind}
 
@@ -112,7 +112,9 @@ def _accept_new_keys(text: str, options: Mapping[str, Sequence[str]]) -> str:
     try:
         override = OverridesParser.create().parse_override(text)
     except HydraException as error:
-        raise T5MixError(f"{text!r} is no override: write key=value, such as training.steps=500. {error}") from error
+        raise T5MixError(
+            f"{text!r} is not an override: write key=value, such as training.steps=500. {error}"
+        ) from error
     key = override.key_or_group
     if key in options and isinstance(override.value(), str):
         if override.value() in options[key]:

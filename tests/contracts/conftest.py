@@ -41,7 +41,7 @@ class LeastSeen:
         check_sizes(sizes)
         return {"sizes": dict(sizes), "seen": dict.fromkeys(sizes, 1.0)}
 
-    def weights(self, state: dict, step: int) -> dict[str, float]:
+    def proportions(self, state: dict, step: int) -> dict[str, float]:
         epochs = {name: state["seen"][name] / size for name, size in state["sizes"].items()}
         return normalized({name: epoch**-self.strength for name, epoch in epochs.items()})
 
