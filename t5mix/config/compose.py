@@ -30,12 +30,12 @@ def compose_experiment(source: str = "experiment", overrides: Sequence[str] = ()
     Raises:
         T5MixError: the file is missing or not YAML, an override cannot be parsed, a group has no such option.
     """
-    options = groups()
-    _store(options)
+    options, path = groups(), Path(source)
     arguments = [_accept_new_keys(override, options) for override in overrides]
-    path = Path(source)
+    from_file = path.suffix in (".yaml", ".yml")
+    _store(options, path.parent if from_file else None)
     try:
-        if path.suffix in (".yaml", ".yml"):
+        if from_file:
             _check_file(path)
             searching = [f"hydra.searchpath=[pkg://{_MODULE}]"]
             with initialize_config_dir(str(path.parent.absolute()), version_base="1.3", job_name="t5mix"):
@@ -99,12 +99,17 @@ def _choose(group: str, option: str) -> dict[str, str]:
     return {"preset" if group == "model" else "kind": option}
 
 
-def _store(options: Mapping[str, Sequence[str]]) -> None:
-    """Makes the options of groups known to Hydra. What a user's own folders hold comes before them."""
+def _store(options: Mapping[str, Sequence[str]], folder: Path | None) -> None:
+    """Makes the options of groups known to Hydra, except those that a user's folder has a file of its own for."""
     store = ConfigStore.instance()
     for group, names in options.items():
-        for name in set(names) - {name.removesuffix(".yaml") for name in store.repo.get(group, ())}:
-            store.store(name, _choose(group, name), group)
+        stored = store.repo.setdefault(group, {})
+        for name in names:
+            file = f"{name}.yaml"
+            if folder is not None and (folder / group / file).is_file():
+                stored.pop(file, None)  # Hydra would take it for the schema of the file
+            elif file not in stored:
+                store.store(name, _choose(group, name), group)
 
 
 def _accept_new_keys(text: str, options: Mapping[str, Sequence[str]]) -> str:

@@ -8,7 +8,7 @@ from t5mix.config.compose import compose_experiment, groups, named_configs, pars
 from t5mix.config.reading import read_experiment
 from t5mix.errors import T5MixError
 from t5mix.finetuning import POLICIES
-from t5mix.mixing import STRATEGIES
+from t5mix.mixing import STRATEGIES, Equal
 from t5mix.model.presets import PRESETS
 from t5mix.training.optimizer import OPTIMIZERS
 from t5mix.training.schedule import SCHEDULES
@@ -143,6 +143,22 @@ def test_a_file_may_build_on_another_beside_it_and_bring_options_of_its_own(tmp_
     experiment = read_experiment(compose_experiment(file))
     assert experiment.seed == 5
     assert experiment.to_json()["mixing"]["temperature"] == 3.0
+
+
+def test_an_option_beside_the_file_comes_before_the_packages(tmp_path: Path):
+    (tmp_path / "mixing").mkdir()
+    own_file(tmp_path / "mixing", "kind: temperature\ntemperature: 3\n", "equal.yaml")
+    file = own_file(tmp_path, "defaults:\n  - experiment\n  - override mixing: equal\n  - _self_\nrun_dir: r\n")
+    assert compose_experiment(file)["mixing"] == {"kind": "temperature", "temperature": 3}
+    assert compose("mixing=equal")["mixing"] == {"kind": "equal"}
+
+
+def test_a_kind_that_registers_later_is_an_option_from_then_on(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(STRATEGIES, "_classes", dict(STRATEGIES._classes))
+    assert compose("mixing=my_own", "mixing.power=2")["mixing"] == {"kind": "my_own", "power": 2}
+    STRATEGIES.register("my_own")(type("MyOwn", (Equal,), {}))
+    assert "my_own" in groups()["mixing"]
+    assert compose("mixing=my_own", "mixing.power=2")["mixing"] == {"kind": "my_own", "power": 2}
 
 
 @pytest.mark.parametrize(
