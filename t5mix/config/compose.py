@@ -124,7 +124,7 @@ def _accept_new_keys(text: str, options: Mapping[str, Sequence[str]]) -> str:
     if key in options and isinstance(override.value(), str):
         if override.value() in options[key]:
             return text
-        # What is no option may be a plug-in's kind, which is registered only when the experiment is read.
+        # An unknown option may be a plug-in's kind, which is registered only when the experiment is read.
         ((name, option),) = _choose(key, str(override.value())).items()
         return f"++{key}={{{name}: {option}}}"
     if key in options and not isinstance(override.value(), dict) and not override.is_delete():
