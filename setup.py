@@ -56,7 +56,7 @@ setup(
     python_requires=">=3.11,<3.14",
     packages=find_packages(include=["t5mix", "t5mix.*"]),
     package_data={
-        "t5mix": ["configs/*.yaml", "configs/*/*.yaml", "sweep/presets/*.yaml"],
+        "t5mix": ["config/experiments/*.yaml", "sweep/presets/*.yaml"],
         "t5mix.tasks": ["vocabularies/*.model"],
     },
     install_requires=CORE,

@@ -16,7 +16,7 @@ from typing import Any
 from provenance import save
 
 from t5mix.config.compose import compose_experiment
-from t5mix.config.experiment import read_experiment
+from t5mix.config.reading import read_experiment
 from t5mix.mixing.controller import MixtureController
 from t5mix.runs.train import train_experiment
 from t5mix.tracking.run_directory import RunDirectory

@@ -24,7 +24,7 @@ import jax
 import numpy as np
 from provenance import save
 
-from t5mix.config.experiment import policy_from_dict
+from t5mix.config.reading import policy_from_dict
 from t5mix.finetuning.base import prompt_length_of
 from t5mix.model import PRESETS
 from t5mix.training.config import TrainingConfig

@@ -1,7 +1,8 @@
 import pytest
 
+from t5mix import registry as registry_module
 from t5mix.errors import T5MixError, UnknownNameError, nearest
-from t5mix.registry import Registry
+from t5mix.registry import Registry, registry_of
 
 
 def test_registers_and_finds():
@@ -14,6 +15,8 @@ def test_registers_and_finds():
     assert registry["first"] is First
     assert registry.kind_of(First()) == "first"
     assert list(registry) == ["first"]
+    assert "first" in registry
+    assert "second" not in registry
 
 
 def test_unknown_kind_offers_the_nearest():
@@ -38,3 +41,19 @@ def test_unregistered_class_has_no_kind():
 def test_nearest():
     assert nearest("sst", ["sst2", "cola", "squad"])[0] == "sst2"
     assert nearest("zzz", ["sst2"]) == []
+
+
+def test_a_class_inherits_from_the_base(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(registry_module, "_REGISTRIES", [])
+
+    class Thing:
+        pass
+
+    registry: Registry[Thing] = Registry("thing", base=Thing)
+    own = registry.register("own")(type("Own", (Thing,), {}))
+    assert registry_of(Thing) is registry
+    assert registry_of(own) is registry
+    assert registry_of(int) is None
+    with pytest.raises(T5MixError, match=r"Other cannot be the thing 'other': let it inherit from .*Thing"):
+        registry.register("other")(type("Other", (), {}))
+    assert list(registry) == ["own"]

@@ -24,7 +24,7 @@ def run(options: argparse.Namespace) -> int:
     """Lists the mixtures, or shows what one will draw."""
     if options.show is None:
         return _list(options)
-    from t5mix.config.experiment import read_experiment
+    from t5mix.config.reading import read_experiment
     from t5mix.plots.style import check_output
 
     if options.plot:
@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _strategies(experiment: "Experiment", specs: list[str]) -> dict[str, "MixingStrategy"]:
     """Returns the strategies to show by the names they go by: those asked for, else the experiment's own."""
-    from t5mix.config.experiment import strategy_from_dict
+    from t5mix.config.reading import strategy_from_dict
     from t5mix.runs.forecast import label
 
     if not specs:
@@ -82,7 +82,7 @@ def _plain(
     strategies: Mapping[str, "MixingStrategy"],
     forecasts: Mapping[str, "Forecast"],
 ) -> dict[str, Any]:
-    from t5mix.config.experiment import strategy_to_dict
+    from t5mix.config.reading import strategy_to_dict
 
     return {
         "mixture": names,

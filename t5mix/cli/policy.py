@@ -19,7 +19,7 @@ def run(options: argparse.Namespace) -> int:
     if options.show is None:
         return _list(options)
     from t5mix.config.compose import compose_experiment
-    from t5mix.config.experiment import policy_to_dict, read_experiment
+    from t5mix.config.reading import policy_to_dict, read_experiment
     from t5mix.runs.policy_report import report_policy
 
     chosen = [f"finetuning={options.show}"] if options.show else []

@@ -29,7 +29,7 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _show(options: argparse.Namespace) -> int:
-    from t5mix.config.experiment import read_experiment
+    from t5mix.config.reading import read_experiment
 
     arguments = [f"mixture={json.dumps([options.show])}", "run_dir=unused", *options.overrides]
     experiment = read_experiment(compose_experiment(options.config, arguments))

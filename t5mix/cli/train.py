@@ -12,7 +12,7 @@ from t5mix.errors import T5MixError
 def run(options: argparse.Namespace) -> int:
     """Trains, or prints what would be trained."""
     raw = compose_experiment(options.config, options.overrides)
-    from t5mix.config.experiment import read_experiment
+    from t5mix.config.reading import read_experiment
 
     experiment = read_experiment(raw)
     if options.show:

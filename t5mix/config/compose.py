@@ -1,12 +1,13 @@
 """Composing an experiment from a configuration file, groups and overrides, with Hydra's compose API."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir, initialize_config_module
+from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
@@ -19,20 +20,22 @@ _MODULE = "t5mix.config.experiments"
 
 
 def compose_experiment(source: str = "experiment", overrides: Sequence[str] = ()) -> dict[str, Any]:
-    """Composes plain configuration data; `t5mix.config.experiment.read_experiment` validates it.
+    """Composes plain configuration data; `t5mix.config.reading.read_experiment` validates it.
 
     Args:
-        source: the name of a configuration of the package (`demo`), or the path of a YAML file of one's own, whose
+        source: the name of a configuration of the package (`demo`), or the path of a YAML file of yours, whose
             `defaults` list begins with `experiment`.
         overrides: `key=value`, `group=option`, in Hydra's grammar. Keys need no `+`: validation knows which exist.
 
     Raises:
-        T5MixError: the file is missing or no YAML, an override cannot be parsed, a group has no such option.
+        T5MixError: the file is missing or not YAML, an override cannot be parsed, a group has no such option.
     """
-    arguments = [_accept_new_keys(override) for override in overrides]
-    path = Path(source)
+    options, path = groups(), Path(source)
+    arguments = [_accept_new_keys(override, options) for override in overrides]
+    from_file = path.suffix in (".yaml", ".yml")
+    _store(options, path.parent if from_file else None)
     try:
-        if path.suffix in (".yaml", ".yml"):
+        if from_file:
             _check_file(path)
             searching = [f"hydra.searchpath=[pkg://{_MODULE}]"]
             with initialize_config_dir(str(path.parent.absolute()), version_base="1.3", job_name="t5mix"):
@@ -54,7 +57,7 @@ def parse_choice(text: str) -> dict[str, Any]:
     another `capped:strategy={kind:temperature,temperature:4},max_epochs=2`.
 
     Returns:
-        `{"kind": KIND, key: value, ...}`, which `t5mix.config.experiment` validates.
+        `{"kind": KIND, key: value, ...}`, which `t5mix.config.reading` validates.
 
     Raises:
         T5MixError: a setting cannot be parsed.
@@ -65,9 +68,9 @@ def parse_choice(text: str) -> dict[str, Any]:
         try:
             override = OverridesParser.create().parse_override(setting)
         except HydraException as error:
-            raise T5MixError(f"{setting!r} is no setting: {_CHOICE}. {error}") from error
+            raise T5MixError(f"{setting!r} is not a setting: {_CHOICE}. {error}") from error
         if override.is_sweep_override() or not re.match(r"\w+=", setting):
-            raise T5MixError(f"{setting!r} is no setting: {_CHOICE}.")
+            raise T5MixError(f"{setting!r} is not a setting: {_CHOICE}.")
         choice[override.key_or_group] = override.value()
     return {**choice, "kind": kind}
 
@@ -84,26 +87,46 @@ def named_configs() -> list[str]:
 
 
 def groups() -> dict[str, list[str]]:
-    """Returns the options of each group."""
-    folders = [folder for folder in resources.files(_MODULE).iterdir() if folder.is_dir()]
-    return {
-        folder.name: sorted(f.name.removesuffix(".yaml") for f in folder.iterdir() if f.name.endswith(".yaml"))
-        for folder in folders
-        if not folder.name.startswith("_")
-    }
+    """Returns the options of each group: the kinds that are registered, and the presets of the model."""
+    from t5mix.config.experiment import KIND_GROUPS  # loads JAX, which commands that compose nothing do without
+    from t5mix.model.presets import PRESETS
+
+    return {**{group: sorted(registry) for group, registry in KIND_GROUPS.items()}, "model": sorted(PRESETS)}
 
 
-def _accept_new_keys(text: str) -> str:
+def _choose(group: str, option: str) -> dict[str, str]:
+    """Returns what an option of a group composes to."""
+    return {"preset" if group == "model" else "kind": option}
+
+
+def _store(options: Mapping[str, Sequence[str]], folder: Path | None) -> None:
+    """Makes the options of groups known to Hydra, except those that a user's folder has a file of its own for."""
+    store = ConfigStore.instance()
+    for group, names in options.items():
+        stored = store.repo.setdefault(group, {})
+        for name in names:
+            file = f"{name}.yaml"
+            if folder is not None and (folder / group / file).is_file():
+                stored.pop(file, None)  # Hydra would take it for the schema of the file
+            elif file not in stored:
+                store.store(name, _choose(group, name), group)
+
+
+def _accept_new_keys(text: str, options: Mapping[str, Sequence[str]]) -> str:
     """Returns the override in the form that Hydra takes: an option of a group, or a value of a key, new or not."""
     try:
         override = OverridesParser.create().parse_override(text)
     except HydraException as error:
-        raise T5MixError(f"{text!r} is no override: write key=value, such as training.steps=500. {error}") from error
-    key, options = override.key_or_group, groups()
+        raise T5MixError(
+            f"{text!r} is not an override: write key=value, such as training.steps=500. {error}"
+        ) from error
+    key = override.key_or_group
     if key in options and isinstance(override.value(), str):
-        option = str(override.value())
-        # An option without a file may be a plugin's kind: a choice by its kind then, which validation judges.
-        return text if option in options[key] else f"++{key}={{{'preset' if key == 'model' else 'kind'}: {option}}}"
+        if override.value() in options[key]:
+            return text
+        # An unknown option may be a plug-in's kind, which is registered only when the experiment is read.
+        ((name, option),) = _choose(key, str(override.value())).items()
+        return f"++{key}={{{name}: {option}}}"
     if key in options and not isinstance(override.value(), dict) and not override.is_delete():
         raise T5MixError(f"{text!r}: {key} is a group. Choose one of its options: {', '.join(options[key])}.")
     return text if text.startswith(("+", "~")) else f"++{text}"

@@ -41,7 +41,7 @@ class FineTuningPolicy(Protocol):
         ...
 
 
-POLICIES: Registry[FineTuningPolicy] = Registry("fine-tuning policy")
+POLICIES: Registry[FineTuningPolicy] = Registry("fine-tuning policy", base=FineTuningPolicy)
 
 
 # What a policy may offer besides: asked for here and nowhere else.

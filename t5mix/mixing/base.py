@@ -88,7 +88,7 @@ class MixingStrategy(ABC):
         return state
 
 
-STRATEGIES: Registry[MixingStrategy] = Registry("mixing strategy")
+STRATEGIES: Registry[MixingStrategy] = Registry("mixing strategy", base=MixingStrategy)
 
 
 class ConstantStrategy(MixingStrategy):

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from t5mix.checkpoint.reader import Base, base_of, identity_of, read_run_state, saved_shapes
 from t5mix.checkpoint.train_state import TrainState
 from t5mix.checkpoint.writer import Checkpoints
-from t5mix.config.experiment import policy_from_dict, policy_to_dict
+from t5mix.config.reading import policy_from_dict, policy_to_dict
 from t5mix.errors import T5MixError
 from t5mix.finetuning import Full
 from t5mix.finetuning.base import FineTuningPolicy, merged

@@ -6,7 +6,8 @@ from typing import Any
 
 import jax
 
-from t5mix.config.experiment import Experiment, read_experiment
+from t5mix.config.experiment import Experiment
+from t5mix.config.reading import read_experiment
 from t5mix.data.manifest import DataManifest, TaskEntry
 from t5mix.data.prepare_client import prepare_in_subprocess
 from t5mix.data.token_store import TokenStore, open_store

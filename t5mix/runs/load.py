@@ -8,7 +8,7 @@ from flax import nnx
 
 from t5mix.checkpoint.reader import LoadedBase, base_of, open_base, read_params, read_run_state, saved_shapes
 from t5mix.checkpoint.train_state import Params
-from t5mix.config.experiment import policy_from_dict
+from t5mix.config.reading import policy_from_dict
 from t5mix.data.manifest import VocabularyEntry
 from t5mix.data.tokenizer import Tokenizer
 from t5mix.errors import T5MixError, UnknownNameError

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from t5mix.config.experiment import read_experiment
+from t5mix.config.reading import read_experiment
 from t5mix.data.prepare_client import prepare_in_subprocess
 from t5mix.data.token_store import open_store
 from t5mix.data.tokenizer import Tokenizer

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from t5mix.checkpoint.reader import Base, base_of, identity_of, read_run_state, saved_shapes
-from t5mix.config.experiment import Experiment, policy_from_dict, policy_to_dict
+from t5mix.config.experiment import Experiment
+from t5mix.config.reading import policy_from_dict, policy_to_dict
 from t5mix.data.manifest import DataManifest, DataRequest, VocabularyEntry
 from t5mix.data.prepare_client import ShardCache, prepare_in_subprocess
 from t5mix.distributed.processes import all_gather, join, processes_that_differ, run_on_main_process

@@ -45,7 +45,7 @@ def per_step(job: RunRequest, unit: str) -> float:
     Raises:
         T5MixError: the run's settings or its data are wrong.
     """
-    from t5mix.config.experiment import read_experiment
+    from t5mix.config.reading import read_experiment
     from t5mix.runs.forecast import forecast
     from t5mix.runs.policy_report import operations_of
 

@@ -1,7 +1,6 @@
 """The sweep file: what is compared, over which seeds and learning rates, and what is claimed before anything runs."""
 
 import dataclasses
-import difflib
 import itertools
 import re
 from collections.abc import Mapping
@@ -9,10 +8,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import TypeAdapter, ValidationError
 
 from t5mix.configurable import configurable
 from t5mix.errors import T5MixError, UnknownNameError
+from t5mix.validation import validate
 
 Overrides = tuple[str, ...]
 """Settings of a run as on the command line, `key=value`. `{task}` stands for a task, see `Method.per_task_runs`."""
@@ -314,22 +313,4 @@ def read_sweep(raw: Mapping[str, Any], place: str = "the sweep") -> Sweep:
     Raises:
         T5MixError: a field is unknown or missing, or a value is not allowed.
     """
-    try:
-        return TypeAdapter(Sweep).validate_python(dict(raw))
-    except ValidationError as error:
-        raise T5MixError("\n".join(f"{place}: {_explain(problem)}" for problem in error.errors())) from error
-
-
-def _explain(problem: Mapping[str, Any]) -> str:
-    where = ".".join(map(str, problem["loc"]))
-    if problem["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-        owners = (Sweep, Method, Tuning, Hypothesis, Column, Budget)
-        known = [field.name for owner in owners for field in dataclasses.fields(owner)]  # type: ignore[arg-type]
-        near = difflib.get_close_matches(str(problem["loc"][-1]), known, n=2)
-        offer = f" Did you mean {' or '.join(near)}?" if near else ""
-        return f"unknown key {where!r}.{offer}"
-    if problem["type"] in ("missing", "missing_keyword_only_argument"):
-        return f"{where} is not set, and it has no default."
-    if problem["type"] == "value_error":
-        return f"{problem['ctx']['error']}."
-    return f"{where} is {problem['input']!r}: {problem['msg'].lower()}."
+    return validate(Sweep, dict(raw), source=place)

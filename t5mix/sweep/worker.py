@@ -96,7 +96,7 @@ def configure(job: RunRequest) -> None:
 
 def do(job: RunRequest) -> int:
     """Trains and scores what is not yet, and returns the exit status."""
-    from t5mix.config.experiment import read_experiment
+    from t5mix.config.reading import read_experiment
     from t5mix.runs.train import train_experiment
     from t5mix.tracking.run_directory import RunDirectory
 

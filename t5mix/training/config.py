@@ -23,7 +23,8 @@ class TrainingConfig:
         steps: number of updates.
         batch_size: sequences in a global batch, B; packed, each holds several examples.
         gradient_accumulation_steps: microbatches that a batch is split into, to save memory; gradients add up in
-        float32. pack: whether a row may hold several examples.
+            float32.
+        pack: whether a row may hold several examples.
         packing_buffer: examples that may wait for a later batch to pack the rows better.
         prefetch: batches made ahead of time.
         feedback_lag: steps between a loss and the first batch whose mixing may depend on it, for adaptive strategies.

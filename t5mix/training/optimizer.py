@@ -1,7 +1,8 @@
 """Optimizers, registered under a short kind; optax does the work."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import jax
 import optax
@@ -11,20 +12,20 @@ from t5mix.registry import Registry
 from t5mix.training.schedule import LearningRate
 
 
-class Optimizer(Protocol):
+class Optimizer(ABC):
     """A frozen dataclass that gives an optax transformation."""
 
+    @abstractmethod
     def build(self, learning_rate: LearningRate) -> optax.GradientTransformation:
         """Returns the transformation from gradients to updates."""
-        ...
 
 
-OPTIMIZERS: Registry[Optimizer] = Registry("optimizer")
+OPTIMIZERS: Registry[Optimizer] = Registry("optimizer", base=Optimizer)
 
 
 @OPTIMIZERS.register("adafactor")
 @configurable
-class Adafactor:
+class Adafactor(Optimizer):
     """Adafactor (Shazeer & Stern 2018) with T5's settings: factored, no momentum, relative step sizes.
 
     Attributes:
@@ -55,7 +56,7 @@ class Adafactor:
 
 @OPTIMIZERS.register("adamw")
 @configurable
-class AdamW:
+class AdamW(Optimizer):
     """Adam with decoupled weight decay (Loshchilov & Hutter 2019), which spares vectors (the layer norms).
 
     Attributes:
@@ -95,17 +96,18 @@ def per_group_optimizer(
     """
 
     def init(params: Any) -> Any:
-        return tuple(each.init(_only(params, group)) for each, group in zip(optimizers, groups, strict=True))
+        pairs = zip(optimizers, groups, strict=True)
+        return tuple(optimizer.init(_only(params, group)) for optimizer, group in pairs)
 
     def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
-        changed: dict[str, Any] = {}
-        new = []
-        for optimizer, group, old in zip(optimizers, groups, state, strict=True):
-            some: Any
-            some, young = optimizer.update(_only(updates, group), old, _only(params, group))
-            changed |= some
-            new.append(young)
-        return changed, tuple(new)
+        new_updates: dict[str, Any] = {}
+        new_state = []
+        for optimizer, group, group_state in zip(optimizers, groups, state, strict=True):
+            group_updates: Any
+            group_updates, group_state = optimizer.update(_only(updates, group), group_state, _only(params, group))
+            new_updates |= group_updates
+            new_state.append(group_state)
+        return new_updates, tuple(new_state)
 
     return optax.GradientTransformation(init, update)
 

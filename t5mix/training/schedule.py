@@ -1,7 +1,8 @@
 """Learning rates over the steps of a run, registered under a short kind."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,20 +14,20 @@ LearningRate = Callable[[Any], Any]
 """Step (updates completed, from 0), an integer or a traced array -> learning rate."""
 
 
-class Schedule(Protocol):
+class Schedule(ABC):
     """A frozen dataclass that gives the learning rate of a run of known length."""
 
+    @abstractmethod
     def build(self, steps: int) -> LearningRate:
         """Returns the learning rate as a function of the step."""
-        ...
 
 
-SCHEDULES: Registry[Schedule] = Registry("schedule")
+SCHEDULES: Registry[Schedule] = Registry("schedule", base=Schedule)
 
 
 @SCHEDULES.register("constant")
 @configurable
-class Constant:
+class Constant(Schedule):
     """A constant, T5's choice for fine-tuning.
 
     Attributes:
@@ -47,7 +48,7 @@ class Constant:
 
 @SCHEDULES.register("rsqrt")
 @configurable
-class ReciprocalSquareRoot:
+class ReciprocalSquareRoot(Schedule):
     """learning_rate / sqrt(max(n, hold_steps)), T5's choice for pre-training.
 
     Attributes:
@@ -76,7 +77,7 @@ class ReciprocalSquareRoot:
 
 
 @configurable
-class _Decay:
+class _Decay(Schedule):
     """From the peak to the end over the run.
 
     Attributes:
@@ -94,9 +95,9 @@ class _Decay:
         if not 0 <= self.end_value <= self.learning_rate:
             raise ValueError(f"schedule.end_value is {self.end_value}: it must be between 0 and schedule.learning_rate")
 
+    @abstractmethod
     def left(self, done: jax.Array) -> jax.Array:
         """Returns how much of the way down is still ahead when a share `done` of the steps lies behind."""
-        raise NotImplementedError
 
     def build(self, steps: int) -> LearningRate:
         """Returns the decaying rate."""

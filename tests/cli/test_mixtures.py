@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from t5mix.cli.main import main
-from t5mix.config.experiment import strategy_from_dict
+from t5mix.config.reading import strategy_from_dict
 from t5mix.mixing import Equal, Temperature
 from t5mix.runs import forecast as forecast_module
 
@@ -111,7 +111,7 @@ def test_a_picture_comes_with_the_table(tmp_path: Path, capsys: pytest.CaptureFi
             ["--mixing", "temperature:max_examples=few"],
             "t5mix: --mixing temperature:max_examples=few: mixing.max_examples is 'few'",
         ),
-        (["--mixing", "temperature:4"], "t5mix: --mixing temperature:4: '4' is no setting: write KIND:key=value"),
+        (["--mixing", "temperature:4"], "t5mix: --mixing temperature:4: '4' is not a setting: write KIND:key=value"),
         (
             ["--mixing", "capped:strategy={kind:equal,max_examples:3}"],
             "t5mix: --mixing capped:strategy={kind:equal,max_examples:3}: Unknown configuration key "

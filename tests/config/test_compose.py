@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from t5mix.config.compose import compose_experiment, groups, named_configs, parse_choice
-from t5mix.config.experiment import read_experiment
+from t5mix.config.reading import read_experiment
 from t5mix.errors import T5MixError
 from t5mix.finetuning import POLICIES
-from t5mix.mixing import STRATEGIES
+from t5mix.mixing import STRATEGIES, Equal
 from t5mix.model.presets import PRESETS
 from t5mix.training.optimizer import OPTIMIZERS
 from t5mix.training.schedule import SCHEDULES
@@ -40,7 +40,7 @@ def test_every_named_configuration_is_valid(name: str):
 
 
 @pytest.mark.parametrize(
-    ("group", "known"),
+    ("group", "registry"),
     [
         ("mixing", STRATEGIES),
         ("finetuning", POLICIES),
@@ -49,8 +49,8 @@ def test_every_named_configuration_is_valid(name: str):
         ("model", PRESETS),
     ],
 )
-def test_every_kind_has_an_option_of_its_name_and_every_option_is_valid(group: str, known: Any):
-    assert set(known) <= set(groups()[group])
+def test_every_kind_has_an_option_of_its_name_and_every_option_is_valid(group: str, registry: Any):
+    assert set(registry) == set(groups()[group])
     for option in groups()[group]:
         read_experiment(compose(f"{group}={option}", *NEEDED.get(option, ())))
 
@@ -67,7 +67,7 @@ def test_an_option_replaces_the_default_with_all_its_settings():
         "kind": "proportional",
         "max_examples": 5,
     }
-    with pytest.raises(T5MixError, match=r"'mixing\.limit'\. It is a setting of .*proportional.*, not of equal"):
+    with pytest.raises(T5MixError, match=r"'mixing\.max_examples'\. It is a setting of .*proportional.*, not of equal"):
         read_experiment(compose("mixing=equal", "mixing.max_examples=5"))
     without = compose("mixing=equal", "mixing.max_examples=5", "~mixing.max_examples")
     assert read_experiment(without).to_json()["mixing"] == {"kind": "equal"}
@@ -96,8 +96,8 @@ def test_values_may_refer_to_others():
         ("trainin.steps=4", r"Unknown configuration key 'trainin'\. Did you mean 'training'"),
         ("+trainin.steps=4", "Unknown configuration key 'trainin'"),
         ("training.stepss=4", r"Did you mean training\.steps"),
-        ("steps", "'steps' is no override: write key=value, such as training.steps=500"),
-        ("run_dir=a=b", "'run_dir=a=b' is no override"),
+        ("steps", "'steps' is not an override: write key=value, such as training.steps=500"),
+        ("run_dir=a=b", "'run_dir=a=b' is not an override"),
         ("seed=${nowhere}", "The configuration cannot be composed: .*nowhere"),
         ("seed=???", "The configuration cannot be composed: Missing mandatory value: seed"),
         ("~mixing", "mixing is not set"),
@@ -143,6 +143,22 @@ def test_a_file_may_build_on_another_beside_it_and_bring_options_of_its_own(tmp_
     experiment = read_experiment(compose_experiment(file))
     assert experiment.seed == 5
     assert experiment.to_json()["mixing"]["temperature"] == 3.0
+
+
+def test_an_option_beside_the_file_comes_before_the_packages(tmp_path: Path):
+    (tmp_path / "mixing").mkdir()
+    own_file(tmp_path / "mixing", "kind: temperature\ntemperature: 3\n", "equal.yaml")
+    file = own_file(tmp_path, "defaults:\n  - experiment\n  - override mixing: equal\n  - _self_\nrun_dir: r\n")
+    assert compose_experiment(file)["mixing"] == {"kind": "temperature", "temperature": 3}
+    assert compose("mixing=equal")["mixing"] == {"kind": "equal"}
+
+
+def test_a_kind_that_registers_later_is_an_option_from_then_on(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(STRATEGIES, "_classes", dict(STRATEGIES._classes))
+    assert compose("mixing=my_own", "mixing.power=2")["mixing"] == {"kind": "my_own", "power": 2}
+    STRATEGIES.register("my_own")(type("MyOwn", (Equal,), {}))
+    assert "my_own" in groups()["mixing"]
+    assert compose("mixing=my_own", "mixing.power=2")["mixing"] == {"kind": "my_own", "power": 2}
 
 
 @pytest.mark.parametrize(
@@ -218,5 +234,5 @@ def test_a_choice_has_a_kind_and_settings(text: str, choice: dict[str, Any]):
     "text", ["temperature:4", "temperature:temperature=4,5", "temperature:=4", "capped:strategy={", "t:~a"]
 )
 def test_a_setting_that_is_none_is_refused(text: str):
-    with pytest.raises(T5MixError, match=r"is no setting: write KIND:key=value,key=value, such as temperature:"):
+    with pytest.raises(T5MixError, match=r"is not a setting: write KIND:key=value,key=value, such as temperature:"):
         parse_choice(text)

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 import pytest
 
-from t5mix.config.experiment import _read_kind, policy_from_dict, policy_to_dict
+from t5mix.config.reading import policy_from_dict, policy_to_dict
 from t5mix.data.pipeline import task_data, training_batches
 from t5mix.errors import T5MixError
 from t5mix.finetuning import POLICIES, FineTuningPolicy
@@ -43,9 +43,9 @@ def test_it_survives_configuration(policy: Any):
     raw = json.loads(json.dumps(policy_to_dict(policy)))
     assert raw["kind"] == kind
     assert policy_from_dict(raw) == policy
-    assert _read_kind(POLICIES, kind, "finetuning") == type(policy)()
+    assert policy_from_dict(kind) == type(policy)()
     with pytest.raises(T5MixError, match=r"Unknown configuration key 'finetuning\.no_such_setting'"):
-        _read_kind(POLICIES, {**raw, "no_such_setting": 1}, "finetuning")
+        policy_from_dict({**raw, "no_such_setting": 1})
 
 
 def test_every_parameter_has_an_answer(policy: Any, run: RunShape):

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from t5mix.config.experiment import _plain, _read_kind
+from t5mix.config.reading import strategy_from_dict, strategy_to_dict
 from t5mix.errors import T5MixError
-from t5mix.mixing import STRATEGIES, MixingStrategy, StaticStrategy
+from t5mix.mixing import MixingStrategy, StaticStrategy
 from t5mix.mixing.base import MixingBudget, TaskFeedback
 
 SIZES = [
@@ -53,10 +53,10 @@ def test_it_is_a_frozen_dataclass(make: Any):
 
 
 def test_it_survives_configuration(strategy: Any):
-    raw = json.loads(json.dumps(_plain(STRATEGIES, strategy)))
-    assert _read_kind(STRATEGIES, raw, "mixing") == strategy
+    raw = json.loads(json.dumps(strategy_to_dict(strategy)))
+    assert strategy_from_dict(raw) == strategy
     with pytest.raises(T5MixError, match=r"Unknown configuration key 'mixing\.no_such_setting'"):
-        _read_kind(STRATEGIES, {**raw, "no_such_setting": 1}, "mixing")
+        strategy_from_dict({**raw, "no_such_setting": 1})
 
 
 @pytest.mark.parametrize("sizes", SIZES, ids=len)

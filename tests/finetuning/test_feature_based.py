@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from t5mix.config.experiment import policy_from_dict
+from t5mix.config.reading import policy_from_dict
 from t5mix.errors import T5MixError
 from t5mix.finetuning import FeatureBased, Full
 from t5mix.finetuning.base import RunShape

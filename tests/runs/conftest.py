@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from t5mix.config.compose import compose_experiment
-from t5mix.config.experiment import Experiment, read_experiment
+from t5mix.config.experiment import Experiment
+from t5mix.config.reading import read_experiment
 from t5mix.data.manifest import DataManifest, DataRequest, VocabularyEntry
 
 SETTINGS = (

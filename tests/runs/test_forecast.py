@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from t5mix.config.compose import compose_experiment, parse_choice
-from t5mix.config.experiment import Experiment, read_experiment, strategy_from_dict
+from t5mix.config.experiment import Experiment
+from t5mix.config.reading import read_experiment, strategy_from_dict
 from t5mix.data.manifest import DataManifest, DataRequest, StoreEntry, TaskEntry, shard_path
 from t5mix.data.packing import BatchShape
 from t5mix.data.pipeline import task_data, training_batches

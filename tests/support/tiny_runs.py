@@ -245,7 +245,7 @@ def main() -> None:
 
 def run_experiment(raw: Mapping[str, Any]) -> Any:
     from t5mix.config.compose import compose_experiment
-    from t5mix.config.experiment import read_experiment
+    from t5mix.config.reading import read_experiment
     from t5mix.distributed.processes import is_main_process
     from t5mix.runs import train
 

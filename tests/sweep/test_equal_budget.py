@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from t5mix.config.compose import compose_experiment
-from t5mix.config.experiment import read_experiment
+from t5mix.config.reading import read_experiment
 from t5mix.errors import T5MixError
 from t5mix.files import write_json
 from t5mix.sweep import runner

@@ -99,11 +99,11 @@ def test_adafactors_clip_holds(params: dict[str, np.ndarray]):
 
 def test_adafactor_follows_the_schedule(params: dict[str, np.ndarray]):
     optimizer = Adafactor().build(lambda step: 0.1 / (1.0 + step))
-    state, found = optimizer.init({"scale": params["scale"]}), []
+    state, sizes = optimizer.init({"scale": params["scale"]}), []
     for _ in range(3):
         updates, state = apply(optimizer, {"scale": params["scale"]}, state, {"scale": params["scale"]})
-        found.append(rms(np.asarray(updates["scale"])))
-    assert found == pytest.approx([0.1, 0.05, 0.1 / 3], rel=1e-5)
+        sizes.append(rms(np.asarray(updates["scale"])))
+    assert sizes == pytest.approx([0.1, 0.05, 0.1 / 3], rel=1e-5)
 
 
 def test_adamw_decays_matrices_alone():

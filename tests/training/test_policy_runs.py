@@ -9,7 +9,7 @@ import jax
 import numpy as np
 import pytest
 
-from t5mix.config.experiment import policy_to_dict
+from t5mix.config.reading import policy_to_dict
 from t5mix.data.manifest import DataManifest
 from t5mix.finetuning import Adapter, GradualUnfreezing, LoRA, PerTask, PromptTuning
 from t5mix.finetuning.base import prompt_length_of

@@ -22,28 +22,28 @@ def test_constant():
 
 
 def test_reciprocal_square_root_is_the_papers():
-    found = values(ReciprocalSquareRoot(), 2**19, [0, 1, 9_999, 10_000, 40_000, 2**19])
-    assert found == pytest.approx([0.01, 0.01, 0.01, 0.01, 0.005, 2**-9.5], rel=1e-5)
+    rates = values(ReciprocalSquareRoot(), 2**19, [0, 1, 9_999, 10_000, 40_000, 2**19])
+    assert rates == pytest.approx([0.01, 0.01, 0.01, 0.01, 0.005, 2**-9.5], rel=1e-5)
 
 
 def test_linear():
-    found = values(Linear(learning_rate=1.0, end_value=0.2), 100, [0, 25, 50, 100, 1000])
-    assert found == pytest.approx([1.0, 0.8, 0.6, 0.2, 0.2])
+    rates = values(Linear(learning_rate=1.0, end_value=0.2), 100, [0, 25, 50, 100, 1000])
+    assert rates == pytest.approx([1.0, 0.8, 0.6, 0.2, 0.2])
 
 
 def test_cosine():
-    found = values(Cosine(learning_rate=1.0, end_value=0.1), 100, [0, 25, 50, 100, 1000])
+    rates = values(Cosine(learning_rate=1.0, end_value=0.1), 100, [0, 25, 50, 100, 1000])
     middle = 0.1 + 0.9 * 0.5
-    assert found == pytest.approx([1.0, 0.1 + 0.9 * (0.5 + math.sqrt(0.125)), middle, 0.1, 0.1], abs=1e-6)
+    assert rates == pytest.approx([1.0, 0.1 + 0.9 * (0.5 + math.sqrt(0.125)), middle, 0.1, 0.1], abs=1e-6)
 
 
 @pytest.mark.parametrize("kind", sorted(SCHEDULES))
 def test_the_warm_up_is_linear_and_its_first_step_moves(kind: str):
     schedule, without = make(kind, warmup_steps=10), make(kind)
     peak = values(without, 100, [0])[0]
-    found = values(schedule, 100, [0, 4, 9, 10])
-    assert found[:3] == pytest.approx([0.1 * peak, 0.5 * peak, peak], rel=1e-5)
-    assert found[3] == pytest.approx(peak, rel=1e-5)
+    rates = values(schedule, 100, [0, 4, 9, 10])
+    assert rates[:3] == pytest.approx([0.1 * peak, 0.5 * peak, peak], rel=1e-5)
+    assert rates[3] == pytest.approx(peak, rel=1e-5)
 
 
 @pytest.mark.parametrize("kind", ["linear", "cosine"])
@@ -54,8 +54,8 @@ def test_the_decay_begins_after_the_warm_up_and_ends_with_the_run(kind: str):
 
 @pytest.mark.parametrize("kind", sorted(SCHEDULES))
 def test_a_warm_up_as_long_as_the_run_stays_finite(kind: str):
-    found = values(make(kind, warmup_steps=10), 10, [0, 9, 10])
-    assert all(math.isfinite(rate) and rate >= 0 for rate in found)
+    rates = values(make(kind, warmup_steps=10), 10, [0, 9, 10])
+    assert all(math.isfinite(rate) and rate >= 0 for rate in rates)
 
 
 @pytest.mark.parametrize("kind", sorted(SCHEDULES))

@@ -1,1 +1,1 @@
-"""The YAML files that Hydra composes experiments from: one for each experiment, a folder for each group."""
+"""The YAML files of the experiments that come with the package; Hydra composes them with `t5mix.config.compose`."""

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from t5mix.config.compose import compose_experiment
-from t5mix.config.experiment import Experiment, policy_from_dict, read_experiment
+from t5mix.config.experiment import Experiment
+from t5mix.config.reading import policy_from_dict, read_experiment
 from t5mix.data.manifest import VocabularyEntry
 from t5mix.errors import T5MixError
 from t5mix.finetuning import Full
@@ -93,17 +94,17 @@ def test_a_policy_is_read_back_alone(raw: dict[str, Any]):
     [
         ({"trainin": {}}, r"Unknown configuration key 'trainin'\. Did you mean 'training'"),
         ({"training": {"stepss": 4}}, r"Unknown configuration key 'training\.stepss'\. Did you mean training\.steps"),
-        ({"training": {"xyzzy": 4}}, r"Unknown configuration key 'training\.xyzzy'\. Known: .*steps, rows"),
+        ({"training": {"xyzzy": 4}}, r"Unknown configuration key 'training\.xyzzy'\. Known: .*steps, batch_size"),
         ({"mixing": {"kind": "proportional", "temperature": 2}}, r"'mixing\.temperature'\. It is a setting of temp"),
         (
             {"mixing": {"kind": "proportional", "temperature": 2, "task_weights": {}}},
             r"'mixing\.temperature'\. It is .*\n.*'mixing\.task_weights'\. It is a setting of fixed, not of prop",
         ),
         (
-            {"schedule": {"kind": "constant", "end": 1}},
-            r"'schedule\.end'\. It is a setting of cosine, linear, not of con",
+            {"schedule": {"kind": "constant", "end_value": 1}},
+            r"'schedule\.end_value'\. It is a setting of cosine, linear, not of con",
         ),
-        ({"mixing": {"kind": "proportional", "warmth": 2}}, r"'mixing\.warmth'\. Known: limit"),
+        ({"mixing": {"kind": "proportional", "warmth": 2}}, r"'mixing\.warmth'\. Known: max_examples"),
         ({"mixing": {"kind": "temprature"}}, r"Unknown mixing strategy 'temprature'\. Did you mean 'temperature'"),
         ({"mixing": {"temperature": 2}}, r"mixing\.kind is not set\. Known: .*equal, .*proportional"),
         ({"mixing": ["equal"]}, r"mixing is \['equal'\]: input should be a valid dictionary"),
@@ -111,12 +112,15 @@ def test_a_policy_is_read_back_alone(raw: dict[str, Any]):
         ({"mixing": {"kind": "temperature", "temperature": 0}}, r"mixing\.temperature is 0\.0: it must be greater"),
         (
             {"mixing": {"kind": "proportional", "max_examples": "many"}},
-            r"mixing\.limit is 'many': input should be a valid int",
+            r"mixing\.max_examples is 'many': input should be a valid int",
         ),
         ({"mixing": "fixed"}, r"mixing\.task_weights is not set"),
         ({"mixing": {"kind": "fixed", "task_weights": {"a": -1}}}, "mixing.task_weights has .*must be 0 or more"),
         ({"mixing": {"kind": "capped", "strategy": "equall"}}, r"Unknown mixing strategy 'equall'\. Did you mean"),
-        ({"mixing": {"kind": "capped", "strategy": {"kind": "temperature", "limt": 5}}}, r"mixing\.strategy\.limit"),
+        (
+            {"mixing": {"kind": "capped", "strategy": {"kind": "temperature", "max_exampls": 5}}},
+            r"mixing\.strategy\.max_examples",
+        ),
         ({"mixing": {"kind": "phases", "strategies": ["equal", 3], "starts": [0, 9]}}, r"mixing\.strategies\.1 is 3"),
         ({"mixing": {"kind": "phases", "strategies": "equal", "starts": [0]}}, r"mixing\.strategies is 'equal'"),
         ({"mixing_unit": "words"}, "mixing_unit is 'words': input should be 'examples' or 'tokens'"),
@@ -129,7 +133,7 @@ def test_a_policy_is_read_back_alone(raw: dict[str, Any]):
         ({"training": {"steps": 0}}, r"training\.steps is 0: it must be 1 or more\.$"),
         (
             {"training": {"batch_size": 6, "gradient_accumulation_steps": 4}},
-            r"training\.rows is 6, which training\.accumulation = 4",
+            r"training\.batch_size is 6, which training\.gradient_accumulation_steps = 4",
         ),
         ({"training": {"loss_normalizer": "mean"}}, r"loss_normalizer is 'mean': input should be 'loss_tokens', 'pos"),
         ({"training": 5}, "training is 5: input should be a dictionary"),
