@@ -5,13 +5,13 @@ STYLESHEET = """
   color-scheme: light dark;
   --font: system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif;
   --page: #ffffff; --ink: #1c2024; --soft: #5b646d; --line: #dfe3e8; --panel: #f6f7f9; --link: #0b5cad;
-  --gain: #4d94d6; --loss: #e08a4a; --won: #12704a; --lost: #a53c00; --open: #5b646d; --notice: #fff6dc;
+  --gain: #4d94d6; --loss: #e08a4a; --supported: #12704a; --refuted: #a53c00; --inconclusive: #5b646d; --notice: #fff6dc;
   --c0: #0072b2; --c1: #d55e00; --c2: #009e73; --c3: #c0649a; --c4: #c98500; --c5: #3aa0dd; --c7: #8a8f94;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --page: #14171a; --ink: #e7eaed; --soft: #a2abb4; --line: #333a41; --panel: #1d2126; --link: #7db8f0;
-    --gain: #2f7fc4; --loss: #c4651f; --won: #55c795; --lost: #f29a63; --open: #a2abb4; --notice: #3a3116;
+    --gain: #2f7fc4; --loss: #c4651f; --supported: #55c795; --refuted: #f29a63; --inconclusive: #a2abb4; --notice: #3a3116;
     --c0: #4a9ede; --c1: #f0843c; --c2: #2fc296; --c3: #e39ac4; --c4: #f2b234; --c5: #8fd0ff; --c7: #9aa1a8;
   }
 }
@@ -19,7 +19,7 @@ STYLESHEET = """
   :root {
     color-scheme: light;
     --page: #ffffff; --ink: #000000; --soft: #444c54; --line: #c9ced4; --panel: #f6f7f9; --link: #000000;
-    --gain: #4d94d6; --loss: #e08a4a; --won: #12704a; --lost: #a53c00; --open: #444c54; --notice: #fff6dc;
+    --gain: #4d94d6; --loss: #e08a4a; --supported: #12704a; --refuted: #a53c00; --inconclusive: #444c54; --notice: #fff6dc;
     --c0: #0072b2; --c1: #d55e00; --c2: #009e73; --c3: #c0649a; --c4: #c98500; --c5: #3aa0dd; --c7: #8a8f94;
   }
 }
@@ -69,12 +69,12 @@ td strong { font-weight: 750; }
 td.heat { background: color-mix(in srgb, var(--gain) calc(var(--much) * 60%), transparent); }
 td.cold { background: color-mix(in srgb, var(--loss) calc(var(--much) * 60%), transparent); }
 td.heat small, td.cold small { color: inherit; }
-.verdict { border: 1px solid var(--line); border-left: 4px solid var(--open); border-radius: 6px; margin: .75rem 0; }
+.verdict { border: 1px solid var(--line); border-left: 4px solid var(--inconclusive); border-radius: 6px; margin: .75rem 0; }
 .verdict { padding: .7rem 1rem; max-width: 56rem; }
 .verdict header { display: flex; flex-wrap: wrap; gap: .1rem .75rem; align-items: baseline; }
-.verdict .word { font-weight: 700; color: var(--open); text-transform: uppercase; font-size: .8125rem; }
-.verdict.won { border-left-color: var(--won); } .verdict.won .word { color: var(--won); }
-.verdict.lost { border-left-color: var(--lost); } .verdict.lost .word { color: var(--lost); }
+.verdict .word { font-weight: 700; color: var(--inconclusive); text-transform: uppercase; font-size: .8125rem; }
+.verdict.supported { border-left-color: var(--supported); } .verdict.supported .word { color: var(--supported); }
+.verdict.refuted { border-left-color: var(--refuted); } .verdict.refuted .word { color: var(--refuted); }
 .verdict p { margin: .25rem 0; }
 .verdict .claim { font-weight: 500; }
 .verdict ul { margin: .3rem 0 0; padding-left: 1.1rem; font-size: .875rem; color: var(--soft); }

@@ -9,7 +9,7 @@ import pytest
 
 from t5mix.errors import T5MixError
 from t5mix.plots.curves import curves_figure, draw_run
-from t5mix.tracking.history import TaskSummary, read_history, summarise
+from t5mix.tracking.history import TaskProgress, read_history, summarise
 
 Make = Callable[..., Path]
 
@@ -31,14 +31,14 @@ def test_a_history_is_what_the_lines_say(make_run: Make):
 
 def test_totals_and_last_figures(make_run: Make):
     history = read_history(make_run())
-    assert summarise(history.tasks["a"]) == TaskSummary(100.0, 22.5 + 50 + 4, 1000.0, 1.0, 1.5, 1.25)
-    assert summarise(history.tasks["b"]) == TaskSummary(40.0, 7.5 + 50 + 6, 400.0, 4.0, 5.0, 4.0)
+    assert summarise(history.tasks["a"]) == TaskProgress(100.0, 22.5 + 50 + 4, 1000.0, 1.0, 1.5, 1.25)
+    assert summarise(history.tasks["b"]) == TaskProgress(40.0, 7.5 + 50 + 6, 400.0, 4.0, 5.0, 4.0)
 
 
 def test_what_is_not_known_is_none(make_run: Make):
     line = {"kind": "train", "step": 1, "tasks": {"a": {"loss": None, "examples": 2, "epochs": 0.5, "proportion": 1.0}}}
     told = summarise(read_history(make_run([line])).tasks["a"])
-    assert told == TaskSummary(2.0, None, None, 0.5, None, None)
+    assert told == TaskProgress(2.0, None, None, 0.5, None, None)
 
 
 @pytest.mark.parametrize("lines", [[], [{"kind": "evaluation", "step": 0, "tasks": {}}]])

@@ -121,7 +121,7 @@ def test_markdown_is_brief_and_in_the_pages_order(markdown: str):
         *("Verdicts", "Headline", "Scores by task", "Differences to full", "Learning rates", "Quality and cost"),
         *("Training", "Adaptive mixing", "Gain or loss against training alone", "Failed and missing trials"),
     ]
-    assert "- **won**: H1: Training everything beats a low rank" in markdown
+    assert "- **supported**: H1: Training everything beats a low rank" in markdown
     assert len(markdown) < 20_000
 
 

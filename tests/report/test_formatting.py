@@ -57,21 +57,22 @@ def test_an_estimate_without_an_interval_has_no_width():
 
 
 def test_verdicts_say_what_was_judged_and_what_came_out(analysis: Analysis):
-    won, lost, open_ = analysis.verdicts.values()
-    assert [each.verdict.value for each in (won, lost, open_)] == ["won", "lost", "inconclusive"]
-    assert formatting.what_is_judged(won) == f"“full” {MINUS} “lora, r=8” on the mean of all tasks lies above 0"
-    assert formatting.what_is_judged(lost).endswith("lies above 0.5")
-    assert formatting.what_is_judged(open_) == (
+    supported, refuted, inconclusive = analysis.verdicts.values()
+    verdicts = [judged.verdict.value for judged in analysis.verdicts.values()]
+    assert verdicts == ["supported", "refuted", "inconclusive"]
+    assert formatting.what_is_judged(supported) == f"“full” {MINUS} “lora, r=8” on the mean of all tasks lies above 0"
+    assert formatting.what_is_judged(refuted).endswith("lies above 0.5")
+    assert formatting.what_is_judged(inconclusive) == (
         f"“full” {MINUS} “lora, r=8” on demo_paraphrase, minus the same on the mean of demo_sentiment and "
         "demo_entailment, lies above 0"
     )
-    told = formatting.outcome(won)
-    assert told.startswith(f"Found: +{won.estimate.value:.2f} points, corrected interval (97.5 %) [")
-    assert f"; p = 0.002, after Holm's correction {formatting.p_value(won.corrected_p_value)}; " in told
-    assert told.endswith("2 seeds, at least 200 examples a task.")
-    told = formatting.sensitivity(lost)
-    assert told.startswith(
-        f"A difference at least {lost.smallest_effect:.2f} points away from 0.5 would have been found"
+    text = formatting.outcome(supported)
+    assert text.startswith(f"Found: +{supported.estimate.value:.2f} points, corrected interval (97.5 %) [")
+    assert f"; p = 0.002, after Holm's correction {formatting.p_value(supported.corrected_p_value)}; " in text
+    assert text.endswith("2 seeds, at least 200 examples a task.")
+    text = formatting.sensitivity(refuted)
+    assert text.startswith(
+        f"A difference at least {refuted.smallest_effect:.2f} points away from 0.5 would have been found"
     )
 
 
