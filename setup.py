@@ -33,6 +33,7 @@ CORE = [
     "safetensors",
     "tensorboard",
     "matplotlib",
+    "jinja2",
     "rich",
 ]
 TEST = ["pytest", "pytest-xdist", "psutil", "submitit"]
@@ -57,6 +58,7 @@ setup(
     packages=find_packages(include=["t5mix", "t5mix.*"]),
     package_data={
         "t5mix": ["configs/*.yaml", "configs/*/*.yaml", "sweep/presets/*.yaml"],
+        "t5mix.report": ["templates/*"],
         "t5mix.tasks": ["vocabularies/*.model"],
     },
     install_requires=CORE,

@@ -10,7 +10,7 @@ from t5mix.report.html import render_page
 from t5mix.report.latex import headline_latex
 from t5mix.report.markdown import render_markdown
 from t5mix.report.summary import build_document
-from t5mix.report.svg import save_figure
+from t5mix.report.figure_files import save_figure
 
 
 def write_report(directory: Path, out: Path) -> Analysis:

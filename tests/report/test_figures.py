@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from matplotlib.figure import Figure
 from t5mix.analysis.analysis import Analysis
 from t5mix.analysis.training_curves import Line, Progress
 from t5mix.report.document import FigureBlock, Panel
+from t5mix.report.figure_files import save_figure
 from t5mix.report.figures import (
     costs_figure,
     differences_figure,
@@ -21,8 +23,9 @@ from t5mix.report.figures import (
     verdicts_figure,
 )
 from t5mix.report.method_styles import COLOURS, method_styles, styles_of
-from t5mix.report.stylesheet import STYLESHEET
-from t5mix.report.svg import inline, save_figure, swatch
+from t5mix.report.svg import panel_svg, swatch
+
+STYLESHEET = (resources.files("t5mix.report") / "templates" / "style.css").read_text(encoding="utf-8")
 
 
 def drawn(panel: Panel) -> Axes:
@@ -153,7 +156,7 @@ def everything(axes: Axes) -> None:
 
 
 def test_a_panel_on_the_page_takes_the_pages_colours():
-    text = inline(Panel("a < b", everything, alt_text='said "so"'), "name")
+    text = panel_svg(Panel("a < b", everything, alt_text='said "so"'), "name")
     assert text.startswith('<svg viewBox="0 0 ')
     assert 'aria-label="a &lt; b: said &quot;so&quot;"' in text
     assert not [colour for colour in COLOURS if colour.lower() in text.lower()]
@@ -168,7 +171,7 @@ def test_a_panel_on_the_page_takes_the_pages_colours():
 
 
 def test_ids_of_a_panel_are_its_own():
-    one, two = (inline(Panel("t", everything), name) for name in ("one", "two"))
+    one, two = (panel_svg(Panel("t", everything), name) for name in ("one", "two"))
     ids = re.findall(r' id="([^"]+)"', one)
     assert ids
     assert all(each.startswith("one-") for each in ids)

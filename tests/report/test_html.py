@@ -109,7 +109,11 @@ def test_all_parts_are_there_in_order(text: str):
 
 def test_verdicts_are_words_near_the_top(text: str):
     cards = re.findall(r'<article class="verdict (\w+)"><header><span class="word">(\w+)</span><h3>(\w+)', text)
-    assert cards == [("supported", "supported", "H1"), ("refuted", "refuted", "H2"), ("inconclusive", "inconclusive", "H3")]
+    assert cards == [
+        ("supported", "supported", "H1"),
+        ("refuted", "refuted", "H2"),
+        ("inconclusive", "inconclusive", "H3"),
+    ]
     assert text.index('class="verdict supported"') < text.index('<section id="headline">')
     assert "3 claims: 1 supported, 1 refuted, 1 inconclusive." in text
 
