@@ -14,11 +14,11 @@ examples:
   t5mix train --config demo                               train on the demo's ten tasks
   t5mix train --config demo mixing=temperature mixing.temperature=4 run_dir=runs/t4
   t5mix eval runs/demo                                    score it on the validation splits
-  echo "translate English to Velan: the dog sleeps ." | t5mix predict runs/demo
+  echo "translate English to Velish: The dog sleeps." | t5mix predict runs/demo
   t5mix tasks show demo_sentiment                         what the model will see
   t5mix mixtures show demo mixing=equal --steps 1000      what a mixture will draw
   t5mix mixtures show demo --mixing equal --mixing temperature:temperature=2 --plot demo.png
-  t5mix policy show lora model=base finetuning.rank=16    what a policy trains, and what it costs
+  t5mix policy show lora model=t5_base finetuning.rank=16 what a policy trains, and what it costs
   t5mix curves runs/demo                                  losses and mixing over the steps, also while it runs
   t5mix sweep table10 scale=tiny                          compare fine-tuning methods, with tuned rates and seeds
   t5mix report sweeps/table10-tiny                        the comparison as a page, with intervals and verdicts

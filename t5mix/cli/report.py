@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from t5mix.cli.tables import new_table, print_table
+from t5mix.console.tables import new_table, print_table
 from t5mix.errors import T5MixError
 
 if TYPE_CHECKING:

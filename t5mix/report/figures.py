@@ -143,7 +143,9 @@ def _rates(method: str, choice: Choice, points: Sequence[tuple[float, float]], s
         axes.margins(x=0.1, y=0.2)
 
     alt_text = ", ".join(f"{score:.2f} at {rate:g}" for rate, score in points)
-    chosen = f"; chosen: {units.rate(choice.learning_rate)}" + (", at the edge of the grid" if choice.at_edge else "")
+    chosen = f"; chosen: {units.learning_rate(choice.learning_rate)}" + (
+        ", at the edge of the grid" if choice.at_edge else ""
+    )
     edge = ": best at the edge" if choice.at_edge else ""
     return Panel(_cut(method, _TITLE - len(edge)) + edge, draw, 1.7, alt_text + chosen)
 
@@ -216,15 +218,7 @@ def _cost_axis(axes: "Axes", costs: Sequence[float]) -> None:
         )
     else:
         axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _short(value)))
-
-
-def _short(value: float) -> str:
-    """Returns a number with a prefix: 30 k, 2 M."""
-    for exponent, prefix in ((18, "E"), (15, "P"), (12, "T"), (9, "G"), (6, "M"), (3, "k")):
-        if value >= 0.999 * 10**exponent:
-            return f"{value / 10**exponent:.3g} {prefix}"
-    return f"{value:g}"
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: units.si_number(value)))
 
 
 # Training ---------------------------------------------------------------------------------------------
@@ -301,7 +295,9 @@ def _proportions(title: str, lines: Mapping[str, Line], styles: Styles) -> Panel
         axes.set_xlabel("step", fontsize=8)
 
     known = {task: line.values for task, line in lines.items() if line.values.size}
-    alt_text = ", ".join(f"{task} from {values[0]:.1%} to {values[-1]:.1%}" for task, values in known.items())
+    alt_text = ", ".join(
+        f"{task} from {units.percent(values[0])} to {units.percent(values[-1])}" for task, values in known.items()
+    )
     return Panel(_cut(title, _TITLE), draw, 2.5, alt_text)
 
 

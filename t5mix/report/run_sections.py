@@ -34,12 +34,12 @@ def costs_section(analysis: Analysis) -> Section:
         share = units.percent(cost.trained / cost.total) if cost.total else units.UNKNOWN
         cells = (
             formatting.score(analysis.overall[method].value),
-            units.rate(cost.learning_rate),
+            units.learning_rate(cost.learning_rate),
             units.count(cost.steps),
             units.count(cost.trained),
             share,
-            units.operations(cost.operations),
-            units.memory(cost.memory),
+            units.si_number(cost.operations),
+            units.data_size(cost.memory),
             units.duration(cost.training),
             units.duration(cost.evaluation),
         )
@@ -146,7 +146,7 @@ def _missing(
     if method is None or seed is None:  # a run that trials start from
         texts = (units.UNKNOWN, units.UNKNOWN, units.UNKNOWN, use, state, log, command)
         return [Cell(failure.run.folder if failure else ""), *map(Cell, texts)]
-    texts = (str(seed), units.rate(rate), task or "all", use, state, log, command)
+    texts = (str(seed), units.learning_rate(rate), task or "all", use, state, log, command)
     return [Cell(method, style=styles_of(analysis).get(method)), *map(Cell, texts)]
 
 
@@ -160,7 +160,7 @@ def provenance_section(analysis: Analysis) -> Section:
         "finished trials": f"{len(trials)}, of which {len(results.reported)} are reported",
         "time of all trials": f"{units.duration(training)} training, {units.duration(evaluation)} evaluation; "
         "the runs that several trials start from are not in it",
-        "operations of all trials": units.operations(sum(operations)) if operations else units.UNKNOWN,
+        "operations of all trials": units.si_number(sum(operations)) if operations else units.UNKNOWN,
         **{f"hardware: {key}": value for key, value in _gathered(trial.hardware for trial in trials).items()},
         **_gathered(trial.versions for trial in trials),
     }

@@ -142,7 +142,7 @@ def test_weights_are_drawn_where_they_change(analysis: Analysis):
     assert figure is not None
     (panel,) = figure.panels
     assert panel.title == "odm"
-    assert "demo_sentiment from 22.2% to 32.2%" in panel.alt_text
+    assert "demo_sentiment from 22.2 % to 32.2 %" in panel.alt_text
     assert proportions_figure({"full": analysis.progress["full"]}) is None
 
 

@@ -7,7 +7,7 @@ import pytest
 from t5mix.analysis.analysis import Analysis
 from t5mix.analysis.hypotheses import judge
 from t5mix.analysis.statistics import Estimate, resample
-from t5mix.console import units, wording
+from t5mix.console import wording
 from t5mix.report import formatting
 from t5mix.sweep.spec import Hypothesis
 
@@ -32,14 +32,6 @@ def test_differences_have_a_sign(value: float | None, text: str):
 def test_figures():
     assert [formatting.score(value) for value in (83.275, -6.7, float("nan"))] == ["83.28", f"{MINUS}6.70", EN_DASH]
     assert [formatting.p_value(value) for value in (0.0312, 0.0004, 1.0)] == ["p = 0.031", "p < 0.001", "p = 1.000"]
-    assert [units.operations(value) for value in (1.234e12, 5e8, 12.0, None)] == ["1.23 T", "500 M", "12", EN_DASH]
-    assert [units.memory(value) for value in (800 * 2**20, 3 * 2**30, None)] == ["800 MiB", "3.00 GiB", EN_DASH]
-    assert [units.duration(value) for value in (12.345, 166, 600, 86_400)] == [
-        "12.3 s",
-        "2.8 min",
-        "10 min",
-        "24 h 00 min",
-    ]
     assert formatting.interval(None) == "no interval"
 
 

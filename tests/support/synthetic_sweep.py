@@ -53,7 +53,11 @@ class Spec:
         first, second, *_ = self.levels
         methods: dict[str, Any] = {}
         for name in self.levels:
-            runs = [["mixture=[{task}]"]] if name == self.single_task_baseline else [[f"finetuning={name.partition(',')[0]}"]]
+            runs = (
+                [["mixture=[{task}]"]]
+                if name == self.single_task_baseline
+                else [[f"finetuning={name.partition(',')[0]}"]]
+            )
             methods[name] = {"runs": runs, "per_task_runs": name == self.single_task_baseline}
         methods[first]["paper"] = "all parameters"
         return {
