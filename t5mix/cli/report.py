@@ -34,13 +34,13 @@ def _show(analysis: "Analysis") -> None:
     table = new_table("method", *analysis.headline.columns)
     for method, entries in analysis.headline.entries.items():
         cells = [
-            formatting.score(e.mean.value) + formatting.plus_minus(e.mean, LEVEL) + significance_mark(e)
+            formatting.score_text(e.mean.value) + formatting.half_width_text(e.mean, LEVEL) + significance_mark(e)
             for e in entries.values()
         ]
         table.add_row(method, *cells)
     title = analysis.results.sweep.title or analysis.results.sweep.name
     print_table(f"{title}: scores, and what differs from {analysis.headline.reference}", table)
     for name, judged in analysis.verdicts.items():
-        print(f"{judged.verdict.value}: {name}: {judged.hypothesis.claim} ({formatting.reason(judged)})")
+        print(f"{judged.verdict.value}: {name}: {judged.hypothesis.claim} ({formatting.reason_text(judged)})")
     for note in analysis.notes:
         print(f"Note: {note}", file=sys.stderr)

@@ -12,18 +12,14 @@ from matplotlib.figure import Figure
 
 from t5mix.analysis.analysis import Analysis
 from t5mix.analysis.training_curves import Line, Progress
+from t5mix.report.cost_figure import costs_figure
+from t5mix.report.difference_figures import differences_figure, verdicts_figure
 from t5mix.report.document import FigureBlock, Panel
 from t5mix.report.figure_files import save_figure
-from t5mix.report.figures import (
-    costs_figure,
-    differences_figure,
-    proportions_figure,
-    rates_figure,
-    training_figure,
-    verdicts_figure,
-)
+from t5mix.report.learning_rate_figure import learning_rate_figure
 from t5mix.report.method_styles import COLOURS, method_styles, styles_of
 from t5mix.report.svg import panel_svg, swatch
+from t5mix.report.training_figures import proportions_figure, training_figure
 
 STYLESHEET = (resources.files("t5mix.report") / "templates" / "style.css").read_text(encoding="utf-8")
 
@@ -71,7 +67,7 @@ def test_hypotheses_are_drawn_with_their_margins(analysis: Analysis):
 
 
 def test_the_chosen_rate_is_circled_and_an_extended_one_hollow(analysis: Analysis):
-    figure = rates_figure(analysis.results.choices, styles_of(analysis), "validation")
+    figure = learning_rate_figure(analysis.results.choices, styles_of(analysis), "validation")
     assert [panel.title for panel in figure.panels][:3] == ["full", "lora, r=8: best at the edge", "adapter"]
     axes = drawn(figure.panels[1])
     circled = [line for line in axes.lines if line.get_markersize() == 12]
