@@ -122,6 +122,8 @@ def _show_all(title: str, forecasts: Mapping[str, "Forecast"]) -> None:
     """Shows the tasks as rows and the strategies as columns."""
     several = list(forecasts.values())
     table = new_table("task", "size", *(f"{label.replace(':', ': ')}\nproportion epochs" for label in forecasts))
+    for column in table.columns[:2]:
+        column.vertical = "bottom"  # the other headings have two lines
     for tasks in zip(*(forecast.tasks for forecast in several), strict=True):
         pairs = zip(several, tasks, strict=True)
         cells = (f"{_share(forecast, task)} {task.epochs:8.2f}" for forecast, task in pairs)
@@ -140,7 +142,7 @@ def _share(forecast: "Forecast", task: "TaskForecast") -> str:
 
 
 def _explain(console: Console, forecasts: Mapping[str, "Forecast"]) -> None:
-    """Says what the figures of strategies that are not static mean."""
+    """Says what the numbers of strategies that are not static mean."""
     if any(forecast.changes for forecast in forecasts.values()):
         console.print("a→b: from the first step to the last; epochs count the whole run.", soft_wrap=True)
     learning = [label for label, forecast in forecasts.items() if forecast.adaptive]

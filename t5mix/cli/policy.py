@@ -84,7 +84,7 @@ def _costs(report: "PolicyReport") -> Table:
     table = new_table("from step", "trainable", "optimizer state", f"state and {gradients}", "operations of a step")
 
     def add(name: str, phase: "PhaseCosts", costs: "Costs") -> None:
-        figures = [
+        amounts = [
             (units.count(phase.trained), phase.trained / full.trained),
             (units.data_size(phase.optimizer_bytes), phase.optimizer_bytes / full.optimizer_bytes),
             (
@@ -93,7 +93,7 @@ def _costs(report: "PolicyReport") -> Table:
             ),
             (units.si_number(phase.flops), phase.flops / full.flops),
         ]
-        table.add_row(name, *(f"{text}  {ratio:.3f}" for text, ratio in figures))
+        table.add_row(name, *(f"{text}  {ratio:.3f}" for text, ratio in amounts))
 
     for phase in report.costs.phases:
         add(str(phase.start), phase, report.costs)

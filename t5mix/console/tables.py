@@ -17,7 +17,7 @@ def new_table(*headings: str, text: Collection[str] = ()) -> Table:
         text: headings of further columns that hold text.
     """
     table = Table()
-    table.add_column(headings[0], overflow="fold", vertical="bottom")
+    table.add_column(headings[0], overflow="fold")
     for heading in headings[1:]:
         table.add_column(heading, justify="left" if heading in text else "right", overflow="fold")
     return table

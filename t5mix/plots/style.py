@@ -1,4 +1,4 @@
-"""What all pictures share: colours, a figure, and the way to a file."""
+"""What all figures share: colours, an empty figure, and the way to a file."""
 
 import contextlib
 import os

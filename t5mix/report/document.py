@@ -55,7 +55,7 @@ class Table:
 
 @dataclasses.dataclass(frozen=True)
 class Panel:
-    """One of a figure's pictures.
+    """One of the plots of a figure.
 
     Attributes:
         title: above it.

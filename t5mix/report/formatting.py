@@ -2,11 +2,14 @@
 
 import re
 
+from t5mix.analysis.comparisons import Entry
 from t5mix.analysis.hypotheses import Judgement, Verdict
 from t5mix.analysis.statistics import Estimate
 from t5mix.console import units, wording
 
 MINUS = "\N{MINUS SIGN}"
+
+BETTER, WORSE = "▲", "▼"
 
 VERDICT_SENTENCES = {
     Verdict.SUPPORTED: "The claim holds",
@@ -47,6 +50,11 @@ def half_width_text(estimate: Estimate, level: float) -> str:
 def interval_text(bounds: tuple[float, float] | None) -> str:
     """Returns an interval in brackets: "[0.12, 1.34]"."""
     return "no interval" if bounds is None else f"[{score_text(bounds[0])}, {score_text(bounds[1])}]"
+
+
+def significance_mark(entry: Entry) -> str:
+    """Returns the sign of a difference that is shown, after a space."""
+    return f" {BETTER}" if entry.better else f" {WORSE}" if entry.worse else ""
 
 
 def p_value_text(value: float) -> str:

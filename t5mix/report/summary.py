@@ -2,6 +2,7 @@
 
 from t5mix.analysis.analysis import Analysis
 from t5mix.console import units, wording
+from t5mix.report.comparison_sections import headline_section, tasks_section
 from t5mix.report.document import Document, Notes, Paragraph, Section
 from t5mix.report.provenance_sections import missing_section, provenance_section, reproduction_section
 from t5mix.report.run_sections import (
@@ -13,10 +14,8 @@ from t5mix.report.run_sections import (
 )
 from t5mix.report.score_sections import (
     differences_section,
-    headline_section,
     metrics_section,
     seeds_section,
-    tasks_section,
     transfer_section,
     verdicts_section,
     wins_section,
