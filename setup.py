@@ -33,6 +33,7 @@ CORE = [
     "safetensors",
     "tensorboard",
     "matplotlib",
+    "jinja2",
     "rich",
 ]
 TEST = ["pytest", "pytest-xdist", "psutil", "submitit"]
@@ -56,7 +57,7 @@ setup(
     python_requires=">=3.11,<3.14",
     packages=find_packages(include=["t5mix", "t5mix.*"]),
     package_data={
-        "t5mix": ["config/experiments/*.yaml", "sweep/presets/*.yaml"],
+        "t5mix": ["config/experiments/*.yaml", "report/templates/*", "sweep/presets/*.yaml"],
         "t5mix.tasks": ["vocabularies/*.model"],
     },
     install_requires=CORE,

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from t5mix.console.units import data_size
 from t5mix.errors import T5MixError
 
 
@@ -27,8 +28,8 @@ def check_room(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(existing).free
     if free < needed:
         raise T5MixError(
-            f"The disk is full: a checkpoint needs {needed / 2**20:,.1f} MiB, and {existing} has "
-            f"{free / 2**20:,.1f} MiB free. Make room and start again; a run that has a checkpoint continues from it."
+            f"The disk is full: a checkpoint needs {data_size(needed)}, and {existing} has "
+            f"{data_size(free)} free. Make room and start again; a run that has a checkpoint continues from it."
         )
 
 
@@ -41,9 +42,9 @@ def disk_errors(folder: Path) -> Iterator[None]:
         full = isinstance(error, OSError) and error.errno == errno.ENOSPC
         if not full and "No space left" not in str(error):
             raise
-        free = shutil.disk_usage(folder).free / 2**20
+        free = shutil.disk_usage(folder).free
         raise T5MixError(
-            f"The disk is full: {folder} has {free:,.1f} MiB free. Make room and start again; the run continues from "
+            f"The disk is full: {folder} has {data_size(free)} free. Make room and start again; the run continues from "
             "its last complete checkpoint."
         ) from error
 

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "t5mix"
 ORDER = (
-    *("__init__", "errors", "registry", "configurable", "files", "console", "validation", "plugins", "subprocesses"),
+    *("__init__", "errors", "registry", "configurable", "console", "files", "validation", "plugins", "subprocesses"),
     *("tensorflow_setup", "model", "data", "sources", "preprocessors", "metrics", "mixing", "finetuning", "cache"),
     *("distributed", "tracking", "checkpoint", "evaluation", "training", "config", "runs", "sweep", "analysis"),
     *("plots", "report", "cli"),

@@ -111,7 +111,7 @@ def _notes(results: Results, headline: MethodComparison) -> list[str]:
     if missing:
         failed = sum(results.failure(key) is not None for key in missing)
         notes.append(
-            f"{len(missing)} of {wording.times(len(results.wanted), 'trial')} to be reported "
+            f"{len(missing)} of {wording.quantity(len(results.wanted), 'trial')} to be reported "
             f"{'is' if len(missing) == 1 else 'are'} missing, {failed} of them failed: see the list of trials. Means "
             "are over the seeds that there are, differences over those that both methods have."
         )

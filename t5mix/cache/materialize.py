@@ -21,6 +21,7 @@ import numpy as np
 from t5mix.cache.fingerprint import describe, digest
 from t5mix.cache.vocabulary import FEATURES
 from t5mix.console.progress import counted, progress
+from t5mix.console.units import data_size
 from t5mix.data.manifest import StoreEntry, shard_path
 from t5mix.data.stream import source_shard_of
 from t5mix.data.token_store import TokenStore, open_store, write_store
@@ -306,11 +307,11 @@ def _write(
 
 def _no_room(spec: SplitSpec, path: Path, error: OSError) -> str:
     folder = next(parent for parent in path.parents if parent.exists())
-    free = shutil.disk_usage(folder).free / 2**30
+    free = data_size(shutil.disk_usage(folder).free)
     name = spec.task.name
     stream = f", or keep only parts of {name} at a time: streamed=[{name}]" if spec.split == TRAIN else ""
     return (
-        f"The token store cannot be written: {error.strerror}. Folder {folder}, {free:.1f} GiB free. "
+        f"The token store cannot be written: {error.strerror}. Folder {folder}, {free} free. "
         f"Make room, or set another store_dir{stream if spec.source_shards == 1 else ''}. Nothing half-written was "
         "left."
     )

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from t5mix.cli.tables import new_table, print_table
+from t5mix.console.tables import new_table, print_table
 from t5mix.errors import T5MixError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def run(options: argparse.Namespace) -> int:
     histories = {str(folder): read_history(folder) for folder in folders}
     check_output(out, "--out")
     summaries = {
-        name: {task: summarise(told) for task, told in history.tasks.items()} for name, history in histories.items()
+        name: {task: summarise(lines) for task, lines in history.tasks.items()} for name, history in histories.items()
     }
     save(curves_figure(histories), out)
     print(f"Drawn: {out}", file=sys.stderr)
@@ -53,23 +53,23 @@ def _show(runs: Mapping[str, Mapping[str, "TaskProgress"]], steps: Mapping[str, 
     several = len(runs) > 1
     title = ", ".join(f"{run} after {step:,} steps" for run, step in steps.items())
     headings = ("examples", "expected", "tokens", "epochs", "loss", "validation")
-    table = new_table("task", *(["run"] if several else []), *headings)
+    table = new_table("task", *(["run"] if several else []), *headings, text=["run"])
     for task in dict.fromkeys(task for tasks in runs.values() for task in tasks):
-        having = [(run, tasks[task]) for run, tasks in runs.items() if task in tasks]
-        for place, (run, told) in enumerate(having):
+        rows = [(run, tasks[task]) for run, tasks in runs.items() if task in tasks]
+        for index, (run, summary) in enumerate(rows):
             cells = (
-                _figure(told.examples, ",.0f"),
-                _figure(told.expected, ",.1f"),
-                _figure(told.tokens, ",.0f"),
-                _figure(told.epochs, ".2f"),
-                _figure(told.loss, ".4f"),
-                _figure(told.validation, ".4f"),
+                _formatted(summary.examples, ",.0f"),
+                _formatted(summary.expected, ",.1f"),
+                _formatted(summary.tokens, ",.0f"),
+                _formatted(summary.epochs, ".2f"),
+                _formatted(summary.loss, ".4f"),
+                _formatted(summary.validation, ".4f"),
             )
-            table.add_row("" if place else task, *([run] if several else []), *cells)
+            table.add_row("" if index else task, *([run] if several else []), *cells)
         if several:
             table.add_section()
     print_table(title, table)
 
 
-def _figure(value: float | None, form: str) -> str:
-    return "" if value is None else format(value, form)
+def _formatted(value: float | None, spec: str) -> str:
+    return "" if value is None else format(value, spec)

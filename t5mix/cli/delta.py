@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.table import Table
+from t5mix.console import units
+from t5mix.console.tables import new_table, print_table
 
 if TYPE_CHECKING:
     from t5mix.runs.deltas import Contents
@@ -32,13 +32,11 @@ def run(options: argparse.Namespace) -> int:
 
 def _show(contents: Sequence["Contents"], *, as_json: bool) -> None:
     if as_json:
-        plain = [{**dataclasses.asdict(each), "base": each.base and each.base.to_json()} for each in contents]
+        plain = [{**dataclasses.asdict(item), "base": item.base and item.base.to_json()} for item in contents]
         print(json.dumps(plain, indent=1, default=str))
         return
-    table = Table()
-    for name in ("checkpoint", "policy", "holds", "of", "base"):
-        table.add_column(name, overflow="fold", justify="right" if name in ("holds", "of") else "left")
-    for each in contents:
-        base = f"{each.base.identity[:12]}  {each.base.path}" if each.base else f"none; it is {str(each.identity)[:12]}"
-        table.add_row(str(each.path), each.policy["kind"], f"{each.own:,}", f"{each.total:,}", base)
-    Console().print(table)
+    table = new_table("checkpoint", "policy", "holds", "of", "base", text=("policy", "base"))
+    for item in contents:
+        base = f"{item.base.identity[:12]}  {item.base.path}" if item.base else f"none; it is {str(item.identity)[:12]}"
+        table.add_row(str(item.path), item.policy["kind"], units.count(item.own), units.count(item.total), base)
+    print_table("", table)

@@ -4,8 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
+from t5mix.console.tables import new_table, print_table
 
 
 def run(options: argparse.Namespace) -> int:
@@ -24,10 +23,10 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(scores, indent=1))
         return 0
-    table = Table("task", "metric", "score", title=f"{options.run}, {options.split}")
+    table = new_table("task", "metric", "score", text=["metric"])
     for task, metrics in scores.items():
         for position, (metric, value) in enumerate(metrics.items()):
             table.add_row("" if position else task, metric, f"{value:.4g}")
         table.add_section()
-    Console().print(table)
+    print_table(f"{options.run}, {options.split}", table)
     return 0

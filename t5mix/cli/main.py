@@ -14,11 +14,11 @@ examples:
   t5mix train --config demo                               train on the demo's ten tasks
   t5mix train --config demo mixing=temperature mixing.temperature=4 run_dir=runs/t4
   t5mix eval runs/demo                                    score it on the validation splits
-  echo "translate English to Velan: the dog sleeps ." | t5mix predict runs/demo
+  echo "translate English to Velish: The dog sleeps." | t5mix predict runs/demo
   t5mix tasks show demo_sentiment                         what the model will see
   t5mix mixtures show demo mixing=equal --steps 1000      what a mixture will draw
   t5mix mixtures show demo --mixing equal --mixing temperature:temperature=2 --plot demo.png
-  t5mix policy show lora model=base finetuning.rank=16    what a policy trains, and what it costs
+  t5mix policy show lora model=t5_base finetuning.rank=16 what a policy trains, and what it costs
   t5mix curves runs/demo                                  losses and mixing over the steps, also while it runs
   t5mix sweep table10 scale=tiny                          compare fine-tuning methods, with tuned rates and seeds
   t5mix report sweeps/table10-tiny                        the comparison as a page, with intervals and verdicts
@@ -159,7 +159,7 @@ def _mixtures(commands: argparse._SubParsersAction) -> None:
         help="a strategy to show, such as temperature:temperature=4,max_examples=65536, in place of the experiment's "
         "own; repeat it to compare several",
     )
-    show.add_argument("--steps", type=int, default=1000, help="for the expected figures; default: %(default)s")
+    show.add_argument("--steps", type=int, default=1000, help="of the run to forecast; default: %(default)s")
     show.add_argument("--json", action="store_true", help="print JSON")
     show.add_argument("--plot", metavar="FILE", help="draw it too; .png, .svg or .pdf")
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.table import Table
 
-from t5mix.cli.tables import new_table, print_table
 from t5mix.config.compose import compose_experiment, parse_choice
+from t5mix.console import units
+from t5mix.console.tables import new_table, print_table
 from t5mix.errors import T5MixError
 
 if TYPE_CHECKING:
@@ -46,8 +46,8 @@ def run(options: argparse.Namespace) -> int:
         return 0
     title = _title(options.show, experiment, options.steps)
     if len(strategies) == 1:
-        (label, found), *_ = comparison.forecasts.items()
-        _show_one(f"{title}, {label}", found)
+        ((label, forecast),) = comparison.forecasts.items()
+        _show_one(f"{title}, {label}", forecast)
     else:
         _show_all(title, comparison.forecasts)
     return 0
@@ -89,47 +89,51 @@ def _plain(
         "rows": experiment.training.batch_size,
         "mixing_unit": experiment.mixing_unit,
         "strategies": [
-            {"mixing": label, "strategy": strategy_to_dict(strategies[label]), **dataclasses.asdict(found)}
-            for label, found in forecasts.items()
+            {"mixing": label, "strategy": strategy_to_dict(strategies[label]), **dataclasses.asdict(forecast)}
+            for label, forecast in forecasts.items()
         ],
     }
 
 
-def _show_one(title: str, found: "Forecast") -> None:
+def _show_one(title: str, forecast: "Forecast") -> None:
     table = new_table("task", "size", "rate", "proportion", "examples", "tokens", "epochs", "truncated")
-    for task in found.tasks:
+    for task in forecast.tasks:
         table.add_row(
             task.name,
-            f"{task.size:,}",
+            units.count(task.size),
             "" if task.rate is None else f"{task.rate:,.4g}",
-            _share(found, task),
-            f"{task.examples:,.0f}",
-            f"{task.tokens:,.0f}",
+            _share(forecast, task),
+            units.count(task.examples),
+            units.count(task.tokens),
             f"{task.epochs:.2f}",
-            f"{task.truncated:.1%}" if task.truncated else "",
+            units.percent(task.truncated) if task.truncated else "",
         )
     console = print_table(title, table)
     console.print(
-        f"Expected, from packing {found.planned_steps} batches: {found.examples_per_step:.1f} examples a step; "
-        f"{found.inputs_filled:.1%} of encoder and {found.targets_filled:.1%} of decoder positions filled.",
+        f"Expected, from packing {forecast.planned_steps} batches: {forecast.examples_per_step:.1f} examples a step; "
+        f"{units.percent(forecast.inputs_filled)} of encoder and {units.percent(forecast.targets_filled)} of decoder "
+        "positions filled.",
         soft_wrap=True,
     )
-    _explain(console, {"": found})
+    _explain(console, {"": forecast})
 
 
 def _show_all(title: str, forecasts: Mapping[str, "Forecast"]) -> None:
     """Shows the tasks as rows and the strategies as columns."""
-    found = list(forecasts.values())
+    several = list(forecasts.values())
     table = new_table("task", "size", *(f"{label.replace(':', ': ')}\nproportion epochs" for label in forecasts))
-    for tasks in zip(*(forecast.tasks for forecast in found), strict=True):
-        cells = (f"{_share(f, task)} {task.epochs:8.2f}" for f, task in zip(found, tasks, strict=True))
-        table.add_row(tasks[0].name, f"{tasks[0].size:,}", *cells)
+    for column in table.columns[:2]:
+        column.vertical = "bottom"  # the other headings have two lines
+    for tasks in zip(*(forecast.tasks for forecast in several), strict=True):
+        pairs = zip(several, tasks, strict=True)
+        cells = (f"{_share(forecast, task)} {task.epochs:8.2f}" for forecast, task in pairs)
+        table.add_row(tasks[0].name, units.count(tasks[0].size), *cells)
     table.add_section()
-    table.add_row("examples a step", "", *(f"{forecast.examples_per_step:.1f}" for forecast in found))
-    table.add_row("encoder filled", "", *(f"{forecast.inputs_filled:.1%}" for forecast in found))
-    table.add_row("decoder filled", "", *(f"{forecast.targets_filled:.1%}" for forecast in found))
+    table.add_row("examples a step", "", *(f"{forecast.examples_per_step:.1f}" for forecast in several))
+    table.add_row("encoder filled", "", *(units.percent(forecast.inputs_filled) for forecast in several))
+    table.add_row("decoder filled", "", *(units.percent(forecast.targets_filled) for forecast in several))
     console = print_table(title, table)
-    console.print(f"Expected, from packing {found[0].planned_steps} batches.", soft_wrap=True)
+    console.print(f"Expected, from packing {several[0].planned_steps} batches.", soft_wrap=True)
     _explain(console, forecasts)
 
 
@@ -138,10 +142,10 @@ def _share(forecast: "Forecast", task: "TaskForecast") -> str:
 
 
 def _explain(console: Console, forecasts: Mapping[str, "Forecast"]) -> None:
-    """Says what the figures of strategies that are not static mean."""
-    if any(found.changes for found in forecasts.values()):
+    """Says what the numbers of strategies that are not static mean."""
+    if any(forecast.changes for forecast in forecasts.values()):
         console.print("a→b: from the first step to the last; epochs count the whole run.", soft_wrap=True)
-    learning = [label for label, found in forecasts.items() if found.adaptive]
+    learning = [label for label, forecast in forecasts.items() if forecast.adaptive]
     if learning:
         which = f" ({', '.join(learning)})" if any(learning) else ""
         console.print(f"Adaptive{which}: shown without feedback, as if no loss were ever known.", soft_wrap=True)
@@ -150,8 +154,8 @@ def _explain(console: Console, forecasts: Mapping[str, "Forecast"]) -> None:
 def _list(options: argparse.Namespace) -> int:
     from t5mix.cache.inspection import list_mixtures
 
-    table = Table("mixture", "tasks")
+    table = new_table("mixture", "tasks", text=["tasks"])
     for name, tasks in list_mixtures(options.plugins).items():
         table.add_row(name, ", ".join(tasks))
-    Console().print(table)
+    print_table("", table)
     return 0

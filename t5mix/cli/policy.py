@@ -6,8 +6,10 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.table import Table
+
+from t5mix.console import units
+from t5mix.console.tables import new_table, print_table
 
 if TYPE_CHECKING:
     from t5mix.runs.policy_report import PolicyReport
@@ -39,13 +41,12 @@ def run(options: argparse.Namespace) -> int:
         }
         print(json.dumps(plain, indent=1))
         return 0
-    console = Console()
     shape = experiment.batch_shape
     title = (
         f"{policy_to_dict(report.policy)['kind']}, batches of {shape.rows} rows of {shape.inputs} and {shape.targets}"
     )
-    console.print(_modules(report, title))
-    console.print(_costs(report))
+    print_table(title, _modules(report))
+    print_table("costs, and their ratio to those of training everything", _costs(report))
     return 0
 
 
@@ -58,57 +59,44 @@ def _list(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(about, indent=1))
         return 0
-    table = Table("policy", "what trains")
+    table = new_table("policy", "what trains", text=["what trains"])
     for kind, text in about.items():
         table.add_row(kind, text)
-    Console().print(table)
+    print_table("", table)
     return 0
 
 
-def _modules(report: "PolicyReport", title: str) -> Table:
-    table = Table(title=title)
-    table.add_column("module")
-    for name in ("parameters", "trainable", "from step"):
-        table.add_column(name, justify="right")
+def _modules(report: "PolicyReport") -> Table:
+    table = new_table("module", "parameters", "trainable", "from step")
     starts = [phase.start for phase in report.costs.phases]
     for row in report.modules:
         begins = [starts[i] for i in range(len(starts)) if row.trained[i] > (row.trained[i - 1] if i else 0)]
-        trained = f"{row.trained[-1]:,}" if row.trained[-1] else "-"
-        table.add_row(row.name, f"{row.parameters:,}", trained, ", ".join(map(str, begins)) or "never")
+        trained = units.count(row.trained[-1]) if row.trained[-1] else "-"
+        table.add_row(row.name, units.count(row.parameters), trained, ", ".join(map(str, begins)) or "never")
     table.add_section()
-    table.add_row("all", f"{report.costs.parameters:,}", f"{report.costs.phases[-1].trained:,}", "")
+    table.add_row("all", units.count(report.costs.parameters), units.count(report.costs.phases[-1].trained), "")
     return table
 
 
 def _costs(report: "PolicyReport") -> Table:
     (full,) = report.full.phases
     gradients = "gradients" if full.temporary_bytes is None else "activations"
-    table = Table(title="costs, and their ratio to those of training everything")
-    for name in ("from step", "trainable", "optimizer state", f"state and {gradients}", "operations of a step"):
-        table.add_column(name, justify="right")
+    table = new_table("from step", "trainable", "optimizer state", f"state and {gradients}", "operations of a step")
 
     def add(name: str, phase: "PhaseCosts", costs: "Costs") -> None:
-        figures = [
-            (f"{phase.trained:,}", phase.trained / full.trained),
-            (_bytes(phase.optimizer_bytes), phase.optimizer_bytes / full.optimizer_bytes),
+        amounts = [
+            (units.count(phase.trained), phase.trained / full.trained),
+            (units.data_size(phase.optimizer_bytes), phase.optimizer_bytes / full.optimizer_bytes),
             (
-                _bytes(phase.memory(costs.parameter_bytes)),
+                units.data_size(phase.memory(costs.parameter_bytes)),
                 phase.memory(costs.parameter_bytes) / full.memory(report.full.parameter_bytes),
             ),
-            (f"{phase.flops:.3g}", phase.flops / full.flops),
+            (units.si_number(phase.flops), phase.flops / full.flops),
         ]
-        table.add_row(name, *(f"{text}  {ratio:.3f}" for text, ratio in figures))
+        table.add_row(name, *(f"{text}  {ratio:.3f}" for text, ratio in amounts))
 
     for phase in report.costs.phases:
         add(str(phase.start), phase, report.costs)
     table.add_section()
     add("everything", full, report.full)
     return table
-
-
-def _bytes(number: float) -> str:
-    for unit in ("B", "KiB", "MiB"):
-        if number < 1024:
-            return f"{number:.4g} {unit}"
-        number /= 1024
-    return f"{number:.4g} GiB"

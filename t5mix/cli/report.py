@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from t5mix.cli.tables import new_table, print_table
+from t5mix.console.tables import new_table, print_table
 from t5mix.errors import T5MixError
 
 if TYPE_CHECKING:
@@ -29,18 +29,19 @@ def run(options: argparse.Namespace) -> int:
 def _show(analysis: "Analysis") -> None:
     from t5mix.analysis.comparisons import LEVEL
     from t5mix.report import formatting
-    from t5mix.report.score_sections import significance_mark
 
     table = new_table("method", *analysis.headline.columns)
     for method, entries in analysis.headline.entries.items():
         cells = [
-            formatting.score(e.mean.value) + formatting.plus_minus(e.mean, LEVEL) + significance_mark(e)
+            formatting.score_text(e.mean.value)
+            + formatting.half_width_text(e.mean, LEVEL)
+            + formatting.significance_mark(e)
             for e in entries.values()
         ]
         table.add_row(method, *cells)
     title = analysis.results.sweep.title or analysis.results.sweep.name
     print_table(f"{title}: scores, and what differs from {analysis.headline.reference}", table)
-    for name, judged in analysis.verdicts.items():
-        print(f"{judged.verdict.value}: {name}: {judged.hypothesis.claim} ({formatting.reason(judged)})")
+    for name, judgement in analysis.verdicts.items():
+        print(f"{judgement.verdict.value}: {name}: {judgement.hypothesis.claim} ({formatting.reason_text(judgement)})")
     for note in analysis.notes:
         print(f"Note: {note}", file=sys.stderr)

@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from rich.console import Console
-from rich.table import Table
 
+from t5mix.console.tables import new_table, print_table
 from t5mix.errors import T5MixError, UnknownNameError
 
 
@@ -130,7 +129,7 @@ def _show_plan(planner: Any, trials: Any, cores: Any, jobs: int, folder: Any, gp
     from t5mix.sweep.estimate import estimate_sweep
 
     sweep = planner.sweep
-    table = Table("method", "runs", "steps", "learning rates", "seeds", title=sweep.title or sweep.name)
+    table = new_table("method", "runs", "steps", "learning rates", "seeds")
     for name in planner.methods():
         own = {trial.run for trial in trials if trial.method == name}
         rates = [rate for rate in planner.learning_rates(name) if rate is not None]
@@ -142,8 +141,7 @@ def _show_plan(planner: Any, trials: Any, cores: Any, jobs: int, folder: Any, gp
             ", ".join(f"{rate:g}" for rate in rates) or "as configured",
             ", ".join(map(str, sweep.seeds)),
         )
-    console = Console(stderr=True)
-    console.print(table)
+    console = print_table(sweep.title or sweep.name, table, stderr=True)
     about = estimate_sweep(planner, trials, cores, jobs)
     span = f"roughly {max(1, about.seconds / 60):,.0f} minutes" if not gpus else "a time that the first runs will tell"
     console.print(

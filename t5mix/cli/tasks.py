@@ -3,12 +3,17 @@
 import argparse
 import dataclasses
 import json
+from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from t5mix.config.compose import compose_experiment
+from t5mix.console import units
+from t5mix.console.tables import new_table, print_table
+
+if TYPE_CHECKING:
+    from t5mix.cache.inspection import TaskView
 
 
 def run(options: argparse.Namespace) -> int:
@@ -19,12 +24,15 @@ def run(options: argparse.Namespace) -> int:
 def _list(options: argparse.Namespace) -> int:
     from t5mix.cache.inspection import list_tasks
 
-    table = Table("task", "source", "splits", "metrics", "mixtures")
+    headings = ("task", "source", "splits", "metrics", "mixtures")
+    table = new_table(*headings, text=headings)
     for task in list_tasks(options.plugins):
-        splits = (f"{split} {task.sizes[split]:,}" if split in task.sizes else split for split in task.splits)
+        splits = (
+            f"{split} {units.count(task.sizes[split])}" if split in task.sizes else split for split in task.splits
+        )
         table.add_row(task.name, task.source, "\n".join(splits), "\n".join(task.metrics), "\n".join(task.mixtures))
         table.add_section()
-    Console().print(table)
+    print_table("", table)
     return 0
 
 
@@ -39,27 +47,32 @@ def _show(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(dataclasses.asdict(view), indent=1, ensure_ascii=False))
         return 0
-    console = Console(highlight=False)
-    console.print(f"[bold]{view.name}[/bold] {view.split}, from {view.source}; splits: {', '.join(view.splits)}")
-    console.print(
-        f"metrics: {', '.join(view.metrics) or 'loss'}; new draw each epoch: {'yes' if view.random else 'no'}"
-    )
-    console.print(f"vocabulary: {view.vocabulary.path or view.vocabulary.kind}, {view.vocabulary.size} ids")
-    table = Table(
-        "length", "min", "mean", "median", "95 %", "max", "limit", "truncated", title=f"{view.examined} examples"
-    )
+    _print_view(view)
+    return 0
+
+
+def _print_view(view: "TaskView") -> None:
+    console = Console(highlight=False, markup=False)  # names may hold brackets
+    _line(console, (view.name, "bold"), f" {view.split}, from {view.source}; splits: {', '.join(view.splits)}")
+    metrics, draw = ", ".join(view.metrics) or "loss", "yes" if view.random else "no"
+    _line(console, f"metrics: {metrics}; new draw each epoch: {draw}")
+    _line(console, f"vocabulary: {view.vocabulary.path or view.vocabulary.kind}, {view.vocabulary.size} ids")
+    table = new_table("length", "min", "mean", "median", "95 %", "max", "limit", "truncated")
     for name, lengths in (("inputs", view.inputs), ("targets", view.targets)):
-        figures = (lengths.min, f"{lengths.mean:.1f}", lengths.p50, lengths.p95, lengths.max, lengths.limit)
-        table.add_row(name, *map(str, figures), f"{lengths.truncated:.1%}")
-    console.print(table)
+        numbers = (lengths.min, f"{lengths.mean:.1f}", lengths.p50, lengths.p95, lengths.max, lengths.limit)
+        table.add_row(name, *map(str, numbers), units.percent(lengths.truncated))
+    print_table(f"{view.examined} examples", table)
     for number, example in enumerate(view.examples):
         console.rule(f"example {number}")
         for name, feature in (("inputs", example.inputs), ("targets", example.targets)):
-            cut = ", cut" if feature.truncated else ""
-            console.print(f"[bold]{name}[/bold] ({feature.length} tokens{cut})")
-            console.print(Text(feature.text if feature.text is not None else feature.decoded))
-            console.print(Text(" ".join(feature.pieces), style="dim"))
-            console.print(Text(" ".join(map(str, feature.ids)), style="dim"))
+            _line(console, (name, "bold"), f" ({feature.length} tokens{', cut' if feature.truncated else ''})")
+            _line(console, feature.text if feature.text is not None else feature.decoded)
+            _line(console, (" ".join(feature.pieces), "dim"))
+            _line(console, (" ".join(map(str, feature.ids)), "dim"))
         for field, value in example.fields.items():
-            console.print(Text(f"{field}: {value}", style="dim"))
-    return 0
+            _line(console, (f"{field}: {value}", "dim"))
+
+
+def _line(console: Console, *parts: str | tuple[str, str]) -> None:
+    """Prints one line, parts with a style where one is given; the terminal breaks it, and a pipe gets it whole."""
+    console.print(Text.assemble(*parts), soft_wrap=True)

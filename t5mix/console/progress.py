@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import TextIO, TypeVar
 
+from t5mix.console import units
+
 T = TypeVar("T")
 Advance = Callable[[int], None]
 _SECONDS_A_LINE = 10.0
@@ -71,7 +73,7 @@ def _lines(label: str, total: int | None, stream: TextIO) -> Iterator[Advance]:
     def line() -> None:
         rate = done / max(time.monotonic() - start, 1e-9)
         of_all = f"{done:,}" if total is None or done == total else f"{done:,}/{total:,}"
-        left = f", {(total - done) / rate:.0f} s left" if total is not None and done < total else ""
+        left = f", {units.clock((total - done) / rate)} left" if total is not None and 0 < done < total else ""
         stream.write(f"{label}: {of_all} examples, {rate:,.0f}/s{left}\n")
         stream.flush()
 

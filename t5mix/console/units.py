@@ -1,37 +1,53 @@
-"""Numbers as people read them: counts, shares, times, sizes in memory and on disk."""
+"""Numbers as people read them, the same in commands, logs and reports. What is not known is a dash."""
 
 UNKNOWN = "\N{EN DASH}"
 
-
-def rate(value: float | None) -> str:
-    """Returns a learning rate as one writes it."""
-    return UNKNOWN if value is None else f"{value:g}"
+_SI_PREFIXES = ("k", "M", "G", "T", "P", "E")
+_BINARY_UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB")
 
 
 def count(value: float | None) -> str:
-    """Returns a number with thousands separated."""
+    """Returns a whole number with thousands separated: "1,234,567"."""
     return UNKNOWN if value is None else f"{value:,.0f}"
 
 
-def operations(value: float | None) -> str:
-    """Returns floating-point operations, such as "1.20 T"."""
-    if value is None:
-        return UNKNOWN
-    for exponent, prefix in ((18, "E"), (15, "P"), (12, "T"), (9, "G"), (6, "M")):
-        if value >= 10**exponent:
-            return f"{value / 10**exponent:.3g} {prefix}"
-    return f"{value:.0f}"
+def percent(share: float) -> str:
+    """Returns a share of 1 in per cent: "12.5 %"."""
+    return f"{100 * share:.1f} %"
 
 
-def memory(value: float | None) -> str:
-    """Returns bytes as MiB or GiB."""
+def learning_rate(value: float | None) -> str:
+    """Returns a learning rate as one writes it: "0.001", "3e-05"."""
+    return UNKNOWN if value is None else f"{value:g}"
+
+
+def si_number(value: float | None) -> str:
+    """Returns a large number to three digits with an SI prefix: "1.23 T", "30 k", "12"."""
     if value is None:
         return UNKNOWN
-    return f"{value / 2**30:.2f} GiB" if value >= 2**30 else f"{value / 2**20:.0f} MiB"
+    for exponent, prefix in reversed(list(enumerate(_SI_PREFIXES, start=1))):
+        if value >= 0.9995 * 1000**exponent:  # less would be written as at most 999 of the prefix below
+            return f"{value / 1000**exponent:.3g} {prefix}"
+    return f"{value:.3g}"
+
+
+def data_size(number_of_bytes: float | None) -> str:
+    """Returns bytes to three digits or more: "512 B", "800 MiB", "3.00 GiB"."""
+    if number_of_bytes is None:
+        return UNKNOWN
+    if number_of_bytes < 1024:
+        return f"{number_of_bytes:.0f} B"
+    value = number_of_bytes / 1024
+    for unit in _BINARY_UNITS:
+        if value < 1024 or unit == _BINARY_UNITS[-1]:
+            break
+        value /= 1024
+    digits = 2 if value < 9.995 else 1 if value < 99.95 else 0
+    return f"{value:,.{digits}f} {unit}"
 
 
 def duration(seconds: float) -> str:
-    """Returns a time, such as "1 h 05 min"."""
+    """Returns a length of time with its unit: "12.3 s", "2.8 min", "1 h 05 min"."""
     if seconds < 100:
         return f"{seconds:.3g} s"
     if seconds < 600:
@@ -40,6 +56,8 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 100 else f"{minutes // 60:,} h {minutes % 60:02d} min"
 
 
-def percent(share: float) -> str:
-    """Returns a share, such as "12.5 %"."""
-    return f"{100 * share:.1f} %"
+def clock(seconds: float) -> str:
+    """Returns a time that runs, as a clock shows it: "1:05", "2:03:04"."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -14,8 +14,8 @@ def named(names: list[str] | tuple[str, ...], most: int = 20) -> str:
     return listed([f"“{name}”" for name in names], most)
 
 
-def times(number: int, noun: str) -> str:
-    """Returns "1 seed", "3 seeds"."""
+def quantity(number: int, noun: str) -> str:
+    """Returns a number of things: "1 seed", "3 seeds"."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 

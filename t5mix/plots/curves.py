@@ -39,27 +39,27 @@ def curves_figure(runs: Mapping[str, History]) -> "Figure":
     figure = new_figure(width, 10.4 + 0.17 * len(styles) / columns)
     panels = figure.subplots(4, len(runs), sharex="col", sharey="row", squeeze=False)
     for column, (name, history) in enumerate(runs.items()):
-        own = {task: styles[task] for task in history.tasks}
+        run_styles = {task: styles[task] for task in history.tasks}
         losses, validation, mixing, epochs = panels[:, column]
-        _lines(losses, history, history.steps, own, lambda task: task.loss)
+        _lines(losses, history, history.steps, run_styles, lambda task: task.loss)
         tidy(losses, f"{_tail(name)}\nTraining loss (nats a token)")
-        _lines(validation, history, history.evaluated, own, lambda task: task.validation, marker=".")
+        _lines(validation, history, history.evaluated, run_styles, lambda task: task.validation, marker=".")
         if not history.evaluated.size:
             validation.text(0.5, 0.5, "no evaluation yet", transform=validation.transAxes, ha="center", color="0.5")
         tidy(validation, "Validation loss (nats a token)")
-        _lines(mixing, history, history.steps, own, lambda task: task.proportion)
-        for task, style in own.items():
+        _lines(mixing, history, history.steps, run_styles, lambda task: task.proportion)
+        for task, style in run_styles.items():
             mixing.plot(history.steps, history.tasks[task].share, ".", color=style["color"], markersize=2.5, alpha=0.5)
         tidy(mixing, "Share of examples: asked for (line), drawn (dots)")
-        _lines(epochs, history, history.steps, own, _seen)
+        _lines(epochs, history, history.steps, run_styles, _seen)
         epochs.axhline(1, color="0.2", linewidth=1)
         tidy(epochs, "Epochs seen")
         epochs.set_xlabel("step", fontsize=8)
     _scales(panels, runs)
-    everything = panels[0, 0]
+    first = panels[0, 0]
     for task, style in styles.items():  # also those that this run does not have
-        everything.plot([], [], label=task, **style)
-    legend(figure, everything, "lower", columns=columns)
+        first.plot([], [], label=task, **style)
+    legend(figure, first, "lower", columns=columns)
     return figure
 
 
@@ -84,9 +84,9 @@ def _lines(
     """Draws one line a task, joined over windows that held none of it; a single point is shown as a dot."""
     for task, style in styles.items():
         series = values(history.tasks[task])
-        known = np.isfinite(series)
-        dot = marker or ("." if known.sum() == 1 else "")
-        axes.plot(steps[known], series[known], marker=dot, **{**style, "linewidth": 1.2})
+        finite = np.isfinite(series)
+        dot = marker or ("." if finite.sum() == 1 else "")
+        axes.plot(steps[finite], series[finite], marker=dot, **{**style, "linewidth": 1.2})
 
 
 def _scales(panels: np.ndarray, runs: Mapping[str, History]) -> None:
@@ -95,7 +95,7 @@ def _scales(panels: np.ndarray, runs: Mapping[str, History]) -> None:
     losses, validation = ([getattr(task, name) for task in tasks] for name in ("loss", "validation"))
     for row, series in ((0, losses), (1, validation), (3, [_seen(task) for task in tasks])):
         values = np.concatenate(series)
-        known = values[np.isfinite(values)]
-        if known.size and known.min() > 0:
+        finite = values[np.isfinite(values)]
+        if finite.size and finite.min() > 0:
             log_axis(panels[row, 0], "y")
     panels[2, 0].set_ylim(bottom=0)

@@ -54,11 +54,11 @@ def mixture_figure(comparison: StrategyComparison, title: str) -> "Figure":
 
 def _proportions(axes: "Axes", comparison: StrategyComparison, order: Sequence[int]) -> None:
     """Draws the mean proportions as bars; a line leads from the first step's to the last's where they differ."""
-    for label, height, places, colour, tasks in _groups(comparison, order):
-        axes.barh(places, [task.proportion for task in tasks], height, color=colour, label=label)
+    for label, height, positions, colour, tasks in _groups(comparison, order):
+        axes.barh(positions, [task.proportion for task in tasks], height, color=colour, label=label)
         if any(task.first != task.last for task in tasks):
-            axes.hlines(places, [t.first for t in tasks], [t.last for t in tasks], color="#D55E00", linewidth=1)
-            axes.plot([t.last for t in tasks], places, linestyle="", marker=".", markersize=4, color="#D55E00")
+            axes.hlines(positions, [t.first for t in tasks], [t.last for t in tasks], color="#D55E00", linewidth=1)
+            axes.plot([t.last for t in tasks], positions, linestyle="", marker=".", markersize=4, color="#D55E00")
     tidy(axes, "Proportions" + _orange_note(comparison))
     axes.set_xlim(left=0)
 
@@ -66,10 +66,10 @@ def _proportions(axes: "Axes", comparison: StrategyComparison, order: Sequence[i
 def _epochs(axes: "Axes", comparison: StrategyComparison, order: Sequence[int]) -> None:
     """Draws epochs as bars that begin at one: to the right what is repeated, to the left what is not seen whole."""
     ends = [1.0]
-    for _, height, places, colour, tasks in _groups(comparison, order):
+    for _, height, positions, colour, tasks in _groups(comparison, order):
         epochs = np.maximum([task.epochs for task in tasks], _LEAST_EPOCHS)
         ends += [epochs.min(), epochs.max()]
-        axes.barh(places, np.abs(epochs - 1), height, left=np.minimum(epochs, 1), color=colour)
+        axes.barh(positions, np.abs(epochs - 1), height, left=np.minimum(epochs, 1), color=colour)
     log_axis(axes, "x")
     axes.set_xlim(min(ends) / 1.2, max(ends) * 1.2)
     axes.axvline(1, color="0.2", linewidth=1)
@@ -78,16 +78,16 @@ def _epochs(axes: "Axes", comparison: StrategyComparison, order: Sequence[int]) 
 
 
 def _groups(comparison: StrategyComparison, order: Sequence[int]) -> Any:
-    """Yields for each strategy its label, the height and places of its bars, its colour, and its tasks in order."""
+    """Yields for each strategy its label, the height and positions of its bars, its colour, and its tasks in order."""
     count = len(comparison.forecasts)
     height = _GROUP / count
-    for i, ((label, found), colour) in enumerate(zip(comparison.forecasts.items(), shades(count), strict=True)):
-        places = np.arange(len(order)) + _GROUP / 2 - (i + 0.5) * height
-        yield label, height, places, colour, [found.tasks[task] for task in order]
+    for i, ((label, forecast), colour) in enumerate(zip(comparison.forecasts.items(), shades(count), strict=True)):
+        positions = np.arange(len(order)) + _GROUP / 2 - (i + 0.5) * height
+        yield label, height, positions, colour, [forecast.tasks[task] for task in order]
 
 
 def _orange_note(comparison: StrategyComparison) -> str:
-    changing = any(found.changes for found in comparison.forecasts.values())
+    changing = any(forecast.changes for forecast in comparison.forecasts.values())
     return "; orange: from the first step to the last (dot)" if changing else ""
 
 
@@ -98,8 +98,8 @@ def _name_tasks(axes: "Axes", tasks: Sequence[TaskForecast], order: Sequence[int
     axes.tick_params(axis="y", length=0, pad=22)
     axes.set_ylim(-0.6, len(order) - 0.4)
     styles = list(task_styles(task.name for task in tasks).values())
-    for place, i in enumerate(order):
-        sample = axes.plot([-0.045, -0.01], [place, place], transform=axes.get_yaxis_transform(), **styles[i])
+    for y, i in enumerate(order):
+        sample = axes.plot([-0.045, -0.01], [y, y], transform=axes.get_yaxis_transform(), **styles[i])
         sample[0].set(clip_on=False, linewidth=2, label="_sample")
 
 

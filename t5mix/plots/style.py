@@ -1,7 +1,8 @@
-"""What all pictures share: colours, a figure, and the way to a file."""
+"""What all figures share: colours, an empty figure, and the way to a file."""
 
+import contextlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -115,11 +116,20 @@ def save(figure: "Figure", path: Path) -> None:
     """Writes a figure, the same one as the same bytes; the file appears under its name once it is whole."""
     from matplotlib import rc_context
 
-    draft, kind = path.with_name(f".{path.name}.{os.getpid()}"), path.suffix[1:].lower()
-    dated = {"svg": "Date", "pdf": "CreationDate"}
+    file_format = path.suffix[1:].lower()
+    dates = {"svg": "Date", "pdf": "CreationDate"}
+    metadata = {dates[file_format]: None} if file_format in dates else None
+    # Without the salt, ids are random.
+    with _whole_file(path) as draft, rc_context({"svg.hashsalt": "t5mix"}):
+        figure.savefig(draft, format=file_format, metadata=metadata)
+
+
+@contextlib.contextmanager
+def _whole_file(path: Path) -> Iterator[Path]:
+    """A context in which to write a file that appears under its name once it is whole."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with rc_context({"svg.hashsalt": "t5mix"}):  # without it, ids are random
-            figure.savefig(draft, format=kind, metadata={dated[kind]: None} if kind in dated else None)
+        yield draft
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""The report's figures as flat tables, for other programs."""
+"""The report's numbers as flat tables, for other programs."""
 
 import csv
 import io
@@ -29,7 +29,7 @@ def scores_csv(results: Results) -> str:
     rows = []
     reported = {id(trial) for trial in results.reported.values()}
     for trial in results.trials:
-        about = (
+        run = (
             trial.steps,
             trial.parameters.trained,
             trial.operations,
@@ -40,8 +40,8 @@ def scores_csv(results: Results) -> str:
             for task, score in tasks.items():
                 chosen = id(trial) in reported and trial.reports(task)
                 for metric, value in score.metrics.items():
-                    place = (trial.method, trial.seed, trial.learning_rate, task, split, metric)
-                    rows.append((*place, value, chosen, *about))
+                    row = (trial.method, trial.seed, trial.learning_rate, task, split, metric)
+                    rows.append((*row, value, chosen, *run))
     return _csv(_SCORES, rows)
 
 

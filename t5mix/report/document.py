@@ -8,7 +8,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Style = Mapping[str, Any]
-"""A line's looks: color, linestyle, marker and the like, as matplotlib takes them."""
+"""How a line is drawn: color, linestyle, marker and the like, as matplotlib takes them."""
+
+Styles = Mapping[str, Style]
+"""A style by the name of a method or a task."""
+
+TITLE_LENGTH = 44
+"""Characters that fit above a panel."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,8 +25,8 @@ class Cell:
         text: what it says.
         notes: smaller lines below.
         strong: whether the text is emphasised.
-        heat: a colour behind it: from -1, much lost, to 1, much gained; None for none.
-        style: of the line that stands for what it names, in figures.
+        heat: a colour behind it: from -1, a large loss, to 1, a large gain; None for none.
+        style: of the line that stands for the method or task in figures.
     """
 
     text: str
@@ -38,24 +44,24 @@ class Table:
         caption: what is seen, and how to read it.
         header: one for each column.
         rows: cells, as many as the header has.
-        words: whether the other columns are text too, and not figures.
+        text: whether the other columns are text too, and not numbers.
     """
 
     caption: str
     header: Sequence[str]
     rows: Sequence[Sequence[Cell]]
-    words: bool = False
+    text: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
 class Panel:
-    """One of a figure's pictures.
+    """One of the plots of a figure.
 
     Attributes:
         title: above it.
         draw: draws it.
         height: in inches; all are equally wide.
-        says: what it shows, for those who cannot see it.
+        alt_text: what it shows, for those who cannot see it.
     """
 
     title: str
@@ -93,7 +99,7 @@ class VerdictCard:
 
 @dataclasses.dataclass(frozen=True)
 class Paragraph:
-    """Text; what stands between backticks is code. Small is for remarks."""
+    """Text; what stands between backticks is code. `small` is for remarks."""
 
     text: str
     small: bool = False
@@ -101,7 +107,7 @@ class Paragraph:
 
 @dataclasses.dataclass(frozen=True)
 class Notes:
-    """What a reader must know before believing a figure."""
+    """What a reader must know before believing a number."""
 
     lines: tuple[str, ...]
 
@@ -124,13 +130,13 @@ class Section:
         anchor: its name in links.
         title: its heading.
         blocks: its content.
-        brief: whether the Markdown has it too.
+        in_markdown: whether the Markdown has it too.
     """
 
     anchor: str
     title: str
     blocks: Sequence[Block]
-    brief: bool = True
+    in_markdown: bool = True
 
 
 @dataclasses.dataclass(frozen=True)

@@ -23,7 +23,7 @@ def headline_latex(analysis: Analysis) -> str:
     to one of the paper's tables, its rows follow, in grey.
     """
     table = analysis.headline
-    seeds = wording.times(len(analysis.study.seeds), "seed")
+    seeds = wording.quantity(len(analysis.study.seeds), "seed")
     lines = [
         f"% Made by t5mix report from the sweep {analysis.results.sweep.name}.",
         r"% \usepackage{booktabs, xcolor}",
@@ -35,7 +35,7 @@ def headline_latex(analysis: Analysis) -> str:
         *_paper_lines(analysis),
         r"\bottomrule",
         r"\end{tabular}",
-        f"% Mean over {seeds}; small: half the {formatting.level(LEVEL).replace('%', 'per cent')} interval. Bold: "
+        f"% Mean over {seeds}; small: half the {formatting.level_text(LEVEL).replace('%', 'per cent')} interval. Bold: "
         f"better than {analysis.headline.reference} after Holm's correction.",
     ]
     return "\n".join(lines) + "\n"

@@ -1,4 +1,4 @@
-"""The report as Markdown, short, to be kept beside documentation; its figures are files."""
+"""The report as Markdown, short enough to keep beside documentation; its figures are files."""
 
 import textwrap
 from collections.abc import Iterator, Sequence
@@ -20,10 +20,10 @@ _WIDTH = 120
 
 
 def render_markdown(document: Document) -> str:
-    """Returns the report's brief sections as Markdown."""
+    """Returns those of the report's sections that it is to have, as Markdown."""
     parts = [f"# {document.title}", *(part for block in document.lead for part in _block(block))]
     for section in document.sections:
-        if section.brief:
+        if section.in_markdown:
             parts += _section(section)
     return "\n\n".join(parts) + "\n"
 
@@ -47,21 +47,21 @@ def _block(block: Block) -> Iterator[str]:
     elif isinstance(block, Table):
         yield from _table(block)
     else:
-        yield from _picture(block)
+        yield from _figure(block)
 
 
 def _table(table: Table) -> Iterator[str]:
-    align = "---" if table.words else "---:"
+    align = "---" if table.text else "---:"
     lines = [_row(table.header), _row(["---", *[align] * (len(table.header) - 1)])]
     lines += [_row([_cell(cell) for cell in row]) for row in table.rows]
     yield "\n".join(lines)
     yield _wrapped(table.caption)
 
 
-def _picture(figure: FigureBlock) -> Iterator[str]:
-    titles = ", ".join(panel.title for panel in figure.panels)
-    yield f"![{_escaped(titles)}](figures/{figure.name}.svg)"
-    yield _wrapped(figure.caption)
+def _figure(block: FigureBlock) -> Iterator[str]:
+    titles = ", ".join(panel.title for panel in block.panels)
+    yield f"![{_escaped(titles)}](figures/{block.name}.svg)"
+    yield _wrapped(block.caption)
 
 
 def _row(cells: Sequence[str]) -> str:

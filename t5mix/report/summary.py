@@ -2,23 +2,20 @@
 
 from t5mix.analysis.analysis import Analysis
 from t5mix.console import units, wording
+from t5mix.report.comparison_sections import headline_section, tasks_section
 from t5mix.report.document import Document, Notes, Paragraph, Section
+from t5mix.report.provenance_sections import missing_section, provenance_section, reproduction_section
 from t5mix.report.run_sections import (
     costs_section,
-    missing_section,
+    learning_rates_section,
     mixture_section,
     proportions_section,
-    provenance_section,
-    rates_section,
-    reproduction_section,
     training_section,
 )
 from t5mix.report.score_sections import (
     differences_section,
-    headline_section,
     metrics_section,
     seeds_section,
-    tasks_section,
     transfer_section,
     verdicts_section,
     wins_section,
@@ -43,7 +40,7 @@ def build_document(analysis: Analysis) -> Document:
         None if analysis.by_task is analysis.headline else tasks_section(analysis),
         metrics_section(analysis),
         differences_section(analysis) if several else None,
-        rates_section(analysis),
+        learning_rates_section(analysis),
         costs_section(analysis) if analysis.costs else None,
         training_section(analysis),
         proportions_section(analysis),
@@ -65,9 +62,9 @@ def summary(analysis: Analysis) -> str:
     seeds = wording.listed([str(seed) for seed in sweep.seeds])
     alone = [name for name, method in analysis.results.methods.items() if method.per_task_runs]
     sentences = [
-        f"{wording.times(len(methods), 'method')} ({wording.named(methods)}), "
-        f"{wording.times(len(sweep.seeds), 'seed')} "
-        f"({seeds}), {wording.times(len(analysis.study.tasks), 'task')}, scored on the {sweep.split} split.",
+        f"{wording.quantity(len(methods), 'method')} ({wording.named(methods)}), "
+        f"{wording.quantity(len(sweep.seeds), 'seed')} "
+        f"({seeds}), {wording.quantity(len(analysis.study.tasks), 'task')}, scored on the {sweep.split} split.",
         "With the same seed all methods see the same order of data, so that differences are paired.",
         _budget(analysis),
         _start(analysis),
@@ -103,20 +100,20 @@ def _start(analysis: Analysis) -> str:
     if sweep.shared_runs and starting:
         trained.append(f"{who} from one checkpoint")
     elif sweep.start_from and starting:
-        there = f"the checkpoint in {sweep.start_from}, made beforehand"
-        sentences.append(f"{who} from {there}: intervals speak of what comes after it, not of its luck.")
+        checkpoint = f"the checkpoint in {sweep.start_from}, made beforehand"
+        sentences.append(f"{who} from {checkpoint}: intervals speak of what comes after it, not of its luck.")
     if longer:
         start = "" if trained else "start "
         trained.append(f"the reported runs of {wording.named(longer)} {start}from a run of their own")
     if trained:
-        text = f"{', and '.join(trained)}, made {_made(sweep, several=bool(longer))}."
+        text = f"{', and '.join(trained)}, made {_seed_text(sweep, several=bool(longer))}."
         sentences.append(text[0].upper() + text[1:])
     if fresh and (sweep.shared_runs or sweep.start_from):
         sentences.append(f"{wording.named(fresh)} {'begins' if len(fresh) == 1 else 'begin'} with fresh parameters.")
     return " ".join(sentences)
 
 
-def _made(sweep: Sweep, *, several: bool) -> str:
+def _seed_text(sweep: Sweep, *, several: bool) -> str:
     it, its = ("them", "their") if several else ("it", "its")
     if sweep.seeded_shared_runs:
         return f"anew for each seed, so that intervals include the luck of making {it}"

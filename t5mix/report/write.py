@@ -6,11 +6,11 @@ from pathlib import Path
 from t5mix.analysis.analysis import Analysis, analyze
 from t5mix.analysis.results import read_results
 from t5mix.report.csv_export import headline_csv, scores_csv
+from t5mix.report.figure_files import save_figure
 from t5mix.report.html import render_page
 from t5mix.report.latex import headline_latex
 from t5mix.report.markdown import render_markdown
 from t5mix.report.summary import build_document
-from t5mix.report.svg import save_figure
 
 
 def write_report(directory: Path, out: Path) -> Analysis:

@@ -8,6 +8,7 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from t5mix.console import units
 from t5mix.sweep.folder import SweepFolder
 from t5mix.sweep.runner import Active
 from t5mix.tracking.metrics_file import read_last
@@ -60,16 +61,15 @@ class SweepProgress:
         """Says how long the rest takes, if runs go on as they did."""
         if not done or done >= total:
             return ""
-        minutes = (time.monotonic() - self._began) / done * (total - done) / 60
-        return f"about {minutes:,.0f} min left" if minutes >= 1 else "less than a minute left"
+        seconds = (time.monotonic() - self._began) / done * (total - done)
+        return f"about {units.duration(round(seconds))} left"
 
     def _table(self, active: list[Active]) -> Table:
         table = Table("run", "step", "loss", "running for", box=None, pad_edge=False)
         for each in active:
             step, loss = _progress(self._folder.runs / each.run.folder)
             doing = f"{step:,} of {each.run.steps:,}" if step < each.run.steps else "being scored"
-            seconds = int(time.monotonic() - each.since)
-            table.add_row(_name(each), doing, loss, f"{seconds // 60}:{seconds % 60:02d}")
+            table.add_row(_name(each), doing, loss, units.clock(time.monotonic() - each.since))
         return table
 
 

@@ -5,6 +5,8 @@ import sys
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from t5mix.console import units
+
 
 class TrainingProgress:
     """Progress for people: a bar on a terminal, a line for each logging step elsewhere.
@@ -42,12 +44,12 @@ class TrainingProgress:
     def log_metrics(self, step: int, loss: float, tokens_per_second: float, seconds_left: float) -> None:
         """Shows the figures of a logging step."""
         if self._bar is not None:
-            rate = f"{tokens_per_second / 1000:.1f}k tok/s"
+            rate = f"{units.si_number(tokens_per_second)} tokens/s"
             self._bar.update(self._task, completed=step, rate=rate, loss=f"loss {loss:.3f}")
         else:
             self.info(
                 f"step {step}/{self._steps}  loss {loss:.4f}  {tokens_per_second:,.0f} tokens/s  "
-                f"{_duration(seconds_left)} left"
+                f"{units.clock(seconds_left)} left"
             )
 
     def info(self, text: str) -> None:
@@ -58,9 +60,3 @@ class TrainingProgress:
         """Takes the bar down."""
         if self._bar is not None:
             self._bar.stop()
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

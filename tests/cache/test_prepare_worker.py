@@ -158,7 +158,7 @@ def test_a_full_disk_is_explained_and_leaves_nothing(make_request, monkeypatch):
 
     monkeypatch.setattr(token_store._Writer, "add", full)
     request = make_request(mixture=("declared_labels",))
-    with pytest.raises(T5MixError, match=r"No space left.*GiB free"):
+    with pytest.raises(T5MixError, match=r"No space left.*iB free"):
         prepare_worker.prepare(request, quiet=True)
     assert not files_of(Path(request.store_dir))
 

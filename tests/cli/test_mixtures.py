@@ -65,9 +65,9 @@ def test_several_stand_side_by_side(capsys: pytest.CaptureFixture[str]):
 @pytest.mark.usefixtures("data")
 def test_json_holds_all_of_it(capsys: pytest.CaptureFixture[str]):
     assert main([*SHOW, "--json", "--mixing", "equal", "--mixing", "temperature:temperature=2,max_examples=200"]) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert (found["mixture"], found["rows"], found["mixing_unit"]) == (["copy", "first"], 8, "examples")
-    even, scaled = found["strategies"]
+    shown = json.loads(capsys.readouterr().out)
+    assert (shown["mixture"], shown["rows"], shown["mixing_unit"]) == (["copy", "first"], 8, "examples")
+    even, scaled = shown["strategies"]
     assert even["mixing"] == "equal"
     assert strategy_from_dict(even["strategy"]) == Equal()
     assert strategy_from_dict(scaled["strategy"]) == Temperature(temperature=2, max_examples=200)
@@ -82,8 +82,8 @@ def test_json_holds_all_of_it(capsys: pytest.CaptureFixture[str]):
 @pytest.mark.usefixtures("data")
 def test_one_strategy_has_the_same_json(capsys: pytest.CaptureFixture[str]):
     assert main([*SHOW, "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert [strategy["mixing"] for strategy in found["strategies"]] == ["proportional"]
+    shown = json.loads(capsys.readouterr().out)
+    assert [strategy["mixing"] for strategy in shown["strategies"]] == ["proportional"]
 
 
 @pytest.mark.usefixtures("data")

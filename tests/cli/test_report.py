@@ -21,7 +21,7 @@ def test_the_report_is_written_into_the_sweeps_folder(folder: Path, capsys: pyte
     assert "Note: 1 of 21 trials to be reported is missing" in captured.err
     row = next(line for line in captured.out.splitlines() if line.startswith("│ odm "))
     assert row.count("▲") == 2
-    assert "won: H1: Training everything beats a low rank" in captured.out
+    assert "supported: H1: Training everything beats a low rank" in captured.out
 
 
 def test_or_elsewhere(folder: Path, tmp_path: Path):

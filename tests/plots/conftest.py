@@ -13,7 +13,7 @@ Lines = Sequence[dict[str, Any]]
 def train_line(step: int, **tasks: tuple[float | None, int, float, float]) -> dict[str, Any]:
     """A logged window: for each task loss, examples, weight and epochs."""
     total = sum(examples for _, examples, _, _ in tasks.values())
-    told = {
+    tasks_logged = {
         name: {
             "loss": loss,
             "token_accuracy": None,
@@ -26,7 +26,7 @@ def train_line(step: int, **tasks: tuple[float | None, int, float, float]) -> di
         }
         for name, (loss, examples, proportion, epochs) in tasks.items()
     }
-    return {"kind": "train", "step": step, "loss": 1.0, "seconds": 1.0, "tasks": told}
+    return {"kind": "train", "step": step, "loss": 1.0, "seconds": 1.0, "tasks": tasks_logged}
 
 
 def evaluation_line(step: int, **losses: float) -> dict[str, Any]:

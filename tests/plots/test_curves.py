@@ -37,8 +37,8 @@ def test_totals_and_last_figures(make_run: Make):
 
 def test_what_is_not_known_is_none(make_run: Make):
     line = {"kind": "train", "step": 1, "tasks": {"a": {"loss": None, "examples": 2, "epochs": 0.5, "proportion": 1.0}}}
-    told = summarise(read_history(make_run([line])).tasks["a"])
-    assert told == TaskProgress(2.0, None, None, 0.5, None, None)
+    summary = summarise(read_history(make_run([line])).tasks["a"])
+    assert summary == TaskProgress(2.0, None, None, 0.5, None, None)
 
 
 @pytest.mark.parametrize("lines", [[], [{"kind": "evaluation", "step": 0, "tasks": {}}]])

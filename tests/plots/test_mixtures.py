@@ -47,8 +47,8 @@ def test_bars_are_the_forecast():
         shares = {task.name: task.proportion for task in forecast.tasks}
         assert [bar.get_width() for bar in container] == [shares[name] for name in ("small", "middle", "large")]
     for container in epochs.containers:
-        found = [(bar.get_x(), bar.get_x() + bar.get_width()) for bar in container]
-        assert found == [pytest.approx(ends) for ends in ((1, 5), (0.5, 1), (0.025, 1))]
+        ends_of_bars = [(bar.get_x(), bar.get_x() + bar.get_width()) for bar in container]
+        assert ends_of_bars == [pytest.approx(ends) for ends in ((1, 5), (0.5, 1), (0.025, 1))]
     assert epochs.get_xscale() == "log"
     assert any(list(line.get_xdata()) == [1, 1] for line in epochs.lines)
 

@@ -39,7 +39,7 @@ def test_the_name_says_the_format(tmp_path: Path, name: str, start: bytes):
 
 @pytest.mark.parametrize("name", ["a.png", "a.pdf", "a.svg"])
 def test_the_same_figure_is_the_same_bytes(tmp_path: Path, name: str):
-    files = [tmp_path / each / name for each in ("one", "two")]
+    files = [tmp_path / folder / name for folder in ("one", "two")]
     for file in files:
         figure = new_figure(2, 1)
         figure.add_subplot().plot([1, 2, 1])

@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -11,18 +12,16 @@ from matplotlib.figure import Figure
 
 from t5mix.analysis.analysis import Analysis
 from t5mix.analysis.training_curves import Line, Progress
+from t5mix.report.cost_figure import costs_figure
+from t5mix.report.difference_figures import differences_figure, verdicts_figure
 from t5mix.report.document import FigureBlock, Panel
-from t5mix.report.figures import (
-    costs_figure,
-    differences_figure,
-    proportions_figure,
-    rates_figure,
-    training_figure,
-    verdicts_figure,
-)
+from t5mix.report.figure_files import save_figure
+from t5mix.report.learning_rate_figure import learning_rate_figure
 from t5mix.report.method_styles import COLOURS, method_styles, styles_of
-from t5mix.report.stylesheet import STYLESHEET
-from t5mix.report.svg import inline, save_figure, swatch
+from t5mix.report.svg import panel_svg, swatch
+from t5mix.report.training_figures import proportions_figure, training_figure
+
+STYLESHEET = (resources.files("t5mix.report") / "templates" / "style.css").read_text(encoding="utf-8")
 
 
 def drawn(panel: Panel) -> Axes:
@@ -38,7 +37,7 @@ def points(axes: Axes, marker: str) -> list[tuple[float, float]]:
 
 
 def test_forty_methods_are_told_apart():
-    styles = method_styles(f"m{place}" for place in range(40))
+    styles = method_styles(f"m{number}" for number in range(40))
     assert len({(style["color"], str(style["linestyle"]), style["marker"]) for style in styles.values()}) == 40
     assert len({style["color"] for style in list(styles.values())[:8]}) == 8
 
@@ -68,7 +67,7 @@ def test_hypotheses_are_drawn_with_their_margins(analysis: Analysis):
 
 
 def test_the_chosen_rate_is_circled_and_an_extended_one_hollow(analysis: Analysis):
-    figure = rates_figure(analysis.results.choices, styles_of(analysis), "validation")
+    figure = learning_rate_figure(analysis.results.choices, styles_of(analysis), "validation")
     assert [panel.title for panel in figure.panels][:3] == ["full", "lora, r=8: best at the edge", "adapter"]
     axes = drawn(figure.panels[1])
     circled = [line for line in axes.lines if line.get_markersize() == 12]
@@ -139,7 +138,7 @@ def test_weights_are_drawn_where_they_change(analysis: Analysis):
     assert figure is not None
     (panel,) = figure.panels
     assert panel.title == "odm"
-    assert "demo_sentiment from 22.2% to 32.2%" in panel.alt_text
+    assert "demo_sentiment from 22.2 % to 32.2 %" in panel.alt_text
     assert proportions_figure({"full": analysis.progress["full"]}) is None
 
 
@@ -147,19 +146,19 @@ def test_weights_are_drawn_where_they_change(analysis: Analysis):
 
 
 def everything(axes: Axes) -> None:
-    for place, style in enumerate(method_styles("abcdefgh").values()):
-        axes.plot([0, 1], [place, place + 1], **style)
+    for y, style in enumerate(method_styles("abcdefgh").values()):
+        axes.plot([0, 1], [y, y + 1], **style)
     axes.text(0, 0, "1 < 2 & 3", color="0.45")
 
 
 def test_a_panel_on_the_page_takes_the_pages_colours():
-    text = inline(Panel("a < b", everything, alt_text='said "so"'), "name")
+    text = panel_svg(Panel("a < b", everything, alt_text='said "so"'), "name")
     assert text.startswith('<svg viewBox="0 0 ')
     assert 'aria-label="a &lt; b: said &quot;so&quot;"' in text
     assert not [colour for colour in COLOURS if colour.lower() in text.lower()]
     assert set(re.findall(r"#[0-9a-f]{6}\b", text)) == set()
     used = set(re.findall(r"var\((--\w+)\)", text))
-    assert used >= {f"--c{place}" for place, colour in enumerate(COLOURS) if colour != "#000000"}
+    assert used >= {f"--c{index}" for index, colour in enumerate(COLOURS) if colour != "#000000"}
     assert used <= set(re.findall(r"(--\w+):", STYLESHEET))
     assert "currentColor" in text
     assert "1 &lt; 2 &amp; 3" in text
@@ -167,12 +166,17 @@ def test_a_panel_on_the_page_takes_the_pages_colours():
         assert unwanted not in text
 
 
+def test_a_name_that_looks_like_a_colour_or_a_reference_stays():
+    text = panel_svg(Panel("#d55e00 url(#a) font: b", lambda axes: None), "name")
+    assert ">#d55e00 url(#a) font: b</text>" in text
+
+
 def test_ids_of_a_panel_are_its_own():
-    one, two = (inline(Panel("t", everything), name) for name in ("one", "two"))
+    one, two = (panel_svg(Panel("t", everything), name) for name in ("one", "two"))
     ids = re.findall(r' id="([^"]+)"', one)
     assert ids
-    assert all(each.startswith("one-") for each in ids)
-    assert {each[1:] for each in re.findall(r'href="(#[^"]+)"', one)} <= set(ids)
+    assert all(name.startswith("one-") for name in ids)
+    assert {link[1:] for link in re.findall(r'href="(#[^"]+)"', one)} <= set(ids)
     assert set(re.findall(r"url\(#([^)]+)\)", one)) <= set(ids)
     assert one.replace("one-", "two-") == two
 
@@ -197,10 +201,10 @@ def test_every_variable_is_there_in_light_dark_and_print():
 
 def test_files_hold_all_panels_and_the_legend(tmp_path: Path):
     styles = method_styles(["full", "lora, r=8"])
-    panels = [Panel(f"panel {place}", lambda axes: None) for place in range(5)]
-    save_figure(FigureBlock("some", "caption", panels, styles), tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["some.png", "some.svg"]
-    assert (tmp_path / "some.png").read_bytes().startswith(b"\x89PNG")
-    text = (tmp_path / "some.svg").read_text(encoding="utf-8")
-    assert all(f">panel {place}<" in text for place in range(5))
+    panels = [Panel(f"panel {number}", lambda axes: None) for number in range(5)]
+    save_figure(FigureBlock("name", "caption", panels, styles), tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["name.png", "name.svg"]
+    assert (tmp_path / "name.png").read_bytes().startswith(b"\x89PNG")
+    text = (tmp_path / "name.svg").read_text(encoding="utf-8")
+    assert all(f">panel {number}<" in text for number in range(5))
     assert ">lora, r=8<" in text

@@ -67,10 +67,10 @@ def test_the_headlines_rows_are_the_findings(analysis: Analysis):
 
 
 def test_what_is_not_known_is_empty(make_sweep_folder: Callable[..., Path]):
-    found = analyze(read_results(make_sweep_folder(seeds=(0,), fields={"tuning": None})))
-    rows = rows_of(headline_csv(found))
+    analysis = analyze(read_results(make_sweep_folder(seeds=(0,), fields={"tuning": None})))
+    rows = rows_of(headline_csv(analysis))
     assert {row["low"] for row in rows} == {row["p_value"] for row in rows} == {""}
-    assert {row["learning_rate"] for row in rows_of(scores_csv(found.results))} == {""}
+    assert {row["learning_rate"] for row in rows_of(scores_csv(analysis.results))} == {""}
 
 
 # LaTeX ------------------------------------------------------------------------------------------------
@@ -101,8 +101,8 @@ def test_latex_is_the_papers_layout(analysis: Analysis):
 
 
 def test_latex_escapes_names(make_sweep_folder: Callable[..., Path]):
-    found = analyze(read_results(make_sweep_folder(levels={"a_b & 50% {x}^2~\\#$": 1.0, "c": 0.2})))
-    row = latex_rows(headline_latex(found))[1]
+    analysis = analyze(read_results(make_sweep_folder(levels={"a_b & 50% {x}^2~\\#$": 1.0, "c": 0.2})))
+    row = latex_rows(headline_latex(analysis))[1]
     assert row.startswith(r"a\_b \& 50\% \{x\}\textasciicircum{}2\textasciitilde{}\textbackslash{}\#\$ & ")
     assert len(re.findall(r"(?<!\\)&", row)) == 3  # the average and two tasks
 
@@ -121,7 +121,7 @@ def test_markdown_is_brief_and_in_the_pages_order(markdown: str):
         *("Verdicts", "Headline", "Scores by task", "Differences to full", "Learning rates", "Quality and cost"),
         *("Training", "Adaptive mixing", "Gain or loss against training alone", "Failed and missing trials"),
     ]
-    assert "- **won**: H1: Training everything beats a low rank" in markdown
+    assert "- **supported**: H1: Training everything beats a low rank" in markdown
     assert len(markdown) < 20_000
 
 

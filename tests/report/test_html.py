@@ -109,9 +109,13 @@ def test_all_parts_are_there_in_order(text: str):
 
 def test_verdicts_are_words_near_the_top(text: str):
     cards = re.findall(r'<article class="verdict (\w+)"><header><span class="word">(\w+)</span><h3>(\w+)', text)
-    assert cards == [("won", "won", "H1"), ("lost", "lost", "H2"), ("inconclusive", "inconclusive", "H3")]
-    assert text.index('class="verdict won"') < text.index('<section id="headline">')
-    assert "3 claims: 1 won, 1 lost, 1 inconclusive." in text
+    assert cards == [
+        ("supported", "supported", "H1"),
+        ("refuted", "refuted", "H2"),
+        ("inconclusive", "inconclusive", "H3"),
+    ]
+    assert text.index('class="verdict supported"') < text.index('<section id="headline">')
+    assert "3 claims: 1 supported, 1 refuted, 1 inconclusive." in text
 
 
 def test_the_headline_is_the_findings_bold_where_better_only(text: str, analysis: Analysis):

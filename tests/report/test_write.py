@@ -7,7 +7,7 @@ from pathlib import Path
 
 from t5mix.analysis.analysis import Analysis
 from t5mix.report.document import CodeBlock
-from t5mix.report.run_sections import reproduction_section
+from t5mix.report.provenance_sections import reproduction_section
 from t5mix.report.write import write_report
 from t5mix.sweep.spec import load_sweep
 

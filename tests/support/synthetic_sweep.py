@@ -25,7 +25,7 @@ class Spec:
         levels: how good each method is, in standard deviations of the examples' difficulty.
         metrics: of each task: "accuracy", or "f1", which has accuracy too.
         seeds: of the sweep.
-        alone: the method with a run for each task, if any.
+        single_task_baseline: the method with a run for each task, if any.
         adaptive: a method whose weights change, if any.
         edge: a method whose best learning rate lies at an edge, beyond the declared grid, if any.
         fields: of the sweep, that are others.
@@ -38,7 +38,7 @@ class Spec:
         default_factory=lambda: {"demo_sentiment": "accuracy", "demo_entailment": "accuracy", "demo_paraphrase": "f1"}
     )
     seeds: tuple[int, ...] = (0, 1, 2)
-    alone: str | None = "alone"
+    single_task_baseline: str | None = "alone"
     adaptive: str | None = "odm"
     edge: str | None = "lora, r=8"
     fields: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -53,8 +53,12 @@ class Spec:
         first, second, *_ = self.levels
         methods: dict[str, Any] = {}
         for name in self.levels:
-            runs = [["mixture=[{task}]"]] if name == self.alone else [[f"finetuning={name.partition(',')[0]}"]]
-            methods[name] = {"runs": runs, "per_task_runs": name == self.alone}
+            runs = (
+                [["mixture=[{task}]"]]
+                if name == self.single_task_baseline
+                else [[f"finetuning={name.partition(',')[0]}"]]
+            )
+            methods[name] = {"runs": runs, "per_task_runs": name == self.single_task_baseline}
         methods[first]["paper"] = "all parameters"
         return {
             "name": "made-up",
@@ -72,7 +76,7 @@ class Spec:
                 "Sentences": {"tasks": tasks[:-1], "paper": "GLUE"},
                 "Pairs": {"tasks": tasks[-1:], "paper": "SQuAD"},
             },
-            "alone": self.alone,
+            "single_task_baseline": self.single_task_baseline,
             "paper": 10,
             "hypotheses": {
                 "H1": {"claim": "Training everything beats a low rank", "better": first, "worse": second},
@@ -128,7 +132,7 @@ def _keys(spec: Spec, tuning: bool) -> Iterator[dict[str, Any]]:
         rates = (*GRID, spec.best(name)) if name == spec.edge else GRID
         for seed in spec.seeds:
             for rate in rates if tuning and seed == spec.seeds[0] else [spec.best(name)]:
-                for task in spec.metrics if name == spec.alone else [None]:
+                for task in spec.metrics if name == spec.single_task_baseline else [None]:
                     yield {"method": name, "seed": seed, "learning_rate": rate if tuning else None, "task": task}
 
 

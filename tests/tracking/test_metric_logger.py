@@ -6,7 +6,7 @@ import pytest
 
 from t5mix.tracking.metrics_file import MetricsFile, read_lines
 from t5mix.tracking.tensorboard import TensorBoard
-from t5mix.tracking.training_progress import TrainingProgress, _duration
+from t5mix.tracking.training_progress import TrainingProgress
 
 
 def write_steps(path: Path, steps: list[int], first: int = 0) -> None:
@@ -98,8 +98,3 @@ def test_without_a_terminal_lines_are_printed(capsys: pytest.CaptureFixture[str]
     error = capsys.readouterr().err
     assert "step 20/100  loss 3.1416  12,346 tokens/s  1:02:05 left" in error
     assert "[Continuing] after" in error
-
-
-@pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (59.9, "0:59"), (61, "1:01"), (7384, "2:03:04")])
-def test_durations(seconds: float, text: str):
-    assert _duration(seconds) == text

@@ -1,0 +1,55 @@
+"""`t5mix tasks` in a pipe; what it finds out is tested in tests/cache/test_inspection.py."""
+
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from t5mix.cli.main import main
+
+NAME = "demo_acceptability_[with_a_long_name]"
+METRICS = ("sequence_accuracy_over_all_of_the_targets", "matthews_correlation_of_the_two_labels")
+TEXT = "acceptability sentence: " + "a long sentence that no line of a terminal holds, " * 4
+
+
+@pytest.fixture
+def inspected(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What seqio would be asked for: one task and one example."""
+    listed = SimpleNamespace(
+        name=NAME, source="TextLineDataSource", splits=("train", "test"), sizes={"train": 1_234_567}, metrics=METRICS
+    )
+    listed.mixtures = ("demo",)
+    feature = SimpleNamespace(text=TEXT, ids=(5, 6), pieces=("▁a", "b"), decoded="a b", length=2, truncated=True)
+    lengths = SimpleNamespace(min=1, mean=2.25, p50=2, p95=3, max=4, limit=3, truncated=0.125)
+    view = SimpleNamespace(name=NAME, split="train", source="TextLineDataSource", splits=("train", "test"), metrics=())
+    view.random, view.examined, view.inputs, view.targets = False, 8, lengths, lengths
+    view.vocabulary = SimpleNamespace(path="demo.model", kind="sentencepiece", size=8192)
+    view.examples = [SimpleNamespace(inputs=feature, targets=feature, fields={"label": "[0]"})]
+    module = SimpleNamespace(list_tasks=lambda plugins: [listed], inspect_task=lambda *arguments, count: view)
+    monkeypatch.setitem(sys.modules, "t5mix.cache.inspection", module)  # type: ignore[arg-type]
+
+
+@pytest.mark.usefixtures("inspected")
+def test_the_list_is_whole_in_a_pipe(capsys: pytest.CaptureFixture[str]):
+    assert main(["tasks"]) == 0
+    out = capsys.readouterr().out
+    rows = [[cell.strip() for cell in line.strip("│").split("│")] for line in out.splitlines() if line.startswith("│")]
+    assert rows == [
+        [NAME, "TextLineDataSource", "train 1,234,567", METRICS[0], "demo"],
+        ["", "", "test", METRICS[1], ""],
+    ]
+
+
+@pytest.mark.usefixtures("inspected")
+def test_examples_are_whole_in_a_pipe(capsys: pytest.CaptureFixture[str]):
+    assert main(["tasks", "show", NAME]) == 0
+    lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert lines[0] == f"{NAME} train, from TextLineDataSource; splits: train, test"
+    assert lines[1:3] == ["metrics: loss; new draw each epoch: no", "vocabulary: demo.model, 8192 ids"]
+    assert lines[3] == "8 examples"
+    assert [cell.strip() for cell in lines[7].strip("│").split("│")] == [
+        *("inputs", "1", "2.2", "2", "3", "4", "3", "12.5 %")
+    ]
+    assert lines.count("inputs (2 tokens, cut)") == 1
+    assert lines.count(TEXT.rstrip()) == 2
+    assert lines[-1] == "label: [0]"
