@@ -14,20 +14,26 @@ class Registry(Mapping[str, type[T]], Generic[T]):
 
     Args:
         noun: what is registered, as error messages should call it ("mixing strategy").
+        base: the class that all registered ones must inherit from; None for any class.
     """
 
-    def __init__(self, noun: str) -> None:
-        self.noun = noun
+    def __init__(self, noun: str, base: type[T] | None = None) -> None:
+        self.noun, self._base = noun, base
         self._classes: dict[str, Any] = {}
 
     def register(self, kind: str) -> Callable[[S], S]:
         """Returns a class decorator that registers its class under `kind`.
 
         Raises:
-            T5MixError: another class already goes by that kind.
+            T5MixError: another class already goes by that kind, or the class does not inherit from the base.
         """
 
         def add(cls: S) -> S:
+            if self._base is not None and not issubclass(cls, self._base):
+                raise T5MixError(
+                    f"{cls.__name__} cannot be the {self.noun} {kind!r}: let it inherit from "
+                    f"{self._base.__module__}.{self._base.__name__}."
+                )
             taken = self._classes.get(kind)
             if taken is not None and taken.__qualname__ != cls.__qualname__:
                 raise T5MixError(f"Two classes want to be the {self.noun} {kind!r}: {taken} and {cls}.")

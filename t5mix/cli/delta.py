@@ -11,16 +11,16 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from t5mix.runs.deltas import Contents
+    from t5mix.runs.deltas import CheckpointContents
 
 
 def run(options: argparse.Namespace) -> int:
-    """Shows what checkpoints hold, merges one, or takes a task's part out of a bank."""
-    from t5mix.runs.deltas import extract_task, look, merge_delta
+    """Shows what checkpoints hold, merges one, or extracts a task from a bank."""
+    from t5mix.runs.deltas import extract_task, inspect_checkpoint, merge_delta
     from t5mix.runs.load import base_path
 
     if options.verb == "show":
-        _show([look(Path(path)) for path in options.runs], as_json=options.json)
+        _show([inspect_checkpoint(Path(path)) for path in options.runs], as_json=options.json)
         return 0
     run, out, base = Path(options.run), Path(options.out), base_path(options.base)
     if options.verb == "merge":
@@ -30,7 +30,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _show(contents: Sequence["Contents"], *, as_json: bool) -> None:
+def _show(contents: Sequence["CheckpointContents"], *, as_json: bool) -> None:
     if as_json:
         plain = [{**dataclasses.asdict(each), "base": each.base and each.base.to_json()} for each in contents]
         print(json.dumps(plain, indent=1, default=str))

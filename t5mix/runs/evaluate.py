@@ -57,8 +57,8 @@ def evaluate_run(
         )
     for name in tasks:
         manifest.task(name)
-    having = {i: task for i, task in enumerate(manifest.tasks) if split in task.splits}
-    chosen = {i: task for i, task in having.items() if not tasks or task.name in tasks}
+    with_split = {i: task for i, task in enumerate(manifest.tasks) if split in task.splits}
+    chosen = {i: task for i, task in with_split.items() if not tasks or task.name in tasks}
     if not chosen:
         raise T5MixError(f"None of the tasks has a split {split!r}.")
     streamed = [task.name for task in chosen.values() if split == "train" and task.shards_per_epoch > 1]
@@ -83,26 +83,28 @@ def evaluate_run(
             rows = _predict(model, stores[i], i, experiment, task)
             write_predictions(predictions_path(folder, task.name, split), rows)
     if scored:
-        for name, own in score_in_subprocess(manifest.request, folder, split, scored).items():
-            evaluations[name] = TaskEvaluation({**evaluations[name].metrics, **own.metrics}, own.examples)
+        for name, scores in score_in_subprocess(manifest.request, folder, split, scored).items():
+            evaluations[name] = TaskEvaluation({**evaluations[name].metrics, **scores.metrics}, scores.examples)
     return evaluations
 
 
 def _predict(
     model: TrainedModel, store: TokenStore, task_id: int, experiment: Experiment, task: TaskEntry
 ) -> Iterator[Prediction]:
-    """Returns what a task's metrics look at: generated text, and the targets' likelihoods if one of them asks."""
-    how: dict[str, Any] = {"batch_size": experiment.evaluation.batch_size, "task_id": task_id}
+    """Yields what a task's metrics need: generated text, and the targets' likelihoods if one of them asks for them."""
+    options: dict[str, Any] = {"batch_size": experiment.evaluation.batch_size, "task_id": task_id}
     max_length = experiment.lengths.targets
-    outputs = generate(model.graphdef, model.params, store, max_length=max_length, label=task.name, **how)
+    outputs = generate(model.graphdef, model.params, store, max_length=max_length, label=task.name, **options)
     likelihoods = None
     if task.likelihoods:
-        likelihoods = score_targets(model.graphdef, model.params, store, label=f"{task.name} targets", **how).log_probs
+        likelihoods = score_targets(
+            model.graphdef, model.params, store, label=f"{task.name} targets", **options
+        ).log_probs
     return decoded(store, outputs, model.tokenizer, likelihoods)
 
 
 def _manifest_with(directory: RunDirectory, experiment: Experiment, split: str) -> DataManifest:
-    """Returns the run's own data if it holds the split, else prepares the split."""
+    """Returns the run's data if it holds the split, else prepares the split."""
     manifest = directory.manifest()
     if manifest is not None and any(split in task.splits for task in manifest.tasks) and manifest.stores_exist():
         return manifest

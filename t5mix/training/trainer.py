@@ -50,7 +50,7 @@ class TrainingJob:
         engine: the compiled functions.
         start_from: checkpoint that the parameters come from; None for fresh ones.
         seed: of the data stream.
-        checkpoint_metadata: what each checkpoint should say of itself: model, policy, vocabulary.
+        checkpoint_metadata: what each checkpoint says of itself (`t5mix.runs.load.CheckpointMetadata`).
         prompt_length: positions that a prompt takes of each example's inputs.
         base: the checkpoint that holds what this run's own leave out; None if they leave out nothing.
         from_base: those parameters, by path.

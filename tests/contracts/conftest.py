@@ -55,7 +55,7 @@ POLICY_PLUGIN = '''
 from flax import nnx
 import jax.numpy as jnp
 
-from t5mix.finetuning import POLICIES
+from t5mix.finetuning import POLICIES, FineTuningPolicy
 from t5mix.model.blocks import Residual
 from t5mix.configurable import configurable
 
@@ -72,7 +72,7 @@ class Scaled(Residual):
 
 @POLICIES.register("scaled_sublayers")
 @configurable
-class ScaledSublayers:
+class ScaledSublayers(FineTuningPolicy):
     """Scales of the feed-forward sublayers train, and the decoder's joins them after a quarter of the run."""
 
     def adapt(self, model, rngs):

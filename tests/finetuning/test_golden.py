@@ -14,7 +14,7 @@ from flax import nnx
 
 from t5mix.finetuning import IA3, Adapter, Houlsby, LoRA, Pfeiffer
 from t5mix.finetuning.adapters import Bottleneck, LayerAdapter
-from t5mix.model import T5Config, abstract_model, merge
+from t5mix.model import T5Config, abstract_model, merge_params
 
 with np.load(Path(__file__).parents[1] / "golden" / "peft.npz") as file:
     GOLDEN = dict(file)
@@ -73,7 +73,7 @@ def check(name: str, config: T5Config, params: dict[str, Any], policy: Any = Non
         "decoder_inputs": jnp.asarray(GOLDEN["decoder_inputs"]),
         "decoder_segment_ids": jnp.ones(GOLDEN["decoder_inputs"].shape, jnp.int32),
     }
-    logits = jax.jit(lambda params: merge(graphdef, params)(batch))(params)
+    logits = jax.jit(lambda params: merge_params(graphdef, params)(batch))(params)
     np.testing.assert_allclose(logits, GOLDEN[f"{name}/logits"], rtol=0, atol=1e-4)
 
 
