@@ -112,7 +112,7 @@ def row(run: Path, scores: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
     return {
         "trained": result["parameters"]["trained"],
         "total": result["parameters"]["total"],
-        "held": inspect_checkpoint(find_checkpoint(run)).own,
+        "held": inspect_checkpoint(find_checkpoint(run)).saved,
         "step_seconds": statistics.median(seconds / count for count, seconds in steps),
         "peak_memory_bytes": result["peak_memory_bytes"],
         "loss": statistics.mean(each["loss"] for each in scores.values()),

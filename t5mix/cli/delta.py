@@ -40,5 +40,5 @@ def _show(contents: Sequence["CheckpointContents"], *, as_json: bool) -> None:
         table.add_column(name, overflow="fold", justify="right" if name in ("holds", "of") else "left")
     for each in contents:
         base = f"{each.base.identity[:12]}  {each.base.path}" if each.base else f"none; it is {str(each.identity)[:12]}"
-        table.add_row(str(each.path), each.policy["kind"], f"{each.own:,}", f"{each.total:,}", base)
+        table.add_row(str(each.path), each.policy["kind"], f"{each.saved:,}", f"{each.total:,}", base)
     Console().print(table)

@@ -26,7 +26,7 @@ class CheckpointContents:
         path: its folder.
         policy: what trained it, as plain data.
         base: what it builds on; None if it holds everything itself.
-        own: number of parameters that it holds.
+        saved: number of parameters that it holds.
         total: number of parameters of its model.
         identity: the hash that names it as a base for others; None if it builds on one itself.
     """
@@ -34,7 +34,7 @@ class CheckpointContents:
     path: Path
     policy: dict[str, Any]
     base: Base | None
-    own: int
+    saved: int
     total: int
     identity: str | None
 
@@ -51,7 +51,7 @@ def inspect_checkpoint(path: Path) -> CheckpointContents:
         path=path,
         policy=policy_to_dict(metadata.policy),
         base=base,
-        own=sum(leaf.size for leaf in saved_shapes(path).values()),
+        saved=sum(leaf.size for leaf in saved_shapes(path).values()),
         total=sum(leaf.size for leaf in metadata.parameter_shapes().values()),
         identity=None if base else identity_of(path),
     )

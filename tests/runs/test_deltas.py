@@ -54,7 +54,7 @@ def test_a_checkpoint_holds_what_was_trained_and_names_its_base(runs: Path, base
         assert found is not None
         assert (found.path, found.identity) == (base, identity_of(base))
         contents = inspect_checkpoint(runs / name)
-        assert contents.own == sum(leaf.size for leaf in saved_shapes(path).values()) < contents.total / 3
+        assert contents.saved == sum(leaf.size for leaf in saved_shapes(path).values()) < contents.total / 3
         assert contents.policy["kind"] == {"lora": "lora", "bank": "per_task"}[name]
     assert inspect_checkpoint(base).identity == identity_of(base)
     assert base_of(base) is None
@@ -144,7 +144,7 @@ def test_a_merged_model_is_a_start_for_others(runs: Path, experiment_of: Make, t
 def test_one_task_comes_out_of_a_bank_alone(runs: Path, tmp_path: Path, base: Path):
     path = extract_task(runs / "bank", tmp_path / "alone", "first")
     assert all("/tasks/first/" in leaf for leaf in saved_shapes(path))
-    assert inspect_checkpoint(path).own == inspect_checkpoint(runs / "bank").own / 2
+    assert inspect_checkpoint(path).saved == inspect_checkpoint(runs / "bank").saved / 2
     assert base_of(path) == base_of(runs / "bank" / "checkpoints" / "6")
     whole, alone = load_model(runs / "bank"), load_model(path)
     for leaf, value in alone.params.items():
