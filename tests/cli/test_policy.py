@@ -60,7 +60,7 @@ def test_a_bank_takes_the_tasks_it_is_told(capsys: pytest.CaptureFixture[str]):
         (["lora", "finetuning.rank=-1"], "finetuning.rank is -1"),
         (["lora", "finetuning.targets=['.*/qeury']"], "matches no"),
         (["regex", "finetuning.train=['decodr/.*']"], "The nearest are"),
-        (["per_task", "finetuning.policy=norms"], "which adds nothing that a task could have of its own"),
+        (["per_task", "finetuning.policy=layer_norms"], "which adds nothing that a task could have of its own"),
         (["gradual_unfreezing", "finetuning.starts=[0,1.5]"], "finetuning.starts is [0.0, 1.5]"),
         (["prompt", "finetuning.length=0"], "finetuning.length is 0"),
         (["discriminative", "finetuning.decay=0"], "finetuning.decay is 0.0: it must be 1 or more"),

@@ -41,7 +41,7 @@ def test_only_a_subclass_is_registered():
         match=r"Duck cannot be the fine-tuning policy 'duck': let it inherit from t5mix\.finetuning\.base\.FineTuningP",
     ):
         POLICIES.register("duck")(type("Duck", (), {"unfreeze_step": lambda self, path, run: 0}))
-    assert "duck" not in POLICIES
+    assert "duck" not in list(POLICIES)
 
 
 @pytest.mark.parametrize(
