@@ -81,7 +81,7 @@ def checkpoint_metadata(experiment: Experiment, manifest: DataManifest, policy: 
 def parameter_shapes(
     experiment: Experiment, previous: CheckpointMetadata | None = None, *, vocab_size: int = T5_VOCAB_SIZE
 ) -> dict[str, Any]:
-    """Returns the shapes of all parameters by path, before there is any data; touches no device.
+    """Returns the shapes of all parameters by path, before there is any data; allocates nothing.
 
     Args:
         experiment: the experiment.
@@ -93,7 +93,7 @@ def parameter_shapes(
 
 
 def training_phases(experiment: Experiment) -> TrainingPhases:
-    """Returns which parameters train when, before there is any data; touches no device.
+    """Returns which parameters train when, before there is any data; allocates nothing.
 
     Raises:
         T5MixError: the policy does not fit the model or the run.
