@@ -25,7 +25,6 @@ import numpy as np
 from provenance import save
 
 from t5mix.config.reading import policy_from_dict
-from t5mix.finetuning.base import prompt_length_of
 from t5mix.model import PRESETS
 from t5mix.training.config import TrainingConfig
 from t5mix.training.costs import abstract_batch, costs_of
@@ -99,12 +98,12 @@ def main() -> None:
 
 def measure(raw: dict[str, Any], options: argparse.Namespace) -> dict[str, float]:
     """Returns the compiler's counts for one policy, and what its steps take."""
-    policy = policy_from_dict(raw)
+    policy = policy_from_dict(raw).bind_for_shapes([f"task{i}" for i in range(NUM_TASKS)])
     training = TrainingConfig(batch_size=options.rows)
     model = PRESETS[options.preset]
-    engine = Engine(model, policy, Adafactor(), Constant(), training, MeshConfig(), NUM_TASKS, 0)
+    engine = Engine(model, policy, Adafactor(), Constant(), training, MeshConfig(), 0)
     inputs, targets = options.lengths
-    shape = training.batch_shape(inputs, targets, prompt_length_of(policy))
+    shape = training.batch_shape(inputs, targets, policy.prompt_length)
     draw = np.random.default_rng(0)
     batch = {
         name: draw.integers(2, model.vocab_size, leaf.shape, dtype=np.int32)

@@ -21,7 +21,7 @@ from typing import Any
 
 from provenance import save
 
-from t5mix.runs.deltas import look
+from t5mix.runs.deltas import inspect_checkpoint
 from t5mix.tracking.metrics_file import read_lines
 from t5mix.tracking.run_directory import RunDirectory, find_checkpoint
 
@@ -112,7 +112,7 @@ def row(run: Path, scores: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
     return {
         "trained": result["parameters"]["trained"],
         "total": result["parameters"]["total"],
-        "held": look(find_checkpoint(run)).own,
+        "held": inspect_checkpoint(find_checkpoint(run)).saved,
         "step_seconds": statistics.median(seconds / count for count, seconds in steps),
         "peak_memory_bytes": result["peak_memory_bytes"],
         "loss": statistics.mean(each["loss"] for each in scores.values()),

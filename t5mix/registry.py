@@ -44,13 +44,11 @@ class Registry(Mapping[str, type[T]], Generic[T]):
             taken = self._classes.get(kind)
             if taken is not None and taken.__qualname__ != cls.__qualname__:
                 raise T5MixError(f"Two classes want to be the {self.noun} {kind!r}: {taken} and {cls}.")
-            if self.base is not None:
-                self._teach_pydantic(cls)  # so that a class may implement a base that is a protocol
-                if not issubclass(cls, self.base):
-                    raise T5MixError(
-                        f"{cls.__name__} cannot be the {self.noun} {kind!r}: let it inherit from "
-                        f"{self.base.__module__}.{self.base.__name__}."
-                    )
+            if self.base is not None and not issubclass(cls, self.base):
+                raise T5MixError(
+                    f"{cls.__name__} cannot be the {self.noun} {kind!r}: let it inherit from "
+                    f"{self.base.__module__}.{self.base.__name__}."
+                )
             self._classes[kind] = cls
             return cls
 

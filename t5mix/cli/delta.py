@@ -11,16 +11,16 @@ from t5mix.console import units
 from t5mix.console.tables import new_table, print_table
 
 if TYPE_CHECKING:
-    from t5mix.runs.deltas import Contents
+    from t5mix.runs.deltas import CheckpointContents
 
 
 def run(options: argparse.Namespace) -> int:
-    """Shows what checkpoints hold, merges one, or takes a task's part out of a bank."""
-    from t5mix.runs.deltas import extract_task, look, merge_delta
+    """Shows what checkpoints hold, merges one, or extracts a task from a bank."""
+    from t5mix.runs.deltas import extract_task, inspect_checkpoint, merge_delta
     from t5mix.runs.load import base_path
 
     if options.verb == "show":
-        _show([look(Path(path)) for path in options.runs], as_json=options.json)
+        _show([inspect_checkpoint(Path(path)) for path in options.runs], as_json=options.json)
         return 0
     run, out, base = Path(options.run), Path(options.out), base_path(options.base)
     if options.verb == "merge":
@@ -30,7 +30,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _show(contents: Sequence["Contents"], *, as_json: bool) -> None:
+def _show(contents: Sequence["CheckpointContents"], *, as_json: bool) -> None:
     if as_json:
         plain = [{**dataclasses.asdict(item), "base": item.base and item.base.to_json()} for item in contents]
         print(json.dumps(plain, indent=1, default=str))
@@ -38,5 +38,5 @@ def _show(contents: Sequence["Contents"], *, as_json: bool) -> None:
     table = new_table("checkpoint", "policy", "holds", "of", "base", text=("policy", "base"))
     for item in contents:
         base = f"{item.base.identity[:12]}  {item.base.path}" if item.base else f"none; it is {str(item.identity)[:12]}"
-        table.add_row(str(item.path), item.policy["kind"], units.count(item.own), units.count(item.total), base)
+        table.add_row(str(item.path), item.policy["kind"], units.count(item.saved), units.count(item.total), base)
     print_table("", table)

@@ -123,7 +123,7 @@ def _predict(commands: argparse._SubParsersAction) -> None:
     command.add_argument("--output", default="-", metavar="FILE", help="one answer a line; - for the standard output")
     command.add_argument("--task", help="answer the inputs of this task instead of a file's lines")
     command.add_argument("--split", default="test", help="of --task; default: %(default)s")
-    command.add_argument("--bank", metavar="TASK", help="whose part of a bank answers; default: that of --task")
+    command.add_argument("--bank", metavar="TASK", help="whose module of a bank answers; default: that of --task")
     _base(command)
     command.add_argument("--json", action="store_true", help="JSON Lines with input and prediction")
     command.add_argument("--batch-size", type=int, default=64)
@@ -189,17 +189,19 @@ def _policy(commands: argparse._SubParsersAction) -> None:
 
 
 def _delta(commands: argparse._SubParsersAction) -> None:
-    command = _add(commands, "delta", "delta", "look at checkpoints on a base, merge one, or take a task out of a bank")
+    command = _add(
+        commands, "delta", "delta", "inspect checkpoints on a base, merge one, or extract a task from a bank"
+    )
     verbs = command.add_subparsers(title="commands", metavar="COMMAND", dest="verb", required=True)
     show = verbs.add_parser("show", help="what checkpoints hold, and on which base")
     show.add_argument("runs", nargs="+", metavar="RUN", help="a run's folder, or one of its checkpoints/STEP")
     show.add_argument("--json", action="store_true", help="print JSON")
     merge = verbs.add_parser("merge", help="write the plain model that computes what an adapted one does (lora, ia3)")
-    extract = verbs.add_parser("extract", help="write one task's part of a bank as a checkpoint of its own")
+    extract = verbs.add_parser("extract", help="write one task's modules of a bank as a checkpoint of their own")
     for verb in (merge, extract):
         verb.add_argument("run", help="a run's folder, or one of its checkpoints/STEP")
         verb.add_argument("out", help="a folder that does not exist yet")
-        verb.add_argument("--task", required=verb is extract, help="whose part, of a bank")
+        verb.add_argument("--task", required=verb is extract, help="the task of a bank")
         _base(verb)
 
 

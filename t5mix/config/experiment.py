@@ -21,7 +21,6 @@ from t5mix.data.packing import BatchShape
 from t5mix.distributed.processes import DistributedConfig
 from t5mix.errors import T5MixError
 from t5mix.finetuning import FineTuningPolicy
-from t5mix.finetuning.base import prompt_length_of
 from t5mix.mixing import MixingStrategy
 from t5mix.mixing.task_sizes import Unit
 from t5mix.model.config import T5Config
@@ -136,8 +135,7 @@ class Experiment:
     @property
     def batch_shape(self) -> BatchShape:
         """The shape of a training batch."""
-        prompt = prompt_length_of(self.finetuning)
-        return self.training.batch_shape(self.lengths.inputs, self.lengths.targets, prompt)
+        return self.training.batch_shape(self.lengths.inputs, self.lengths.targets, self.finetuning.prompt_length)
 
     def model_for(self, vocabulary: VocabularyEntry) -> T5Config:
         """Returns the model with its vocabulary size filled in, a multiple of 128 where it was left open.

@@ -14,7 +14,7 @@ from t5mix.console.progress import progress
 from t5mix.data.token_store import TokenStore
 from t5mix.evaluation.buckets import LengthBatch, bucket, length_batches, pad
 from t5mix.model.decoding import greedy_decode
-from t5mix.model.t5 import T5, merge
+from t5mix.model.t5 import T5, merge_params
 
 Params = Mapping[str, jax.Array]
 Put = Callable[[np.ndarray], jax.Array]
@@ -134,7 +134,7 @@ def _decode(
 ) -> jax.Array:
     """[B, S] -> [B, max_length]."""
     task_ids = None if task_id is None else jnp.full(inputs.shape[:1], task_id, jnp.int32)
-    model = merge(graphdef, params)
+    model = merge_params(graphdef, params)
     decoded = greedy_decode(model, inputs, max_length, eos_id=_EOS, pad_id=_PAD, task_ids=task_ids)
     return decoded.tokens
 
@@ -144,8 +144,8 @@ def _log_likelihood(
     graphdef: nnx.GraphDef[T5], params: Params, inputs: jax.Array, targets: jax.Array, task_id: int | None
 ) -> jax.Array:
     """[B, S] and [B, T] -> [B], summed over the target's tokens."""
-    real, model = targets != _PAD, merge(graphdef, params)
-    inputs, segments = model.laid_out(inputs, _PAD)
+    real, model = targets != _PAD, merge_params(graphdef, params)
+    inputs, segments = model.with_prompt(inputs, _PAD)
     batch = {
         "encoder_inputs": inputs,
         "encoder_segment_ids": segments,

@@ -1,7 +1,7 @@
 """What of the model trains, from when on, and how fast: policies, registered under a short kind."""
 
 from t5mix.finetuning.adapters import Adapter, Houlsby, Pfeiffer
-from t5mix.finetuning.base import POLICIES, FineTuningPolicy
+from t5mix.finetuning.base import POLICIES, BoundPolicy, FineTuningPolicy
 from t5mix.finetuning.discriminative import Discriminative
 from t5mix.finetuning.feature_based import FeatureBased
 from t5mix.finetuning.full import Full
@@ -17,6 +17,7 @@ __all__ = [
     "IA3",
     "POLICIES",
     "Adapter",
+    "BoundPolicy",
     "Discriminative",
     "FeatureBased",
     "FineTuningPolicy",

@@ -10,8 +10,8 @@ from flax import nnx
 
 from t5mix.configurable import configurable
 from t5mix.finetuning.bank import AdapterBank, BankLayout
-from t5mix.finetuning.base import POLICIES, RunShape
-from t5mix.finetuning.paths import is_norm
+from t5mix.finetuning.base import POLICIES, FineTuningPolicy, RunShape
+from t5mix.finetuning.paths import is_layer_norm
 from t5mix.model.blocks import BlockContext
 from t5mix.model.config import T5Config
 from t5mix.model.layers import Dense, RMSNorm
@@ -95,14 +95,14 @@ class BottleneckBank(AdapterBank[Bottleneck]):
         inner = jnp.einsum("bld,ndi->blni", x, down.astype(x.dtype))
         if self.first.down_bias is not None:
             inner = inner + self.stacked(lambda task_module: task_module.down_bias[...]).astype(x.dtype)
-        own = jax.nn.relu(inner) * routes[..., None]
-        outer = jnp.einsum("blni,nid->bld", own, up.astype(x.dtype))
+        of_task = jax.nn.relu(inner) * routes[..., None]
+        outer = jnp.einsum("blni,nid->bld", of_task, up.astype(x.dtype))
         if self.first.up_bias is not None:
             outer = outer + routes @ self.stacked(lambda task_module: task_module.up_bias[...]).astype(x.dtype)
         return shared + outer
 
 
-class _AdapterPolicy:
+class _AdapterPolicy(FineTuningPolicy):
     """What the kinds of adapters share: they train, the model's norms may, and all else is frozen."""
 
     dim: int
@@ -145,11 +145,7 @@ class _AdapterPolicy:
     def unfreeze_step(self, path: str, run: RunShape) -> int | None:
         """Returns 0 for adapters, and for norms if they train; None for everything else."""
         added = "_adapter/" in path
-        return 0 if added or (self.train_norms == "all" and is_norm(path)) else None
-
-    def learning_rate_scale(self, path: str, run: RunShape) -> float:
-        """Returns 1."""
-        return 1.0
+        return 0 if added or (self.train_norms == "all" and is_layer_norm(path)) else None
 
 
 @POLICIES.register("adapter")

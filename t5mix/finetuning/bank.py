@@ -1,4 +1,4 @@
-"""Banks: in every place of the model one part for each task, each position of a batch going through its own task's."""
+"""Banks: wherever a policy adds a module, one for each task; each position of a batch goes through its own task's."""
 
 import dataclasses
 from collections.abc import Callable
@@ -15,12 +15,12 @@ M = TypeVar("M", bound=nnx.Module)
 
 @dataclasses.dataclass(frozen=True)
 class BankLayout:
-    """Whose parts a bank holds.
+    """The tasks whose modules a bank holds.
 
     Attributes:
         tasks: those that batches are made of, in the order of task ids.
-        frozen_tasks: others, whose parts it holds and does not use.
-        shared: whether there is also a part that every position goes through.
+        frozen_tasks: others, whose modules it holds and does not use.
+        shared: whether there is also a module that every position goes through.
     """
 
     tasks: tuple[str, ...]
@@ -29,15 +29,15 @@ class BankLayout:
 
 
 class AdapterBank(nnx.Module, Generic[M]):
-    """The parts of one place.
+    """The task modules in one place of the model.
 
     They have names of their own among the parameters, `.../tasks/NAME/...` and `.../shared/...`, so that one task's can
     be trained, frozen and taken out alone. They are stacked where they are used: a batch goes through one map that is
-    as wide as all parts together, of which each position keeps its own task's share.
+    as wide as all task modules together, of which each position keeps its own task's share.
 
     Args:
-        layout: whose parts.
-        make: makes one.
+        layout: the tasks.
+        make: makes the module of one task.
     """
 
     def __init__(self, layout: BankLayout, make: Callable[[], M]):
@@ -49,21 +49,21 @@ class AdapterBank(nnx.Module, Generic[M]):
 
     @property
     def first(self) -> M:
-        """One of the parts, for what they have in common."""
+        """The module of the first task, for what all of them have in common."""
         return self.tasks[self.names[0]]
 
     def stacked(self, leaf: Callable[[Any], jax.Array]) -> jax.Array:
-        """Returns one leaf of each task's part, [N, ...]."""
+        """Returns one leaf of each task's module, [N, ...]."""
         return jnp.stack([leaf(self.tasks[name]) for name in self.names])
 
     def routes(self, task_ids: jax.Array | None) -> jax.Array:
-        """Returns where each position goes, one-hot: [..., N] of task ids [...].
+        """Returns the task of each position, one-hot: [..., N] of task ids [...].
 
         Raises:
             T5MixError: there are no task ids.
         """
         if task_ids is None:
             raise T5MixError(
-                f"The model has a part for each of {', '.join(self.names)}, and nothing says which one to take."
+                f"The model has a module for each of {', '.join(self.names)}, and no task ids say which one to use."
             )
         return jax.nn.one_hot(task_ids, len(self.names), dtype=jnp.float32)

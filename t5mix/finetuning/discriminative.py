@@ -1,19 +1,23 @@
 """Discriminative learning rates: lower layers, or chosen ones, learn at another rate (Howard and Ruder 2018)."""
 
+import dataclasses
 import math
 import re
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from t5mix.configurable import configurable
-from t5mix.finetuning.base import POLICIES, FineTuningPolicy, RunShape, for_tasks, merged, patterns_of, prompt_length_of
+from t5mix.finetuning.base import POLICIES, FineTuningPolicy, RunShape
 from t5mix.finetuning.full import Full
-from t5mix.finetuning.paths import block_of
+from t5mix.finetuning.paths import block_position
+
+if TYPE_CHECKING:
+    from t5mix.finetuning.per_task import PerTask
 
 
 @POLICIES.register("discriminative")
 @configurable
-class Discriminative:
+class Discriminative(FineTuningPolicy):
     """Any policy, with learning rates that fall from the top of the stacks down, or that differ by pattern.
 
     Attributes:
@@ -45,17 +49,22 @@ class Discriminative:
     @property
     def patterns(self) -> tuple[str, ...]:
         """All patterns; each must match something."""
-        return (*patterns_of(self.policy), *(pattern for pattern, _ in self.scales))
+        return (*self.policy.patterns, *(pattern for pattern, _ in self.scales))
 
     @property
     def prompt_length(self) -> int:
         """The policy's own."""
-        return prompt_length_of(self.policy)
+        return self.policy.prompt_length
 
-    def for_tasks(self, tasks: Sequence[str], before: FineTuningPolicy | None) -> "Discriminative":
+    @property
+    def bank(self) -> "PerTask | None":
+        """The policy's own."""
+        return self.policy.bank
+
+    def for_tasks(self, tasks: Sequence[str], previous: FineTuningPolicy | None) -> "Discriminative":
         """Returns the rates around the policy for those tasks."""
-        inner = before.policy if isinstance(before, Discriminative) else before
-        return Discriminative(policy=for_tasks(self.policy, tasks, inner), decay=self.decay, scales=self.scales)
+        inner = previous.policy if isinstance(previous, Discriminative) else previous
+        return dataclasses.replace(self, policy=self.policy.for_tasks(tasks, inner))
 
     def adapt(self, model: Any, rngs: Any) -> Any:
         """Returns what the policy makes of the model."""
@@ -70,16 +79,16 @@ class Discriminative:
         scale = self.policy.learning_rate_scale(path, run) * self.decay ** -_blocks_above(path, run)
         return scale * math.prod(factor for pattern, factor in self.scales if re.fullmatch(pattern, path))
 
-    def merged(self, params: dict[str, Any]) -> dict[str, Any]:
+    def merged(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """Returns what the policy merges."""
-        return merged(self.policy, params)
+        return self.policy.merged(params)
 
 
 def _blocks_above(path: str, run: RunShape) -> int:
     """Returns how many steps down from the top of its stack a parameter is."""
     depths = {"encoder": run.model.num_layers, "decoder": run.model.num_decoder_layers}
-    place = block_of(path)
-    if place is not None:
-        return depths[place.stack] - 1 - place.block
+    position = block_position(path)
+    if position is not None:
+        return depths[position.stack] - 1 - position.block
     lowest = path.startswith(("token_embedding/embedding", "prompt/")) or "relative_bias" in path
     return max(depths.values()) if lowest else 0

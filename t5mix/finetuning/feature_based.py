@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from t5mix.configurable import configurable
-from t5mix.finetuning.base import POLICIES, RunShape
+from t5mix.finetuning.base import POLICIES, FineTuningPolicy, RunShape
 from t5mix.model.layers import Embedding
 
 
@@ -29,7 +29,7 @@ class CorrectedEmbedding(Embedding):
 
 @POLICIES.register("feature_based")
 @configurable
-class FeatureBased:
+class FeatureBased(FineTuningPolicy):
     """The top of the decoder trains; all below is frozen, and passed without a gradient.
 
     Attributes:
@@ -55,7 +55,3 @@ class FeatureBased:
         else:
             top = (f"decoder/blocks/{run.model.num_decoder_layers - 1}/", "decoder/final_norm/")
         return 0 if path.startswith(top) else None
-
-    def learning_rate_scale(self, path: str, run: RunShape) -> float:
-        """Returns 1."""
-        return 1.0

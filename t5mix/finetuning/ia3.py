@@ -1,6 +1,7 @@
 """IA3: learned vectors that scale what a frozen model computes (Liu et al. 2022)."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -9,7 +10,7 @@ from flax import nnx
 
 from t5mix.configurable import configurable
 from t5mix.finetuning.bank import AdapterBank, BankLayout
-from t5mix.finetuning.base import POLICIES, RunShape
+from t5mix.finetuning.base import POLICIES, FineTuningPolicy, RunShape
 from t5mix.finetuning.linear import replace_maps
 from t5mix.model.layers import Dense
 
@@ -73,7 +74,7 @@ class ScaledBankDense(Dense):
 
 @POLICIES.register("ia3")
 @configurable
-class IA3:
+class IA3(FineTuningPolicy):
     """Vectors that scale the keys, the values and the feed-forward's inner activations train, and nothing else."""
 
     def adapt(self, model: Any, rngs: Any) -> Any:
@@ -92,11 +93,7 @@ class IA3:
         """Returns 0 for the vectors."""
         return 0 if re.search(r"/ia3_\w+$", path) else None
 
-    def learning_rate_scale(self, path: str, run: RunShape) -> float:
-        """Returns 1."""
-        return 1.0
-
-    def merged(self, params: dict[str, Any]) -> dict[str, Any]:
+    def merged(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """Returns the parameters of the plain model that computes the same.
 
         Args:
@@ -104,9 +101,9 @@ class IA3:
         """
         merged = {path: leaf for path, leaf in params.items() if not re.search(r"/ia3_\w+$", path)}
         for path, vector in params.items():
-            place, _, name = path.rpartition("/")
+            dense, _, name = path.rpartition("/")
             if name == "ia3_outputs":
-                merged[f"{place}/kernel"] = params[f"{place}/kernel"] * vector
+                merged[f"{dense}/kernel"] = params[f"{dense}/kernel"] * vector
             elif name == "ia3_inputs":
-                merged[f"{place}/kernel"] = params[f"{place}/kernel"] * vector[:, None]
+                merged[f"{dense}/kernel"] = params[f"{dense}/kernel"] * vector[:, None]
         return merged

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -11,7 +12,7 @@ from flax import nnx
 from t5mix.configurable import configurable
 from t5mix.finetuning.adapters import check_size
 from t5mix.finetuning.bank import AdapterBank, BankLayout
-from t5mix.finetuning.base import POLICIES, RunShape
+from t5mix.finetuning.base import POLICIES, FineTuningPolicy, RunShape
 from t5mix.finetuning.linear import replace_maps
 from t5mix.model.layers import Dense
 
@@ -61,8 +62,8 @@ class Factors(nnx.Module):
     """A and B of one task, [in, rank] and [rank, out]."""
 
     def __init__(self, base: Dense, rank: int, rngs: nnx.Rngs):
-        alone = LoRADense(base, rank, 1.0, dora=False, rngs=rngs)
-        self.lora_a, self.lora_b = alone.lora_a, alone.lora_b
+        single = LoRADense(base, rank, 1.0, dora=False, rngs=rngs)
+        self.lora_a, self.lora_b = single.lora_a, single.lora_b
 
 
 class LoRABankDense(Dense):
@@ -86,8 +87,8 @@ class LoRABankDense(Dense):
             bank.stacked(lambda task_module: task_module.lora_b[...]),
         )
         inner = jnp.einsum("...i,nir->...nr", x, (self.scale * a).astype(self.dtype))
-        own = inner * bank.routes(task_ids).astype(self.dtype)[..., None]
-        correct = jnp.einsum("...nr,nro->...o", own, b.astype(self.dtype), preferred_element_type=self.output_dtype)
+        of_task = inner * bank.routes(task_ids).astype(self.dtype)[..., None]
+        correct = jnp.einsum("...nr,nro->...o", of_task, b.astype(self.dtype), preferred_element_type=self.output_dtype)
         if bank.shared is not None:
             a, b = (self.scale * bank.shared.lora_a[...]).astype(self.dtype), bank.shared.lora_b[...]
             correct += jnp.matmul(x @ a, b.astype(self.dtype), preferred_element_type=self.output_dtype)
@@ -100,7 +101,7 @@ def _lengths(kernel: jax.Array) -> jax.Array:
 
 @POLICIES.register("lora")
 @configurable
-class LoRA:
+class LoRA(FineTuningPolicy):
     """Low-rank corrections of linear maps train, and nothing else.
 
     Attributes:
@@ -146,7 +147,7 @@ class LoRA:
         return model
 
     def check_in_bank(self) -> None:
-        """Refuses what a bank has not.
+        """Refuses DoRA, which no bank has.
 
         Raises:
             ValueError: DoRA is asked for.
@@ -158,11 +159,7 @@ class LoRA:
         """Returns 0 for the corrections."""
         return 0 if re.search(r"/lora_\w+$", path) else None
 
-    def learning_rate_scale(self, path: str, run: RunShape) -> float:
-        """Returns 1."""
-        return 1.0
-
-    def merged(self, params: dict[str, Any]) -> dict[str, Any]:
+    def merged(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """Returns the parameters of the plain model that computes the same.
 
         Args:
@@ -171,10 +168,10 @@ class LoRA:
         merged = {path: leaf for path, leaf in params.items() if path.rsplit("/", 1)[-1] not in _FACTORS}
         for path in params:
             if path.endswith("/lora_a"):
-                place = path.removesuffix("/lora_a")
-                kernel = params[f"{place}/kernel"]
-                moved = kernel + self.scale * params[path] @ params[f"{place}/lora_b"]
+                dense = path.removesuffix("/lora_a")
+                kernel = params[f"{dense}/kernel"]
+                moved = kernel + self.scale * params[path] @ params[f"{dense}/lora_b"]
                 if self.dora:
-                    moved = moved * (params[f"{place}/lora_magnitude"] * _lengths(kernel) / _lengths(moved))
-                merged[f"{place}/kernel"] = moved
+                    moved = moved * (params[f"{dense}/lora_magnitude"] * _lengths(kernel) / _lengths(moved))
+                merged[f"{dense}/kernel"] = moved
         return merged

@@ -8,7 +8,7 @@ from t5mix.errors import T5MixError, nearest
 
 
 class BlockPosition(NamedTuple):
-    """Where a block's parameter is.
+    """A block of the model.
 
     Attributes:
         stack: "encoder" or "decoder".
@@ -19,25 +19,25 @@ class BlockPosition(NamedTuple):
     block: int
 
 
-def block_of(path: str) -> BlockPosition | None:
-    """Returns the block that a parameter is in; None for what is in no block."""
-    found = re.match(r"(encoder|decoder)/blocks/(\d+)/", path)
-    return BlockPosition(found[1], int(found[2])) if found else None
+def block_position(path: str) -> BlockPosition | None:
+    """Returns which block a parameter is in; None for a parameter outside the blocks."""
+    match = re.match(r"(encoder|decoder)/blocks/(\d+)/", path)
+    return BlockPosition(match[1], int(match[2])) if match else None
 
 
-def is_norm(path: str) -> bool:
+def is_layer_norm(path: str) -> bool:
     """Whether a parameter is the scale of one of the model's own layer norms."""
     return re.fullmatch(r"(.*/)?\w*_norm/scale", path) is not None
 
 
 def match_paths(patterns: Iterable[str], paths: Iterable[str]) -> set[str]:
-    """Returns the paths that any of the patterns matches in whole.
+    """Returns the paths of which any pattern matches the whole.
 
     Raises:
         T5MixError: a pattern is no regular expression, or matches no path at all.
     """
     paths = list(paths)
-    found: set[str] = set()
+    matched: set[str] = set()
     for pattern in patterns:
         try:
             regex = re.compile(pattern)
@@ -47,5 +47,5 @@ def match_paths(patterns: Iterable[str], paths: Iterable[str]) -> set[str]:
         if not hits:
             near = nearest(pattern, paths) or sorted(paths)[:3]
             raise T5MixError(f"The pattern {pattern!r} matches no parameter. The nearest are {', '.join(near)}.")
-        found |= hits
-    return found
+        matched |= hits
+    return matched

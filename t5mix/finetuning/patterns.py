@@ -1,38 +1,25 @@
 """Policies that train some of the model's own parameters and add none."""
 
 import re
-from typing import Any
 
 from t5mix.configurable import configurable
-from t5mix.finetuning.base import POLICIES, RunShape
-from t5mix.finetuning.paths import is_norm
-
-
-class _Selection:
-    """A choice among the model's own parameters."""
-
-    def adapt(self, model: Any, rngs: Any) -> Any:
-        """Returns the model as it is."""
-        return model
-
-    def learning_rate_scale(self, path: str, run: RunShape) -> float:
-        """Returns 1."""
-        return 1.0
+from t5mix.finetuning.base import POLICIES, FineTuningPolicy, RunShape
+from t5mix.finetuning.paths import is_layer_norm
 
 
 @POLICIES.register("layer_norms")
 @configurable
-class LayerNorms(_Selection):
+class LayerNorms(FineTuningPolicy):
     """The scales of the layer norms train, and nothing else."""
 
     def unfreeze_step(self, path: str, run: RunShape) -> int | None:
         """Returns 0 for norms."""
-        return 0 if is_norm(path) else None
+        return 0 if is_layer_norm(path) else None
 
 
 @POLICIES.register("regex")
 @configurable
-class RegexPolicy(_Selection):
+class RegexPolicy(FineTuningPolicy):
     """What some patterns match trains, but for what others match.
 
     Attributes:
@@ -59,6 +46,6 @@ class RegexPolicy(_Selection):
 
     def unfreeze_step(self, path: str, run: RunShape) -> int | None:
         """Returns 0 for what trains."""
-        wanted = any(re.fullmatch(pattern, path) for pattern in self.train)
+        trained = any(re.fullmatch(pattern, path) for pattern in self.train)
         frozen = any(re.fullmatch(pattern, path) for pattern in self.freeze)
-        return 0 if wanted and not frozen else None
+        return 0 if trained and not frozen else None

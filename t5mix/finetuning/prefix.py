@@ -9,7 +9,7 @@ from flax import nnx
 
 from t5mix.configurable import configurable
 from t5mix.finetuning.adapters import check_size
-from t5mix.finetuning.base import POLICIES, RunShape
+from t5mix.finetuning.base import POLICIES, FineTuningPolicy, RunShape
 from t5mix.model.layers import Attention, Dropout
 
 _ATTENTIONS = {
@@ -57,7 +57,7 @@ class PrefixAttention(Attention):
 
 @POLICIES.register("prefix")
 @configurable
-class PrefixTuning:
+class PrefixTuning(FineTuningPolicy):
     """Keys and values before those of the attentions train, and a gate for each head, and nothing else.
 
     Keys and values learn once the gates have left zero. Adafactor that scales by parameter moves what is zero by a
@@ -78,15 +78,11 @@ class PrefixTuning:
 
     def adapt(self, model: Any, rngs: Any) -> Any:
         """Gives a prefix to the chosen attentions of every block."""
-        for place, (stack, name) in _ATTENTIONS.items():
-            for block in getattr(model, stack).blocks if place in self.where else ():
+        for choice, (stack, name) in _ATTENTIONS.items():
+            for block in getattr(model, stack).blocks if choice in self.where else ():
                 setattr(block, name, PrefixAttention(getattr(block, name), self.length, rngs=rngs))
         return model
 
     def unfreeze_step(self, path: str, run: RunShape) -> int | None:
         """Returns 0 for the prefixes."""
         return 0 if re.search(r"/prefix_(keys|values|gate)$", path) else None
-
-    def learning_rate_scale(self, path: str, run: RunShape) -> float:
-        """Returns 1."""
-        return 1.0

@@ -9,7 +9,7 @@ from flax import nnx
 from t5mix.configurable import configurable
 from t5mix.finetuning.adapters import check_size
 from t5mix.finetuning.bank import AdapterBank, BankLayout
-from t5mix.finetuning.base import POLICIES, RunShape
+from t5mix.finetuning.base import POLICIES, FineTuningPolicy, RunShape
 
 _BOUND = 0.5  # of the initial values; Lester et al. 2021, section 3.2
 
@@ -58,9 +58,9 @@ class PromptBank(AdapterBank[Prompt]):
         """Returns the embedded inputs with the prompt of each example's task, as `Prompt` does."""
         routes = self.routes(task_ids)
         chosen = jax.nn.one_hot(positions, self.length, dtype=jnp.float32)
-        own = routes[..., :, None] * chosen[..., None, :]
+        of_task = routes[..., :, None] * chosen[..., None, :]
         prompts = self.stacked(lambda task_module: task_module.prompt_embedding[...])
-        vectors = jnp.einsum("bsnp,npd->bsd", own, prompts, precision="highest")
+        vectors = jnp.einsum("bsnp,npd->bsd", of_task, prompts, precision="highest")
         if self.shared is not None:
             vectors = vectors + self.shared.vectors(positions)
         return _put(embedded, positions, vectors, self.length)
@@ -74,7 +74,7 @@ def _put(embedded: jax.Array, positions: jax.Array, vectors: jax.Array, length: 
 
 @POLICIES.register("prompt")
 @configurable
-class PromptTuning:
+class PromptTuning(FineTuningPolicy):
     """Vectors before each example's embedded inputs train, and nothing else (Lester et al. 2021).
 
     Two things set it apart from the other policies. The model computes something else from step 0 on, because the
@@ -101,14 +101,10 @@ class PromptTuning:
         return model
 
     def in_bank(self, model: Any, rngs: Any, layout: BankLayout) -> Any:
-        """Puts the prompts of all tasks there."""
+        """Puts the prompts of all tasks into that place."""
         model.prompt = PromptBank(layout, lambda: Prompt(self.length, model.config.d_model, rngs=rngs))
         return model
 
     def unfreeze_step(self, path: str, run: RunShape) -> int | None:
         """Returns 0 for the prompt."""
         return 0 if path.endswith("/prompt_embedding") else None
-
-    def learning_rate_scale(self, path: str, run: RunShape) -> float:
-        """Returns 1."""
-        return 1.0

@@ -5,13 +5,13 @@ import math
 from typing import Any
 
 from t5mix.configurable import configurable
-from t5mix.finetuning.base import POLICIES, RunShape
-from t5mix.finetuning.paths import block_of
+from t5mix.finetuning.base import POLICIES, FineTuningPolicy, RunShape
+from t5mix.finetuning.paths import block_position
 
 
 @POLICIES.register("gradual_unfreezing")
 @configurable
-class GradualUnfreezing:
+class GradualUnfreezing(FineTuningPolicy):
     """More and more blocks train, from the top down, in the encoder and the decoder alike.
 
     With L blocks in the deeper stack and N steps there are L episodes of N / L steps; in episode n, from 1, the top n
@@ -50,8 +50,8 @@ class GradualUnfreezing:
 
     def unfreeze_step(self, path: str, run: RunShape) -> int | None:
         """Returns the first step of the episode in which the parameter's block is among the top ones."""
-        place = block_of(path)
-        if place is None:
+        position = block_position(path)
+        if position is None:
             unreached = path == "token_embedding/embedding" and not run.model.tie_embeddings
             if unreached and self.embedding == "output":
                 return None  # the input end is cut off, and the output has a matrix of its own
@@ -59,7 +59,7 @@ class GradualUnfreezing:
                 return 0
             stack, block = path.split("/")[0], 0
         else:
-            stack, block = place
+            stack, block = position
         depths = {"encoder": run.model.num_layers, "decoder": run.model.num_decoder_layers}
         episodes = len(self.starts) if self.starts else max(depths.values())
         # The smallest n for which the top ceil(n * depth / episodes) blocks of the stack include this one.
@@ -68,7 +68,3 @@ class GradualUnfreezing:
         if self.starts is not None:
             return round(self.starts[episode - 1] * run.steps)
         return (episode - 1) * run.steps // episodes
-
-    def learning_rate_scale(self, path: str, run: RunShape) -> float:
-        """Returns 1."""
-        return 1.0

@@ -3,7 +3,7 @@
 from t5mix.model.config import T5Config
 from t5mix.model.decoding import Decoded, greedy_decode
 from t5mix.model.presets import PRESETS
-from t5mix.model.t5 import T5, abstract_model, count_params, init_params, merge, split
+from t5mix.model.t5 import T5, abstract_model, count_params, init_params, merge_params, split_params
 
 __all__ = [
     "PRESETS",
@@ -14,6 +14,6 @@ __all__ = [
     "count_params",
     "greedy_decode",
     "init_params",
-    "merge",
-    "split",
+    "merge_params",
+    "split_params",
 ]

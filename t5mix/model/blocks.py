@@ -1,6 +1,6 @@
 """The blocks and stacks of T5, and what is handed to them.
 
-A fine-tuning policy changes a block by replacing attributes: its `..._adapter` slots, or its `Dense` maps.
+Fine-tuning changes a block by replacing attributes: its `..._adapter` slots, or its `Dense` maps.
 """
 
 import dataclasses
@@ -23,7 +23,7 @@ class BlockDropout:
         cross_weights: of the cross-attention's weights, [B, H, 1, S]; unused in the encoder.
         inner: of the feed-forward's inner activations, [B, 1, F].
         outputs: of the sublayers' outputs, [sublayers, B, 1, D].
-        key: for modules that a policy adds: a key of the block's own, which nothing here uses.
+        key: for modules that fine-tuning adds: a key of the block's own, which nothing here uses.
     """
 
     weights: Dropout = NO_DROPOUT
@@ -122,7 +122,7 @@ class LayerCache(NamedTuple):
 
 
 class Residual(nnx.Module):
-    """The end of a sublayer: adds what it computed to the residual stream. A policy may put more there."""
+    """The end of a sublayer: adds what it computed to the residual stream. Fine-tuning may put more there."""
 
     def __call__(self, hidden: jax.Array, update: jax.Array, context: BlockContext) -> jax.Array:
         """Returns hidden + update, [B, L, D]."""

@@ -51,7 +51,7 @@ def start(
     Returns:
         The session that `step` advances.
     """
-    inputs, segments = model.laid_out(inputs, pad_id)
+    inputs, segments = model.with_prompt(inputs, pad_id)
     by_position = None if task_ids is None else jnp.broadcast_to(task_ids[:, None], inputs.shape)
     encoded = model.encode(inputs, segments, task_ids=by_position)
     config = model.config

@@ -19,8 +19,8 @@ from t5mix.model.config import T5Config
 class Dropout:
     """Dropout with a mask that was drawn beforehand; by default none, and nothing is dropped.
 
-    As in T5, the mask is shared along the length (axis -2), which makes it small. Masks for many places
-    come from one draw and are told apart by indexing: a generator for each place would take longer to
+    As in T5, the mask is shared along the length (axis -2), which makes it small. Masks for many sites
+    come from one draw and are told apart by indexing: a generator for each site would take longer to
     compile than the rest of the model.
 
     Attributes:
@@ -32,14 +32,14 @@ class Dropout:
     rate: float = 0.0
 
     @classmethod
-    def draw(cls, key: jax.Array | None, rate: float, rows: int, features: tuple[int, ...], *places: int) -> "Dropout":
-        """Draws masks [*places, rows, *features]; none without a key or a rate."""
+    def draw(cls, key: jax.Array | None, rate: float, rows: int, features: tuple[int, ...], *sites: int) -> "Dropout":
+        """Draws masks [*sites, rows, *features]; none without a key or a rate."""
         if key is None or rate == 0.0:
             return cls()
         # In two dimensions, which XLA compiles several times faster than five; the rows lead, so that
         # a batch that is sharded by rows has its masks drawn where they are used.
-        keep = jax.random.bernoulli(key, 1.0 - rate, (rows, math.prod(places + features)))
-        return cls(jnp.moveaxis(keep.reshape(rows, *places, *features), 0, len(places)), rate)
+        keep = jax.random.bernoulli(key, 1.0 - rate, (rows, math.prod(sites + features)))
+        return cls(jnp.moveaxis(keep.reshape(rows, *sites, *features), 0, len(sites)), rate)
 
     def __getitem__(self, index: Any) -> "Dropout":
         return self if self.keep is None else Dropout(self.keep[index], self.rate)
@@ -91,7 +91,7 @@ class Dense(nnx.Module):
 
         Args:
             x: [..., in].
-            task_ids: [...] int, the task of each position, or None; for maps that a policy routes by task.
+            task_ids: [...] int, the task of each position, or None; for maps that are routed by task.
         """
         del task_ids
         kernel = self.kernel[...].astype(self.dtype)
@@ -122,7 +122,7 @@ class Embedding(nnx.Module):
     """The token embedding, shared by both stacks.
 
     Attributes:
-        input_gradient: whether the table learns through its input end too; a policy may cut that off.
+        input_gradient: whether the table learns through its input end too; fine-tuning may cut that off.
     """
 
     def __init__(self, config: T5Config, vocab_size: int, *, rngs: nnx.Rngs):
@@ -146,7 +146,7 @@ class Embedding(nnx.Module):
 
 
 class NoPrompt(nnx.Module):
-    """The place of a learned prompt before each example's inputs. A policy may put one there.
+    """The place of a learned prompt before each example's inputs. Fine-tuning may put one there.
 
     Attributes:
         length: P, the positions that it takes of each example's inputs.
@@ -243,7 +243,7 @@ class Attention(nnx.Module):
             values: [B, H, L, K].
             bias: float32, broadcastable to [B, H, Q, L]: relative positions and mask.
             dropout: for the attention weights.
-            task_ids: [B, Q] or None, for maps that a policy routes by task.
+            task_ids: [B, Q] or None, for maps that are routed by task.
 
         Returns:
             [B, Q, D].

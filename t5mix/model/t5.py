@@ -59,7 +59,7 @@ class T5(nnx.Module):
             segment_ids: [B, S], 0 for padding, 1 and up for the examples packed into the row.
             positions: [B, S], counted from 0 in each example, for a prompt; None where each row holds one example.
                 Offsets in the row give the relative positions.
-            task_ids: [B, S] or None, unused here: for modules that a policy adds.
+            task_ids: [B, S] or None, unused here: for modules that are routed by task.
             key: the dropout key; None for no dropout.
 
         Returns:
@@ -97,7 +97,7 @@ class T5(nnx.Module):
             decoder_inputs: [B, T] int32, the targets shifted right.
             decoder_segment_ids: [B, T], 0 for padding, else the segment of the inputs it belongs to.
             decoder_positions: [B, T], unused here.
-            task_ids: [B, T] or None, unused here: for modules that a policy adds.
+            task_ids: [B, T] or None, unused here: for modules that are routed by task.
             encoder_task_ids: [B, S] or None, as given to `encode`.
             key: the dropout key; None for no dropout.
 
@@ -166,7 +166,7 @@ class T5(nnx.Module):
         )
         return self.logits(hidden)
 
-    def laid_out(self, inputs: jax.Array, pad_id: int = 0) -> tuple[jax.Array, jax.Array]:
+    def with_prompt(self, inputs: jax.Array, pad_id: int = 0) -> tuple[jax.Array, jax.Array]:
         """Makes room for the prompt in inputs that hold one example a row.
 
         Args:
@@ -188,12 +188,12 @@ class T5(nnx.Module):
 
 
 def _split_key(key: jax.Array | None) -> tuple[jax.Array | None, jax.Array | None]:
-    """Two keys of one, or two times none."""
+    """Two keys from one, or None twice."""
     return (None, None) if key is None else tuple(jax.random.split(key))
 
 
 Adapt = Callable[[T5, nnx.Rngs], T5]
-"""What a fine-tuning policy does to a model that was just built."""
+"""What fine-tuning does to a model that was just built: adds modules, or replaces some."""
 
 
 def _build(config: T5Config, key: Any, adapt: Adapt | None) -> T5:
@@ -202,22 +202,22 @@ def _build(config: T5Config, key: Any, adapt: Adapt | None) -> T5:
     return model if adapt is None else adapt(model, rngs)
 
 
-def split(model: T5) -> tuple[nnx.GraphDef[T5], dict[str, Any]]:
+def split_params(model: T5) -> tuple[nnx.GraphDef[T5], dict[str, Any]]:
     """The model's static structure (hashable), and its parameters by slash-joined path."""
     graphdef, state = nnx.split(model)
     leaves = jax.tree_util.tree_leaves_with_path(nnx.to_pure_dict(state))
     return graphdef, {"/".join(str(entry.key) for entry in path): leaf for path, leaf in leaves}
 
 
-def merge(graphdef: nnx.GraphDef[T5], params: Mapping[str, Any]) -> T5:
-    """The model with these parameters; the inverse of `split`. Inside jit it costs nothing at run time."""
+def merge_params(graphdef: nnx.GraphDef[T5], params: Mapping[str, Any]) -> T5:
+    """The model with these parameters; the inverse of `split_params`. Inside jit it costs nothing at run time."""
     nested: dict[str | int, Any] = {}
     for path, leaf in params.items():
         *parents, name = path.split("/")
         node = nested
-        for before, parent in itertools.pairwise(("", *parents)):
-            number = parent.isdigit() and before != "tasks"  # a list's; under `tasks` a bank has names
-            node = node.setdefault(int(parent) if number else parent, {})
+        for grandparent, parent in itertools.pairwise(("", *parents)):
+            is_index = parent.isdigit() and grandparent != "tasks"  # of a list; under `tasks` a bank has names
+            node = node.setdefault(int(parent) if is_index else parent, {})
         node[name] = leaf
     return nnx.merge(graphdef, nested)
 
@@ -225,18 +225,18 @@ def merge(graphdef: nnx.GraphDef[T5], params: Mapping[str, Any]) -> T5:
 def abstract_model(
     config: T5Config, adapt: Adapt | None = None
 ) -> tuple[nnx.GraphDef[T5], dict[str, jax.ShapeDtypeStruct]]:
-    """`split` of the model that a configuration describes, with shapes for arrays: allocates nothing.
+    """`split_params` of the model that a configuration describes, with shapes for arrays: allocates nothing.
 
     Args:
         config: the architecture.
-        adapt: a fine-tuning policy's `adapt`, if its modules are wanted too.
+        adapt: adds the modules of fine-tuning; None for the plain model.
     """
-    return split(nnx.eval_shape(lambda: _build(config, 0, adapt)))
+    return split_params(nnx.eval_shape(lambda: _build(config, 0, adapt)))
 
 
 def init_params(config: T5Config, key: jax.Array, adapt: Adapt | None = None) -> dict[str, jax.Array]:
     """Fresh parameters by path, all float32. May be compiled, with output shardings for instance."""
-    return split(_build(config, key, adapt))[1]
+    return split_params(_build(config, key, adapt))[1]
 
 
 def count_params(config: T5Config) -> int:

@@ -1,1 +1,1 @@
-"""What one does with a run: train it, evaluate it, ask it."""
+"""What one does with a run: train it, load it, evaluate it, predict with it, merge it."""

@@ -13,10 +13,8 @@ from t5mix.checkpoint.train_state import Params
 from t5mix.data.manifest import VocabularyEntry
 from t5mix.errors import T5MixError
 from t5mix.files import write_json
-from t5mix.finetuning.base import prompt_length_of
-from t5mix.finetuning.per_task import bank_of
 from t5mix.mixing import DoReMi, MixingStrategy
-from t5mix.model.t5 import T5, merge
+from t5mix.model.t5 import T5, merge_params
 from t5mix.runs.load import TrainedModel, load_model
 from t5mix.tracking.run_directory import RunDirectory, find_checkpoint
 from t5mix.training import losses
@@ -53,7 +51,7 @@ class ReferenceModel:
 
 @functools.partial(jax.jit, static_argnames="graphdef")
 def _cross_entropy(graphdef: nnx.GraphDef[T5], params: Params, batch: dict[str, jax.Array]) -> jax.Array:
-    return losses.token_losses(merge(graphdef, params)(batch), batch["decoder_targets"]).cross_entropy
+    return losses.token_losses(merge_params(graphdef, params)(batch), batch["decoder_targets"]).cross_entropy
 
 
 def reference_model(strategy: MixingStrategy) -> ReferenceModel | None:
@@ -65,9 +63,9 @@ def reference_model(strategy: MixingStrategy) -> ReferenceModel | None:
     if not isinstance(strategy, DoReMi):
         return None
     model = load_model(Path(strategy.reference).expanduser())
-    if prompt_length_of(model.policy) or bank_of(model.policy):
+    if not model.takes_plain_batches:
         raise T5MixError(
-            f"mixing.reference: {model.path} has a prompt, or a part for each task. A reference model must take the "
+            f"mixing.reference: {model.path} has a prompt, or a module for each task. A reference model must take the "
             "run's batches as they are: name a run with another finetuning."
         )
     return ReferenceModel(model)

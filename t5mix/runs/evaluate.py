@@ -1,6 +1,6 @@
 """Evaluating a run's model on a split of its tasks."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,10 +56,27 @@ def evaluate_run(
         raise T5MixError(
             f"The data's vocabulary {manifest.vocabulary.path} is not the one {model.path} was trained with."
         )
-    for name in tasks:
+    chosen = _chosen(manifest, split, tasks)
+    stores = {i: open_store(task.path(split)) for i, task in chosen.items()}
+    evaluations = _teacher_forced(model, experiment, chosen, stores, len(manifest.tasks))
+    folder = directory.predictions / model.path.name
+    scored = [task.name for task in chosen.values() if task.metrics]
+    for i, task in chosen.items():
+        if task.metrics:
+            predictions = _predict(model, stores[i], i, experiment, task)
+            write_predictions(predictions_path(folder, task.name, split), predictions)
+    if scored:
+        for name, scores in score_in_subprocess(manifest.request, folder, split, scored).items():
+            evaluations[name] = TaskEvaluation({**evaluations[name].metrics, **scores.metrics}, scores.examples)
+    return evaluations
+
+
+def _chosen(manifest: DataManifest, split: str, names: Sequence[str]) -> dict[int, TaskEntry]:
+    """Returns the tasks to evaluate by their id: those named, or all that have the split."""
+    for name in names:
         manifest.task(name)
-    having = {i: task for i, task in enumerate(manifest.tasks) if split in task.splits}
-    chosen = {i: task for i, task in having.items() if not tasks or task.name in tasks}
+    with_split = {i: task for i, task in enumerate(manifest.tasks) if split in task.splits}
+    chosen = {i: task for i, task in with_split.items() if not names or task.name in names}
     if not chosen:
         raise T5MixError(f"None of the tasks has a split {split!r}.")
     streamed = [task.name for task in chosen.values() if split == "train" and task.shards_per_epoch > 1]
@@ -68,42 +85,43 @@ def evaluate_run(
             f"The training split of {', '.join(streamed)} is streamed, and no store holds all of it. Evaluate another "
             "split, or name the other tasks."
         )
-    stores = {i: open_store(task.path(split)) for i, task in chosen.items()}
-    shape = experiment.batch_shape
-    sums = jax.jit(lambda params, batch: batch_sums(model.graphdef, params, batch, len(manifest.tasks)))
-    totals = evaluate_losses(lambda batch: sums(model.params, batch), stores, shape, len(manifest.tasks))
+    return chosen
+
+
+def _teacher_forced(
+    model: TrainedModel,
+    experiment: Experiment,
+    tasks: Mapping[int, TaskEntry],
+    stores: Mapping[int, TokenStore],
+    num_tasks: int,
+) -> dict[str, TaskEvaluation]:
+    """Returns each task's loss and token accuracy on the targets as they are."""
+    sums = jax.jit(lambda params, batch: batch_sums(model.graphdef, params, batch, num_tasks))
+    totals = evaluate_losses(lambda batch: sums(model.params, batch), dict(stores), experiment.batch_shape, num_tasks)
     losses, accuracies = totals.loss(), totals.accuracy()
-    evaluations = {
+    return {
         task.name: TaskEvaluation({"loss": float(losses[i]), "token_accuracy": 100 * float(accuracies[i])})
-        for i, task in chosen.items()
+        for i, task in tasks.items()
     }
-    folder = directory.predictions / model.path.name
-    scored = [task.name for task in chosen.values() if task.metrics]
-    for i, task in chosen.items():
-        if task.name in scored:
-            rows = _predict(model, stores[i], i, experiment, task)
-            write_predictions(predictions_path(folder, task.name, split), rows)
-    if scored:
-        for name, own in score_in_subprocess(manifest.request, folder, split, scored).items():
-            evaluations[name] = TaskEvaluation({**evaluations[name].metrics, **own.metrics}, own.examples)
-    return evaluations
 
 
 def _predict(
     model: TrainedModel, store: TokenStore, task_id: int, experiment: Experiment, task: TaskEntry
 ) -> Iterator[Prediction]:
-    """Returns what a task's metrics look at: generated text, and the targets' likelihoods if one of them asks."""
-    how: dict[str, Any] = {"batch_size": experiment.evaluation.batch_size, "task_id": task_id}
+    """Yields what a task's metrics need: generated text, and the targets' likelihoods if one of them asks for them."""
+    options: dict[str, Any] = {"batch_size": experiment.evaluation.batch_size, "task_id": task_id}
     max_length = experiment.lengths.targets
-    outputs = generate(model.graphdef, model.params, store, max_length=max_length, label=task.name, **how)
+    outputs = generate(model.graphdef, model.params, store, max_length=max_length, label=task.name, **options)
     likelihoods = None
     if task.likelihoods:
-        likelihoods = score_targets(model.graphdef, model.params, store, label=f"{task.name} targets", **how).log_probs
+        likelihoods = score_targets(
+            model.graphdef, model.params, store, label=f"{task.name} targets", **options
+        ).log_probs
     return decoded(store, outputs, model.tokenizer, likelihoods)
 
 
 def _manifest_with(directory: RunDirectory, experiment: Experiment, split: str) -> DataManifest:
-    """Returns the run's own data if it holds the split, else prepares the split."""
+    """Returns the run's data if it holds the split, else prepares the split."""
     manifest = directory.manifest()
     if manifest is not None and any(split in task.splits for task in manifest.tasks) and manifest.stores_exist():
         return manifest

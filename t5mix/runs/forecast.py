@@ -198,16 +198,16 @@ def _is_adaptive(strategy: MixingStrategy, task_sizes: TaskSizes, budget: Mixing
         name: TaskFeedback(i + 1.0, 1.0, 1, amount=0.0, proportion=share, excess_sum=0.0)
         for i, name in enumerate(task_sizes.sizes)
     }
-    told = strategy.observe(state, losses)
+    observed = strategy.observe(state, losses)
     return any(
-        strategy.proportions(told, step) != strategy.proportions(state, step) for step in sample_steps(budget.steps)
+        strategy.proportions(observed, step) != strategy.proportions(state, step) for step in sample_steps(budget.steps)
     )
 
 
 def _task(task: TaskEntry, rate: float | None, over_run: np.ndarray, examples: float) -> TaskForecast:
     counts = task.splits["train"].counts
     size, proportion = counts.examples, float(over_run.mean())
-    own = proportion * examples
+    expected = proportion * examples
     mean_tokens = (counts.input_tokens + counts.target_tokens) / counts.examples
     return TaskForecast(
         name=task.name,
@@ -216,8 +216,8 @@ def _task(task: TaskEntry, rate: float | None, over_run: np.ndarray, examples: f
         proportion=proportion,
         first=float(over_run[0]),
         last=float(over_run[-1]),
-        examples=own,
-        tokens=own * mean_tokens,
-        epochs=own / size,
+        examples=expected,
+        tokens=expected * mean_tokens,
+        epochs=expected / size,
         truncated=max(counts.truncated_inputs, counts.truncated_targets) / counts.examples,
     )

@@ -1,4 +1,4 @@
-"""A trained model: finding its checkpoint, loading it, asking it."""
+"""A trained model: what its checkpoint says of itself, finding it, loading it."""
 
 import dataclasses
 from pathlib import Path
@@ -8,15 +8,60 @@ from flax import nnx
 
 from t5mix.checkpoint.reader import LoadedBase, base_of, open_base, read_params, read_run_state, saved_shapes
 from t5mix.checkpoint.train_state import Params
-from t5mix.config.reading import policy_from_dict
+from t5mix.config.reading import policy_from_dict, policy_to_dict
 from t5mix.data.manifest import VocabularyEntry
 from t5mix.data.tokenizer import Tokenizer
 from t5mix.errors import T5MixError, UnknownNameError
-from t5mix.finetuning.base import FineTuningPolicy
-from t5mix.finetuning.per_task import bank_of
+from t5mix.finetuning.base import POLICIES, BoundPolicy, FineTuningPolicy
 from t5mix.model.config import T5Config
 from t5mix.model.t5 import abstract_model
 from t5mix.tracking.run_directory import find_checkpoint
+
+
+@dataclasses.dataclass(frozen=True)
+class CheckpointMetadata:
+    """What a checkpoint says of itself, besides a run's state.
+
+    Attributes:
+        model: the shape of its model.
+        policy: what trained it, with the tasks of a bank filled in.
+        vocabulary: what its token ids mean.
+        frozen_dtype: the type that frozen matrices had while it was trained.
+    """
+
+    model: T5Config
+    policy: FineTuningPolicy
+    vocabulary: VocabularyEntry
+    frozen_dtype: str
+
+    @classmethod
+    def read(cls, checkpoint: Path) -> "CheckpointMetadata":
+        """Reads the metadata of the checkpoint at a path."""
+        run_state = read_run_state(checkpoint)
+        return cls(
+            model=T5Config(**run_state["model"]),
+            policy=policy_from_dict(run_state["finetuning"]),
+            vocabulary=VocabularyEntry(**run_state["vocabulary"]),
+            frozen_dtype=run_state["frozen_dtype"],
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the entries of a checkpoint's run state that `read` reads."""
+        return {
+            "model": dataclasses.asdict(self.model),
+            "finetuning": policy_to_dict(self.policy),
+            "frozen_dtype": self.frozen_dtype,
+            "vocabulary": dataclasses.asdict(self.vocabulary),
+        }
+
+    @property
+    def kind(self) -> str:
+        """The kind of the policy."""
+        return POLICIES.kind_of(self.policy)
+
+    def parameter_shapes(self) -> dict[str, Any]:
+        """Returns the shapes of all parameters of the model, by path."""
+        return abstract_model(self.model, self.policy.adapt)[1]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,8 +74,8 @@ class TrainedModel:
         params: its parameters by path.
         config: its shape.
         tokenizer: text to ids and back.
-        vocabulary: what the codec was made of.
-        policy: what adapted it.
+        vocabulary: what the tokenizer was made of.
+        policy: what adapted it, for all tasks that it holds.
         base: the checkpoint that its own builds on, in memory; None if that holds everything itself.
     """
 
@@ -40,8 +85,13 @@ class TrainedModel:
     config: T5Config
     tokenizer: Tokenizer
     vocabulary: VocabularyEntry
-    policy: FineTuningPolicy
+    policy: BoundPolicy
     base: LoadedBase | None = None
+
+    @property
+    def takes_plain_batches(self) -> bool:
+        """Whether the model takes the batches of a plain one: without room for a prompt, and without task ids."""
+        return not self.policy.prompt_length and self.policy.bank is None
 
     def task_id(self, task: str | None) -> int | None:
         """Returns by what number the model knows a task; None where it treats all tasks alike.
@@ -49,12 +99,12 @@ class TrainedModel:
         Raises:
             T5MixError: it has a bank, and in it nothing for this task.
         """
-        bank = bank_of(self.policy)
+        bank = self.policy.bank
         if bank is None:
             return None
         if task is None:
             raise T5MixError(
-                f"{self.path} holds a part for each of {', '.join(bank.tasks)}. Say which is to answer (--bank TASK)."
+                f"{self.path} holds a module for each of {', '.join(bank.tasks)}. Say which is to answer (--bank TASK)."
             )
         return bank.task_index(task)
 
@@ -62,7 +112,7 @@ class TrainedModel:
         """Loads another checkpoint on the same base, which is not read again.
 
         Raises:
-            T5MixError: it is none, or it was trained on another base.
+            T5MixError: there is no checkpoint, or it was trained on another base.
         """
         base = self.base or LoadedBase.of(self.params)
         return load_model(path, base)
@@ -80,21 +130,20 @@ def load_model(path: Path, base: LoadedBase | Path | None = None) -> TrainedMode
             is gone or changed.
     """
     path = find_checkpoint(path)
-    run_state = read_run_state(path)
-    config, vocabulary = T5Config(**run_state["model"]), VocabularyEntry(**run_state["vocabulary"])
-    policy = policy_from_dict(run_state["finetuning"])
-    policy = bank.for_inference() if (bank := bank_of(policy)) else policy
-    graphdef, shapes = abstract_model(config, policy.adapt)
-    below = base_of(path)
-    if below is None and isinstance(base, Path):
+    metadata = CheckpointMetadata.read(path)
+    policy = metadata.policy.bind_for_inference()
+    graphdef, shapes = abstract_model(metadata.model, policy.adapt)
+    recorded = base_of(path)
+    if recorded is None and isinstance(base, Path):
         raise T5MixError(f"{path} holds all its parameters itself; it has no base.")
-    opened = None if below is None else open_base(path, below, base)
+    opened = None if recorded is None else open_base(path, recorded, base)
     params = read_params(path, shapes, base=opened)
-    if below is not None and run_state["frozen_dtype"] != "float32":  # as they were while it was trained
-        rest = [name for name, leaf in params.items() if leaf.ndim > 1 and name not in saved_shapes(path)]
-        params |= {name: params[name].astype(run_state["frozen_dtype"]) for name in rest}
-    tokenizer = Tokenizer(vocabulary)
-    return TrainedModel(path, graphdef, params, config, tokenizer, vocabulary, policy, opened)
+    if recorded is not None and metadata.frozen_dtype != "float32":  # as they were while it was trained
+        saved = saved_shapes(path)
+        frozen = [name for name, leaf in params.items() if leaf.ndim > 1 and name not in saved]
+        params |= {name: params[name].astype(metadata.frozen_dtype) for name in frozen}
+    tokenizer = Tokenizer(metadata.vocabulary)
+    return TrainedModel(path, graphdef, params, metadata.model, tokenizer, metadata.vocabulary, policy, opened)
 
 
 def base_path(name: str | None) -> Path | None:

@@ -1,17 +1,12 @@
-"""What an experiment's fine-tuning policy trains and costs, before anything is trained or any data prepared."""
+"""What an experiment's fine-tuning policy trains and costs, before anything is trained."""
 
 import dataclasses
 
 from t5mix.config.experiment import Experiment
 from t5mix.data.manifest import DataManifest
-from t5mix.finetuning import Full
-from t5mix.finetuning.base import FineTuningPolicy, for_tasks
-from t5mix.finetuning.per_task import bank_of
+from t5mix.finetuning import FineTuningPolicy, Full
+from t5mix.runs.engine import bind_policy, build_engine
 from t5mix.training.costs import Costs, ModuleRow, costs_of, modules
-from t5mix.training.engine import Engine
-
-T5_VOCABULARY = 32_128
-"""Ids of T5's own vocabulary, taken where the model's size is left to the data."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +27,7 @@ class PolicyReport:
 
 
 def report_policy(experiment: Experiment, *, compiled: bool = False) -> PolicyReport:
-    """Returns what an experiment's policy trains and costs; allocates nothing.
+    """Returns what an experiment's policy trains and costs; prepares no data and allocates nothing.
 
     Args:
         experiment: for the model, the batch, the optimizer and the length of the run.
@@ -41,21 +36,15 @@ def report_policy(experiment: Experiment, *, compiled: bool = False) -> PolicyRe
     Raises:
         T5MixError: the policy does not fit the model or the run.
     """
-    policy = experiment.finetuning
-    bank = bank_of(policy)
-    policy = for_tasks(policy, bank.tasks if bank and bank.tasks else experiment.mixture)
+    policy = bind_policy(experiment)
+    engine = build_engine(experiment, policy=policy)
     full = dataclasses.replace(experiment, finetuning=Full())
-    with_policy = dataclasses.replace(experiment, finetuning=policy)
-    engine = _engine(with_policy)
-    costs = costs_of(engine, with_policy.batch_shape, compiled=compiled)
-    return PolicyReport(policy, modules(engine), costs, costs_of(_engine(full), full.batch_shape, compiled=compiled))
-
-
-def phase_starts(experiment: Experiment) -> tuple[int, ...]:
-    """Returns the step at which each phase of a run begins."""
-    bank = bank_of(experiment.finetuning)
-    policy = for_tasks(experiment.finetuning, bank.tasks if bank and bank.tasks else experiment.mixture)
-    return _engine(dataclasses.replace(experiment, finetuning=policy)).phases.starts
+    return PolicyReport(
+        policy.policy,
+        modules(engine),
+        costs_of(engine, experiment.batch_shape, compiled=compiled),
+        costs_of(build_engine(full), full.batch_shape, compiled=compiled),
+    )
 
 
 def operations_of(experiment: Experiment, manifest: DataManifest) -> float:
@@ -65,21 +54,6 @@ def operations_of(experiment: Experiment, manifest: DataManifest) -> float:
         experiment: the run.
         manifest: its data.
     """
-    policy = for_tasks(experiment.finetuning, [task.name for task in manifest.tasks])
-    engine = _engine(
-        dataclasses.replace(experiment, finetuning=policy, model=experiment.model_for(manifest.vocabulary))
-    )
-    phases = costs_of(engine, experiment.batch_shape).phases
+    phases = costs_of(build_engine(experiment, manifest), experiment.batch_shape).phases
     ends = [*(phase.start for phase in phases[1:]), experiment.training.steps]
     return float(sum(phase.flops * (end - phase.start) for phase, end in zip(phases, ends, strict=True)))
-
-
-def _engine(experiment: Experiment) -> Engine:
-    model = experiment.model
-    if model.vocab_size is None:
-        model = dataclasses.replace(model, vocab_size=T5_VOCABULARY)
-    policy, training = experiment.finetuning, experiment.training
-    tasks = len(bank.tasks) if (bank := bank_of(policy)) else 1
-    return Engine(
-        model, policy, experiment.optimizer, experiment.schedule, training, experiment.mesh, tasks, experiment.seed
-    )

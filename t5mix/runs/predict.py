@@ -1,4 +1,4 @@
-"""Asking a trained model: lines of text, or the inputs of a task's split."""
+"""Predicting with a trained model: for lines of text, or for the inputs of a task's split."""
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
@@ -39,14 +39,14 @@ def task_inputs(run: Path, task: str, split: str, tokenizer: Tokenizer) -> Itera
 def predict_texts(
     model: TrainedModel, texts: Sequence[str], *, batch_size: int, max_length: int, task: str | None = None
 ) -> list[str]:
-    """Answers texts, in their order.
+    """Returns the answers to texts, in their order.
 
     Args:
         model: the model.
         texts: inputs, with the prefix their task was trained with.
         batch_size: sequences decoded at once.
         max_length: the most tokens of an answer.
-        task: the task whose part of a bank answers; models without one need none.
+        task: the task whose module of a bank answers; models without a bank need none.
     """
     inputs = [np.asarray(model.tokenizer.encode(text), np.int32) for text in texts]
     outputs = generate(

@@ -7,7 +7,7 @@ from pathlib import Path
 from t5mix.data.manifest import DataManifest, DataRequest
 from t5mix.errors import T5MixError, UnknownNameError
 from t5mix.metrics import METRICS
-from t5mix.runs.train import vocabulary_of
+from t5mix.runs.start import vocabulary_of
 from t5mix.sweep.plan import SweepPlanner, Trial, order
 from t5mix.sweep.reported_metrics import reported_metrics
 from t5mix.sweep.spec import Sweep

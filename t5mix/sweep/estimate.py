@@ -4,8 +4,7 @@ import dataclasses
 import math
 from collections.abc import Sequence
 
-from t5mix.finetuning.base import for_tasks
-from t5mix.model.t5 import abstract_model
+from t5mix.runs.engine import parameter_shapes
 from t5mix.sweep.plan import PlannedRun, SweepPlanner, Trial, order
 from t5mix.sweep.runner import Cores
 
@@ -52,10 +51,8 @@ def estimate_sweep(planner: SweepPlanner, trials: Sequence[Trial], cores: Cores,
 
 
 def _parameters(run: PlannedRun) -> int:
-    model, policy = run.experiment.model, run.experiment.finetuning
-    sized = dataclasses.replace(model, vocab_size=model.vocab_size or 1)  # where the data decides, it is small
-    leaves = abstract_model(sized, for_tasks(policy, run.experiment.mixture).adapt)[1]
-    return sum(math.prod(leaf.shape) for leaf in leaves.values())
+    shapes = parameter_shapes(run.experiment, vocab_size=1)  # where the data decides on a vocabulary, it is small
+    return sum(math.prod(leaf.shape) for leaf in shapes.values())
 
 
 def _seconds(run: PlannedRun, speed: float) -> float:

@@ -63,13 +63,13 @@ def per_step(job: RunRequest, unit: str) -> float:
 
 def _seconds(experiment: "Experiment") -> float:
     """Returns the mean over phases of a step's seconds, each phase being trained for a few windows."""
-    from t5mix.runs.policy_report import phase_starts
+    from t5mix.runs.engine import training_phases
     from t5mix.runs.train import train_experiment
     from t5mix.tracking.metrics_file import read_lines
     from t5mix.tracking.run_directory import RunDirectory
 
     steps = experiment.training.steps
-    shares = [end - start for start, end in itertools.pairwise([*phase_starts(experiment), steps])]
+    shares = [end - start for start, end in itertools.pairwise([*training_phases(experiment).starts, steps])]
     short = _WINDOWS * _LOG_EVERY * len(shares)
     training = dataclasses.replace(
         experiment.training, steps=short, log_every=_LOG_EVERY, evaluate_every=short, checkpoint_every=short

@@ -13,7 +13,8 @@ from t5mix.config.compose import compose_experiment
 from t5mix.config.experiment import Experiment
 from t5mix.config.reading import read_experiment
 from t5mix.errors import T5MixError
-from t5mix.runs.train import check_policy, starting_checkpoint
+from t5mix.runs.engine import check_policy
+from t5mix.runs.start import starting_checkpoint
 from t5mix.sweep.spec import Method, Overrides, Sweep, grid_points
 
 _FRESH = "start_from=null"

@@ -1,4 +1,4 @@
-"""What a fine-tuning policy costs: parameters, optimizer state, and the work and memory of a step, phase by phase."""
+"""What training costs: parameters, optimizer state, and the work and memory of a step, phase by phase."""
 
 import dataclasses
 import itertools
@@ -45,7 +45,7 @@ class PhaseCosts:
 
 @dataclasses.dataclass(frozen=True)
 class Costs:
-    """What a policy costs.
+    """What training costs.
 
     Attributes:
         parameters: number of parameters of the adapted model.
@@ -59,10 +59,10 @@ class Costs:
 
 
 def costs_of(engine: Engine, shape: BatchShape, *, compiled: bool = False) -> Costs:
-    """Returns what an engine's policy costs on batches of a shape; allocates nothing.
+    """Returns what training with an engine costs on batches of a shape; allocates nothing.
 
     Args:
-        engine: for the model and the policy.
+        engine: for the model and what of it trains.
         shape: of the batch.
         compiled: whether to compile the steps too, which takes longer and tells their temporary memory; the operations
             are then those that the compiler leaves.
@@ -90,12 +90,12 @@ def costs_of(engine: Engine, shape: BatchShape, *, compiled: bool = False) -> Co
 
 def abstract_batch(shape: BatchShape) -> dict[str, Any]:
     """Returns the shapes of a batch's arrays (`t5mix.data.batch.Batch`)."""
-    names = {"encoder": ("inputs",), "decoder": ("inputs", "targets")}
+    tokens = {"encoder": ("inputs",), "decoder": ("inputs", "targets")}
     widths = {"encoder": shape.inputs, "decoder": shape.targets}
     return {
         f"{stack}_{name}": jax.ShapeDtypeStruct((shape.rows, widths[stack]), np.int32)
-        for stack, own in names.items()
-        for name in (*own, "segment_ids", "positions", "task_ids")
+        for stack, names in tokens.items()
+        for name in (*names, "segment_ids", "positions", "task_ids")
     }
 
 
@@ -140,11 +140,11 @@ def _module_of(path: str) -> str:
 
 
 def _order(row: ModuleRow) -> tuple[Any, ...]:
-    places = ("token_embedding", "prompt", "encoder", "decoder", "output")
+    stages = ("token_embedding", "prompt", "encoder", "decoder", "output")
     first, _, rest = row.name.partition("/")
     block = re.match(r"blocks/(\d+)", rest)
-    place = places.index(first) if first in places else len(places)
-    return place, 1 if block else 2 * (rest == "final_norm"), int(block[1]) if block else 0, rest
+    stage = stages.index(first) if first in stages else len(stages)
+    return stage, 1 if block else 2 * (rest == "final_norm"), int(block[1]) if block else 0, rest
 
 
 def _joined(rows: Iterable[ModuleRow]) -> ModuleRow:
@@ -154,5 +154,5 @@ def _joined(rows: Iterable[ModuleRow]) -> ModuleRow:
         return first
     last = others[-1].name.rpartition("/")[2]
     count = len(others) + 1
-    trained = tuple(count * each for each in first.trained)
+    trained = tuple(count * number for number in first.trained)
     return ModuleRow(f"{first.name}-{last}", count * first.parameters, trained)

@@ -12,7 +12,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 
 from t5mix.checkpoint.reader import read_params
 from t5mix.checkpoint.train_state import Params, TrainState, new_state
-from t5mix.finetuning.base import FineTuningPolicy, RunShape
+from t5mix.finetuning.base import BoundPolicy, RunShape
 from t5mix.model.config import T5Config
 from t5mix.model.t5 import abstract_model, init_params
 from t5mix.training import sharding
@@ -30,12 +30,11 @@ class Engine:
 
     Args:
         model: the architecture, vocabulary size included.
-        policy: what trains.
+        policy: what trains, and on which tasks.
         optimizer: how.
         schedule: how fast.
         config: the loop's settings.
         mesh: the devices.
-        num_tasks: number of tasks in the mixture.
         seed: of initial parameters and dropout.
 
     Attributes:
@@ -48,16 +47,14 @@ class Engine:
     def __init__(
         self,
         model: T5Config,
-        policy: FineTuningPolicy,
+        policy: BoundPolicy,
         optimizer: Optimizer,
         schedule: Schedule,
         config: TrainingConfig,
         mesh: sharding.MeshConfig,
-        num_tasks: int,
         seed: int,
     ) -> None:
         self._model, self._policy, self._config, self._seed = model, policy, config, seed
-        self._num_tasks = num_tasks
         self.mesh = mesh.build(config.batch_size // config.gradient_accumulation_steps)
         self.graphdef, shapes = abstract_model(model, policy.adapt)
         run = RunShape(config.steps, model)
@@ -78,7 +75,8 @@ class Engine:
         self._compiler = ThreadPoolExecutor(max_workers=1, thread_name_prefix="compile")
         self._compiled: dict[tuple[int, frozenset[str]], Future[Step]] = {}
         self._sums = jax.jit(
-            lambda params, batch: batch_sums(self.graphdef, params, batch, num_tasks), out_shardings=self._everywhere
+            lambda params, batch: batch_sums(self.graphdef, params, batch, policy.num_tasks),
+            out_shardings=self._everywhere,
         )
 
     @property
@@ -180,7 +178,9 @@ class Engine:
         """Returns the step of a phase, traced for batches of some shape and not yet compiled (`jax.stages.Lowered`)."""
         like = self._like(phase)
         optimizer = per_group_optimizer(self._optimizers[: phase + 1], self.phases.groups[: phase + 1])
-        step = make_step(self.graphdef, optimizer, self._learning_rate, self._config, self._num_tasks, self._seed)
+        step = make_step(
+            self.graphdef, optimizer, self._learning_rate, self._config, self._policy.num_tasks, self._seed
+        )
         shardings = jax.tree.map(lambda leaf: leaf.sharding, like)
         return jax.jit(step, donate_argnums=0, out_shardings=(shardings, self._everywhere)).lower(like, dict(batch))
 

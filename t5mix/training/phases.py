@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
 from t5mix.errors import T5MixError
-from t5mix.finetuning.base import FineTuningPolicy, RunShape, patterns_of
+from t5mix.finetuning.base import BoundPolicy, RunShape
 from t5mix.finetuning.paths import match_paths
 
 T = TypeVar("T")
@@ -40,7 +40,7 @@ class TrainingPhases:
         return trained, {path: leaf for path, leaf in params.items() if path not in trained}
 
 
-def divide_into_phases(paths: Iterable[str], policy: FineTuningPolicy, run: RunShape) -> TrainingPhases:
+def divide_into_phases(paths: Iterable[str], policy: BoundPolicy, run: RunShape) -> TrainingPhases:
     """Asks a policy about every parameter.
 
     Raises:
@@ -48,16 +48,18 @@ def divide_into_phases(paths: Iterable[str], policy: FineTuningPolicy, run: RunS
             patterns matches nothing.
     """
     paths = sorted(paths)
-    match_paths(patterns_of(policy), paths)
+    match_paths(policy.patterns, paths)
     steps = {path: policy.unfreeze_step(path, run) for path in paths}
     starts = sorted({step for step in steps.values() if step is not None})
     if not starts or starts[0] != 0:
-        raise T5MixError(f"The fine-tuning policy {policy} trains no parameter of this model from the first step on.")
+        raise T5MixError(
+            f"The fine-tuning policy {policy.policy} trains no parameter of this model from the first step on."
+        )
     late = [step for step in starts if step >= run.steps]
     if late:
         raise T5MixError(
-            f"The fine-tuning policy {policy} has phases that begin at step {late[0]}, and the run has {run.steps} "
-            "steps. Train longer, or begin the phases earlier."
+            f"The fine-tuning policy {policy.policy} has phases that begin at step {late[0]}, and the run has "
+            f"{run.steps} steps. Train longer, or begin the phases earlier."
         )
     groups = tuple(tuple(path for path in paths if steps[path] == start) for start in starts)
     return TrainingPhases(tuple(starts), groups, tuple(path for path in paths if steps[path] is None))

@@ -9,7 +9,7 @@ import optax
 from flax import nnx
 
 from t5mix.checkpoint.train_state import Params, TrainState
-from t5mix.model.t5 import merge
+from t5mix.model.t5 import merge_params
 from t5mix.training import losses
 from t5mix.training.config import LossNormalizer, TrainingConfig
 from t5mix.training.schedule import LearningRate
@@ -71,7 +71,7 @@ def batch_sums(
         z_loss: see `losses.token_losses`.
         label_smoothing: see there.
     """
-    logits = merge(graphdef, params)(batch, key=key)
+    logits = merge_params(graphdef, params)(batch, key=key)
     tokens = losses.token_losses(logits, batch["decoder_targets"], z_loss=z_loss, label_smoothing=label_smoothing)
     mask, tasks = batch["decoder_segment_ids"] > 0, batch["decoder_task_ids"]
 

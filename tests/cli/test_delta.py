@@ -51,10 +51,12 @@ def test_a_run_without_a_checkpoint_is_refused(tmp_path: Path, capsys: pytest.Ca
 
 def test_contents_are_shown(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     contents = {
-        "lora": deltas.Contents(Path("lora/7"), {"kind": "lora"}, Base(Path("base/3"), "ab" * 32), 1200, 50_000, None),
-        "base": deltas.Contents(Path("base/3"), {"kind": "full"}, None, 48_800, 48_800, "ab" * 32),
+        "lora": deltas.CheckpointContents(
+            Path("lora/7"), {"kind": "lora"}, Base(Path("base/3"), "ab" * 32), 1200, 50_000, None
+        ),
+        "base": deltas.CheckpointContents(Path("base/3"), {"kind": "full"}, None, 48_800, 48_800, "ab" * 32),
     }
-    monkeypatch.setattr(deltas, "look", lambda path: contents[path.name])
+    monkeypatch.setattr(deltas, "inspect_checkpoint", lambda path: contents[path.name])
     assert main(["delta", "show", "lora", "base"]) == 0
     out = capsys.readouterr().out
     assert "1,200" in out

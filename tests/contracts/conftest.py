@@ -54,7 +54,7 @@ POLICY_PLUGIN = '''
 from flax import nnx
 import jax.numpy as jnp
 
-from t5mix.finetuning import POLICIES
+from t5mix.finetuning import POLICIES, FineTuningPolicy
 from t5mix.model.blocks import Residual
 from t5mix.configurable import configurable
 
@@ -71,7 +71,7 @@ class Scaled(Residual):
 
 @POLICIES.register("scaled_sublayers")
 @configurable
-class ScaledSublayers:
+class ScaledSublayers(FineTuningPolicy):
     """Scales of the feed-forward sublayers train, and the decoder's joins them after a quarter of the run."""
 
     def adapt(self, model, rngs):

@@ -14,8 +14,8 @@ from t5mix.config.reading import policy_from_dict, policy_to_dict
 from t5mix.data.pipeline import task_data, training_batches
 from t5mix.errors import T5MixError
 from t5mix.finetuning import POLICIES, FineTuningPolicy
-from t5mix.finetuning.base import RunShape, prompt_length_of
-from t5mix.model.t5 import abstract_model, init_params, merge
+from t5mix.finetuning.base import RunShape
+from t5mix.model.t5 import abstract_model, init_params, merge_params
 from t5mix.training.config import TrainingConfig
 from t5mix.training.engine import Engine
 from t5mix.training.optimizer import AdamW
@@ -68,7 +68,7 @@ def test_the_models_own_parameters_keep_their_names_and_shapes(policy: Any, run:
 
 
 def test_at_step_0_the_model_computes_what_it_did(policy: Any, run: RunShape):
-    if prompt_length_of(policy):
+    if policy.prompt_length:
         return  # a prompt is something new in the input; there is no start at which it is not seen
     draw = np.random.default_rng(0)
     segments = np.asarray([[1] * 5 + [2] * 3, [1] * 6 + [0] * 2], np.int32)
@@ -84,8 +84,8 @@ def test_at_step_0_the_model_computes_what_it_did(policy: Any, run: RunShape):
     key = jax.random.key(3)
     plain = init_params(run.model, key)
     adapted = {**init_params(run.model, key, policy.adapt), **plain}
-    expected = merge(abstract_model(run.model)[0], plain)(batch)
-    found = merge(abstract_model(run.model, policy.adapt)[0], adapted)(batch)
+    expected = merge_params(abstract_model(run.model)[0], plain)(batch)
+    found = merge_params(abstract_model(run.model, policy.adapt)[0], adapted)(batch)
     content = segments > 0
     np.testing.assert_array_equal(np.asarray(found)[content], np.asarray(expected)[content])
 
@@ -94,8 +94,9 @@ def test_after_50_steps_what_is_frozen_is_as_it_was_and_all_else_moved(policy: A
     # Decay, clipping and dropout are on: none of them may reach a frozen leaf.
     training = TrainingConfig(steps=50, batch_size=4, max_grad_norm=1.0)
     model = tiny.model_config(num_decoder_layers=2, dropout_rate=0.1)
-    engine = Engine(model, policy, AdamW(weight_decay=0.1), Constant(), training, MeshConfig(), 2, 0)
-    shape = training.batch_shape(tiny.INPUTS, tiny.TARGETS, prompt_length_of(policy))
+    bound = policy.bind(("first", "second"))
+    engine = Engine(model, bound, AdamW(weight_decay=0.1), Constant(), training, MeshConfig(), 0)
+    shape = training.batch_shape(tiny.INPUTS, tiny.TARGETS, policy.prompt_length)
     tasks = [task_data(entry) for entry in tiny.make_manifest(tmp_path).tasks]
     batches = training_batches(tasks, shape, seed=0, proportions=lambda step: np.asarray([0.5, 0.5]))
     state = engine.start(None)

@@ -11,7 +11,7 @@ from t5mix.data.token_store import write_store
 from t5mix.evaluation.generate import generate, score_targets
 from t5mix.model.config import T5Config
 from t5mix.model.decoding import greedy_decode
-from t5mix.model.t5 import abstract_model, init_params, merge
+from t5mix.model.t5 import abstract_model, init_params, merge_params
 
 CONFIG = T5Config(vocab_size=40, d_model=16, d_ff=32, d_kv=8, num_heads=2, num_layers=1, num_decoder_layers=1)
 MAX_LENGTH = 7
@@ -39,7 +39,7 @@ def store(tmp_path_factory):
 
 @functools.partial(jax.jit, static_argnums=0)
 def decode(graphdef, params, inputs):
-    return greedy_decode(merge(graphdef, params), inputs, MAX_LENGTH)
+    return greedy_decode(merge_params(graphdef, params), inputs, MAX_LENGTH)
 
 
 def one_by_one(model, store):
@@ -93,7 +93,7 @@ def test_progress_goes_to_standard_error(model, store, capsys):
 
 def test_target_scores_are_the_models_log_likelihoods(model, store):
     scores = score_targets(*model, store, batch_size=4)
-    forward = jax.jit(lambda batch: jax.nn.log_softmax(merge(*model)(batch)))
+    forward = jax.jit(lambda batch: jax.nn.log_softmax(merge_params(*model)(batch)))
     for index in range(0, len(store), 4):
         inputs, targets = (np.zeros((1, n), np.int32) for n in (24, 16))
         given, wanted = store.example(index)

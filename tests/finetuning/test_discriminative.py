@@ -21,7 +21,7 @@ from t5mix.finetuning import (
     PromptTuning,
     RegexPolicy,
 )
-from t5mix.finetuning.base import RunShape, for_tasks, merged, patterns_of, prompt_length_of
+from t5mix.finetuning.base import RunShape
 from t5mix.model import PRESETS, T5Config, abstract_model
 from t5mix.training.phases import divide_into_phases
 
@@ -130,29 +130,29 @@ def test_it_trains_what_the_policy_trains_and_when():
 
 def test_it_passes_on_what_the_policy_offers_besides():
     pattern = RegexPolicy(train=("decoder/.*",), freeze=(".*/scale",))
-    assert patterns_of(Discriminative(policy=pattern, scales=((".*", 2.0),))) == ("decoder/.*", ".*/scale", ".*")
-    assert patterns_of(Discriminative()) == ()
-    assert prompt_length_of(Discriminative(policy=PromptTuning(length=7))) == 7
-    assert prompt_length_of(Discriminative()) == 0
+    assert Discriminative(policy=pattern, scales=((".*", 2.0),)).patterns == ("decoder/.*", ".*/scale", ".*")
+    assert Discriminative().patterns == ()
+    assert Discriminative(policy=PromptTuning(length=7)).prompt_length == 7
+    assert Discriminative().prompt_length == 0
 
 
 def test_a_pattern_that_matches_nothing_is_refused():
     paths = paths_of(SMALL, Full())
     with pytest.raises(T5MixError, match=r"The pattern 'dekoder/\.\*' matches no parameter"):
-        divide_into_phases(paths, Discriminative(scales=(("dekoder/.*", 2.0),)), RUN)
+        divide_into_phases(paths, Discriminative(scales=(("dekoder/.*", 2.0),)).bind_for_shapes(), RUN)
 
 
 def test_it_is_told_the_tasks():
     settings: Any = {"decay": 2.0, "scales": ((".*/scale", 0.5),)}
     bank = PerTask(policy=LORA)
-    filled = for_tasks(Discriminative(policy=bank, **settings), ["a", "b"])
+    filled = Discriminative(policy=bank, **settings).bind(["a", "b"]).policy
     assert filled == Discriminative(policy=PerTask(policy=LORA, tasks=("a", "b")), **settings)
-    assert for_tasks(Discriminative(policy=LORA, **settings), ["a", "b"]) == Discriminative(policy=LORA, **settings)
+    assert Discriminative(policy=LORA, **settings).bind(["a", "b"]).policy == Discriminative(policy=LORA, **settings)
     # It goes on from the same bank, whatever the rates were then.
     before = PerTask(policy=LORA, tasks=("c", "a"), frozen_tasks=("d",))
     expected = Discriminative(policy=PerTask(policy=LORA, tasks=("a", "b"), frozen_tasks=("c", "d")), **settings)
-    assert for_tasks(Discriminative(policy=bank, **settings), ["a", "b"], before) == expected
-    assert for_tasks(Discriminative(policy=bank, **settings), ["a", "b"], Discriminative(policy=before)) == expected
+    assert Discriminative(policy=bank, **settings).bind(["a", "b"], before).policy == expected
+    assert Discriminative(policy=bank, **settings).bind(["a", "b"], Discriminative(policy=before)).policy == expected
 
 
 def test_it_merges_what_the_policy_merges():
@@ -160,11 +160,11 @@ def test_it_merges_what_the_policy_merges():
     for inner in (LORA, IA3()):
         shapes = abstract_model(dataclasses.replace(SMALL, num_decoder_layers=1), inner.adapt)[1]
         params = {path: draw.standard_normal(leaf.shape).astype(np.float32) for path, leaf in shapes.items()}
-        found, expected = merged(Discriminative(policy=inner), params), inner.merged(params)
+        found, expected = Discriminative(policy=inner).merged(params), inner.merged(params)
         assert found.keys() == expected.keys() < params.keys()
         jax.tree.map(np.testing.assert_array_equal, found, expected)
     with pytest.raises(T5MixError, match="'adapter' adds cannot be merged"):
-        merged(Discriminative(policy=Adapter()), {})
+        Discriminative(policy=Adapter()).merged({})
 
 
 @pytest.mark.parametrize("decay", [0.5, 0.0, -2.6, float("inf"), float("nan")])

@@ -13,7 +13,7 @@ from t5mix.config.reading import policy_from_dict
 from t5mix.errors import T5MixError
 from t5mix.finetuning import FeatureBased, Full
 from t5mix.finetuning.base import RunShape
-from t5mix.model import T5Config, abstract_model, merge
+from t5mix.model import T5Config, abstract_model, merge_params
 from t5mix.training.losses import token_losses
 from t5mix.training.phases import divide_into_phases
 
@@ -91,7 +91,7 @@ def forward(config: T5Config, policy: Any) -> Any:
     graphdef = abstract_model(config, policy.adapt)[0]
 
     def run(trained, frozen):
-        model = merge(graphdef, {**trained, **frozen})
+        model = merge_params(graphdef, {**trained, **frozen})
         encoded = model.encode(BATCH["encoder_inputs"], BATCH["encoder_segment_ids"])
         segments = BATCH["decoder_segment_ids"]
         hidden = model.decode(encoded, BATCH["encoder_segment_ids"], BATCH["decoder_inputs"], segments)
@@ -138,10 +138,10 @@ def work(config: T5Config, policy: Any) -> float:
     graphdef, shapes = abstract_model(config, policy and policy.adapt)
     trained, frozen = {}, shapes
     if policy is not None:
-        trained, frozen = divide_into_phases(shapes, policy, RunShape(10, config)).split(shapes, 0)
+        trained, frozen = divide_into_phases(shapes, policy.bind_for_shapes(), RunShape(10, config)).split(shapes, 0)
 
     def loss(trained, frozen):
-        logits = merge(graphdef, {**trained, **frozen})(BATCH)
+        logits = merge_params(graphdef, {**trained, **frozen})(BATCH)
         return token_losses(logits, BATCH["decoder_targets"]).cross_entropy.sum()
 
     analysis: Any = jax.jit(jax.grad(loss) if policy else loss).lower(trained, frozen).cost_analysis()

@@ -26,9 +26,8 @@ from t5mix.finetuning import (
     PrefixTuning,
     PromptTuning,
 )
-from t5mix.finetuning.base import RunShape, for_tasks, merged, prompt_length_of
-from t5mix.finetuning.per_task import bank_of
-from t5mix.model import T5Config, abstract_model, greedy_decode, merge
+from t5mix.finetuning.base import RunShape
+from t5mix.model import T5Config, abstract_model, greedy_decode, merge_params
 from t5mix.training.losses import token_losses
 
 Params = dict[str, Any]
@@ -172,7 +171,7 @@ def model_of(policy: Any) -> Any:
     graphdef = structure(policy)[0]
 
     def loss(parts, base, batch, weights):
-        logits = merge(graphdef, {**base, **parts})(batch)
+        logits = merge_params(graphdef, {**base, **parts})(batch)
         return (token_losses(logits, batch["decoder_targets"]).cross_entropy * weights).sum(), logits
 
     run = jax.jit(jax.grad(loss, has_aux=True), compiler_options=quick())
@@ -188,6 +187,12 @@ def part_of(name: str, parts: Params) -> Params:
     """The part tasks/NAME, or the shared one, by the paths of a model that has it alone."""
     place = re.compile(rf"(/bank)?/{re.escape(name)}/")
     return {place.sub("/", path): leaf for path, leaf in parts.items() if place.search(path)}
+
+
+def merged_task(bank: PerTask, params: Params, task: str) -> Params:
+    """The plain model that does what a bank does for one task."""
+    single, single_params = bank.single_task(params, task)
+    return single.merged(single_params)
 
 
 def alone_of(task: str, parts: Params) -> Params:
@@ -222,7 +227,7 @@ def close(found: Any, expected: Any, tolerance: float = 1e-5) -> None:
 
 def expected(case: Case) -> tuple[dict[int, np.ndarray], dict[str, np.ndarray]]:
     """The logits of each example, in a row of its own, and the gradients, summed over the tasks one after the other."""
-    batch = batch_of(ALONE, prompt_length_of(case.bank))
+    batch = batch_of(ALONE, case.bank.prompt_length)
     logits: dict[int, np.ndarray] = {}
     gradients = {path: np.zeros(leaf.shape, np.float32) for path, leaf in case.parts.items()}
     for number, task in enumerate(TASKS):
@@ -235,7 +240,7 @@ def expected(case: Case) -> tuple[dict[int, np.ndarray], dict[str, np.ndarray]]:
 
 
 def test_in_a_mixed_batch_each_task_gets_what_it_gets_alone(case: Case):
-    found, logits = model_of(case.bank)(case.parts, case.base, batch_of(PACKED, prompt_length_of(case.bank)))
+    found, logits = model_of(case.bank)(case.parts, case.base, batch_of(PACKED, case.bank.prompt_length))
     expected_logits, expected_gradients = expected(case)
     of_bank = of_each(PACKED, logits)
     assert of_bank.keys() == expected_logits.keys() == set(range(5))
@@ -248,7 +253,7 @@ def test_in_a_mixed_batch_each_task_gets_what_it_gets_alone(case: Case):
 
 
 def test_a_tasks_part_decides_its_own_examples_and_no_others(case: Case):
-    batch, run = batch_of(PACKED, prompt_length_of(case.bank)), model_of(case.bank)
+    batch, run = batch_of(PACKED, case.bank.prompt_length), model_of(case.bank)
     before = of_each(PACKED, run(case.parts, case.base, batch)[1])
     other = draw_params(case.parts, 3)
     for number, task in enumerate(TASKS):
@@ -263,7 +268,7 @@ def test_a_tasks_part_decides_its_own_examples_and_no_others(case: Case):
 
 def test_a_task_that_a_batch_lacks_gets_no_gradient(case: Case):
     # Not even where the padding says that it is the task's.
-    batch = batch_of(PACKED, prompt_length_of(case.bank), task_of=[task % 2 for task in TASK_OF], padding=2)
+    batch = batch_of(PACKED, case.bank.prompt_length, task_of=[task % 2 for task in TASK_OF], padding=2)
     gradients, _ = model_of(case.bank)(case.parts, case.base, batch)
     for path, leaf in jax.device_get(gradients).items():
         assert leaf.any() == ("/tasks/blue/" not in path), path
@@ -272,11 +277,11 @@ def test_a_task_that_a_batch_lacks_gets_no_gradient(case: Case):
 @pytest.mark.parametrize("name", sorted(POLICIES.keys() - {"pfeiffer"}))  # which is part of houlsby
 def test_greedy_decoding_agrees_with_teacher_forcing(name: str):
     case = case_of(name, True)
-    prompt = prompt_length_of(case.bank)
+    prompt = case.bank.prompt_length
     graphdef = structure(case.bank)[0]
 
     def decode(params, inputs, task_ids):
-        return greedy_decode(merge(graphdef, params), inputs, TARGETS, eos_id=-1, task_ids=task_ids)
+        return greedy_decode(merge_params(graphdef, params), inputs, TARGETS, eos_id=-1, task_ids=task_ids)
 
     run = jax.jit(decode, compiler_options=quick())
     batch, tasks = batch_of(ALONE, prompt), jnp.asarray(TASK_OF)
@@ -299,15 +304,17 @@ def test_greedy_decoding_agrees_with_teacher_forcing(name: str):
 @pytest.mark.parametrize("name", ["adapter", "ia3"])
 def test_one_more_task_changes_nothing_for_the_others(name: str):
     case = case_of(name, False)
-    batch = batch_of(PACKED, prompt_length_of(case.bank))
-    more = for_tasks(PerTask(policy=case.bank.policy), [*TASKS, "white"], case.bank)
+    batch = batch_of(PACKED, case.bank.prompt_length)
+    more = PerTask(policy=case.bank.policy).for_tasks([*TASKS, "white"], case.bank)
     shapes = structure(more)[1]
     added = draw_params({path: shapes[path] for path in shapes.keys() - case.params.keys()}, 4)
     assert {path for path in shapes if "/tasks/white/" in path} == added.keys() != set()
     logits = []
     for bank, params in ((case.bank, case.params), (more, {**case.params, **added})):
         graphdef = structure(bank)[0]
-        run = jax.jit(lambda params, batch, graphdef=graphdef: merge(graphdef, params)(batch), compiler_options=quick())
+        run = jax.jit(
+            lambda params, batch, graphdef=graphdef: merge_params(graphdef, params)(batch), compiler_options=quick()
+        )
         logits.append(of_each(PACKED, run(params, batch)))
     for example in range(5):
         if name == "adapter":
@@ -322,11 +329,13 @@ def test_without_task_ids_there_is_an_error():
     case = case_of("lora", True)
     graphdef = structure(case.bank)[0]
     batch = {name: array for name, array in batch_of(PACKED, 0).items() if not name.endswith("_task_ids")}
-    message = "a part for each of red, green, blue, and nothing says which one to take"
+    message = "a module for each of red, green, blue, and no task ids say which one to use"
     with pytest.raises(T5MixError, match=message):
-        jax.eval_shape(lambda params: merge(graphdef, params)(batch), case.params)
+        jax.eval_shape(lambda params: merge_params(graphdef, params)(batch), case.params)
     with pytest.raises(T5MixError, match=message):
-        jax.eval_shape(lambda params: greedy_decode(merge(graphdef, params), batch["encoder_inputs"], 4), case.params)
+        jax.eval_shape(
+            lambda params: greedy_decode(merge_params(graphdef, params), batch["encoder_inputs"], 4), case.params
+        )
 
 
 def test_a_bank_without_tasks_is_refused_by_the_model():
@@ -339,25 +348,25 @@ def test_a_bank_without_tasks_is_refused_by_the_model():
 
 def test_the_run_fills_in_its_tasks():
     bank = PerTask(policy=IA3(), shared=True)
-    assert for_tasks(bank, ["b", "a"]) == PerTask(policy=IA3(), shared=True, tasks=("b", "a"))
+    assert bank.bind(["b", "a"]).policy == PerTask(policy=IA3(), shared=True, tasks=("b", "a"))
     # What was configured may stand, in whatever order: the run's is that of the task ids.
     named = PerTask(policy=IA3(), tasks=("a", "b"))
-    assert for_tasks(named, ["b", "a"]) == PerTask(policy=IA3(), tasks=("b", "a"))
+    assert named.bind(["b", "a"]).policy == PerTask(policy=IA3(), tasks=("b", "a"))
     for others in (["a"], ["a", "b", "c"], ["a", "c"]):
         with pytest.raises(T5MixError, match=f"finetuning.tasks names a, b, and the run trains on {', '.join(others)}"):
-            for_tasks(named, others)
+            named.bind(others)
 
 
 def test_the_run_keeps_the_tasks_of_the_bank_that_it_starts_from():
     before = PerTask(policy=IA3(), tasks=("a", "b"), frozen_tasks=("c", "d"))
     bank = PerTask(policy=IA3())
-    assert for_tasks(bank, ["d", "b", "e"], before) == PerTask(
+    assert bank.bind(["d", "b", "e"], before).policy == PerTask(
         policy=IA3(), tasks=("d", "b", "e"), frozen_tasks=("a", "c")
     )
     expected = PerTask(policy=IA3(), tasks=("a",), frozen_tasks=("b", "c", "d"))
-    assert for_tasks(bank, ["a"], before) == for_tasks(bank, ["a"], Discriminative(policy=before)) == expected
-    assert for_tasks(bank, ["d", "c", "b", "a"], before) == PerTask(policy=IA3(), tasks=("d", "c", "b", "a"))
-    assert for_tasks(bank, ["e"], Full()) == PerTask(policy=IA3(), tasks=("e",))
+    assert bank.bind(["a"], before).policy == bank.bind(["a"], Discriminative(policy=before)).policy == expected
+    assert bank.bind(["d", "c", "b", "a"], before).policy == PerTask(policy=IA3(), tasks=("d", "c", "b", "a"))
+    assert bank.bind(["e"], Full()).policy == PerTask(policy=IA3(), tasks=("e",))
 
 
 @pytest.mark.parametrize(
@@ -365,12 +374,12 @@ def test_the_run_keeps_the_tasks_of_the_bank_that_it_starts_from():
     [
         (PerTask(policy=LoRA(rank=4), tasks=("a",)), "LoRA(rank=4"),
         (PerTask(policy=IA3(), tasks=("a",)), "IA3()"),
-        (PerTask(policy=LoRA(), shared=True, tasks=("a",)), "and a shared part, and"),
+        (PerTask(policy=LoRA(), shared=True, tasks=("a",)), "and a shared module, and"),
     ],
 )
 def test_another_bank_to_start_from_is_refused(before: PerTask, name: str):
     with pytest.raises(T5MixError, match=r"They must be the same\.$") as error:
-        for_tasks(PerTask(policy=LoRA()), ["a", "b"], before)
+        PerTask(policy=LoRA()).bind(["a", "b"], before)
     assert name in str(error.value)
 
 
@@ -400,21 +409,21 @@ def test_tasks_may_have_names_that_mean_something_here():
     trained = {path for path in shapes if some.unfreeze_step(path, RUN) == 0}
     assert added - trained == {path for path in added if "/tasks/shared/" in path}
     assert len(added - trained) * 4 == len(added)
-    logits = jax.eval_shape(lambda params: merge(graphdef, params)(batch_of(PACKED, 0)), shapes)
+    logits = jax.eval_shape(lambda params: merge_params(graphdef, params)(batch_of(PACKED, 0)), shapes)
     assert logits.shape == (5, TARGETS, 48)
     params = {**base_params(), **draw_params({path: shapes[path] for path in added}, 5)}
     for task in bank.tasks:
-        whole = merged(LORA_2, {**base_params(), **part_of(f"tasks/{task}", params)})
-        jax.tree.map(np.testing.assert_array_equal, merged(*bank.alone(params, task)), whole)
+        whole = LORA_2.merged({**base_params(), **part_of(f"tasks/{task}", params)})
+        jax.tree.map(np.testing.assert_array_equal, merged_task(bank, params, task), whole)
 
 
 def test_a_task_called_shared_is_not_the_shared_part():
     bank = PerTask(policy=LORA_2, tasks=("shared",), shared=True)
     _, shapes = structure(bank)
     params = {**base_params(), **draw_params({path: shapes[path] for path in shapes.keys() - base_params().keys()}, 5)}
-    once = merged(LORA_2, {**base_params(), **part_of("tasks/shared", params)})
-    both = merged(LORA_2, {**once, **part_of("shared", {p: v for p, v in params.items() if "/tasks/" not in p})})
-    jax.tree.map(np.testing.assert_array_equal, merged(bank, params), both)
+    once = LORA_2.merged({**base_params(), **part_of("tasks/shared", params)})
+    both = LORA_2.merged({**once, **part_of("shared", {p: v for p, v in params.items() if "/tasks/" not in p})})
+    jax.tree.map(np.testing.assert_array_equal, bank.merged(params), both)
 
 
 def test_a_model_for_answers_has_all_parts():
@@ -424,13 +433,13 @@ def test_a_model_for_answers_has_all_parts():
     assert [bank.task_index(task) for task in whole.tasks] == [0, 1, 2, 3]
     assert [whole.task_index(task) for task in whole.tasks] == [0, 1, 2, 3]
     assert structure(bank)[1].keys() == structure(whole)[1].keys()
-    with pytest.raises(T5MixError, match=r"no parts for the task 'd'\. It has them for b, a, old, c\."):
+    with pytest.raises(T5MixError, match=r"no modules for the task 'd'\. It has them for b, a, old, c\."):
         bank.task_index("d")
 
 
 def test_one_task_taken_out_of_a_bank_answers_as_it_did_there():
     case = case_of("adapter", True)
-    bank, params = dataclasses.replace(case.bank, tasks=("red", "blue"), frozen_tasks=("green",)).alone(
+    bank, params = dataclasses.replace(case.bank, tasks=("red", "blue"), frozen_tasks=("green",)).single_task(
         case.params, "green"
     )
     assert bank == dataclasses.replace(case.bank, tasks=("green",))
@@ -442,8 +451,8 @@ def test_one_task_taken_out_of_a_bank_answers_as_it_did_there():
     found = of_each(ALONE, model_of(bank)(parts, case.base, batch_of(ALONE, 0, task_of=[0] * 5))[1])
     for example in (2, 3):
         close(found[example], expected[example])
-    with pytest.raises(T5MixError, match="no parts for the task 'pink'"):
-        case.bank.alone(case.params, "pink")
+    with pytest.raises(T5MixError, match="no modules for the task 'pink'"):
+        case.bank.single_task(case.params, "pink")
 
 
 @pytest.mark.parametrize("name", ["lora", "ia3"])
@@ -452,7 +461,7 @@ def test_a_task_merged_into_a_plain_model_answers_as_it_did(name: str, shared: b
     case, batch = case_of(name, shared), batch_of(ALONE, 0)
     expected = of_each(ALONE, model_of(case.bank)(case.parts, case.base, batch)[1])
     for number, task in enumerate(TASKS):
-        params = merged(*case.bank.alone(case.params, task))
+        params = merged_task(case.bank, case.params, task)
         assert params.keys() == case.base.keys()
         found = of_each(ALONE, model_of(None)({}, params, batch)[1])
         for example in range(5):
@@ -464,24 +473,24 @@ def test_a_task_merged_into_a_plain_model_answers_as_it_did(name: str, shared: b
 
 def test_several_tasks_are_not_merged():
     with pytest.raises(
-        T5MixError, match=r"several tasks is no single model\. Name the one to merge: red, green, blue\."
+        T5MixError, match=r"several tasks cannot become one model\. Name the task to merge: red, green, blue\."
     ):
-        merged(case_of("lora", False).bank, {})
-    with pytest.raises(T5MixError, match="Name the one to merge: a, b"):
-        merged(PerTask(policy=IA3(), tasks=("a",), frozen_tasks=("b",)), {})
+        case_of("lora", False).bank.merged({})
+    with pytest.raises(T5MixError, match="Name the task to merge: a, b"):
+        PerTask(policy=IA3(), tasks=("a",), frozen_tasks=("b",)).merged({})
 
 
 @pytest.mark.parametrize("name", ["adapter", "houlsby", "pfeiffer", "prompt"])
 def test_what_cannot_be_merged_is_refused(name: str):
     case = case_of(name, True)
     with pytest.raises(T5MixError, match=f"What the policy '{name}' adds cannot be merged"):
-        merged(*case.bank.alone(case.params, "red"))
+        merged_task(case.bank, case.params, "red")
 
 
 @pytest.mark.parametrize(
     ("policy", "message"),
     [
-        (LayerNorms(), r"finetuning\.policy is 'norms', which adds nothing"),
+        (LayerNorms(), r"finetuning\.policy is 'layer_norms', which adds nothing"),
         (Full(), r"'full', which adds nothing.*adapter, houlsby, ia3, lora, pfeiffer, prompt$"),
         (GradualUnfreezing(), "'gradual_unfreezing'"),
         (PrefixTuning(), "'prefix'"),
@@ -500,13 +509,13 @@ def test_what_no_bank_can_hold_is_refused(policy: Any, message: str):
 
 def test_a_bank_is_found_in_what_is_wrapped_around_it():
     bank = PerTask(policy=LORA_2, tasks=("a",))
-    assert bank_of(bank) is bank
-    assert bank_of(Discriminative(policy=bank)) is bank
-    assert bank_of(Discriminative(policy=Discriminative(policy=bank))) is bank
-    assert bank_of(LORA_2) is None
-    assert bank_of(Discriminative()) is None
+    assert bank.bank is bank
+    assert Discriminative(policy=bank).bank is bank
+    assert Discriminative(policy=Discriminative(policy=bank)).bank is bank
+    assert LORA_2.bank is None
+    assert Discriminative().bank is None
 
 
 def test_prompts_of_a_bank_take_the_same_positions():
-    assert prompt_length_of(PerTask(policy=PromptTuning(length=5))) == 5
-    assert prompt_length_of(PerTask()) == 0
+    assert PerTask(policy=PromptTuning(length=5)).prompt_length == 5
+    assert PerTask().prompt_length == 0

@@ -12,7 +12,7 @@ from flax import nnx
 from t5mix.finetuning import PrefixTuning
 from t5mix.finetuning.base import RunShape
 from t5mix.finetuning.prefix import PrefixAttention
-from t5mix.model import T5Config, abstract_model, greedy_decode, init_params, merge
+from t5mix.model import T5Config, abstract_model, greedy_decode, init_params, merge_params
 from t5mix.model.layers import NO_DROPOUT, Attention
 from t5mix.model.presets import PRESETS
 
@@ -52,14 +52,14 @@ def batch_of(rows: list[list[Any]]) -> dict[str, Any]:
 
 def forward(config: T5Config, policy: PrefixTuning, params: Params, batch: Any) -> np.ndarray:
     graphdef = abstract_model(config, policy.adapt)[0]
-    return np.asarray(jax.jit(lambda params: merge(graphdef, params)(batch))(params))
+    return np.asarray(jax.jit(lambda params: merge_params(graphdef, params)(batch))(params))
 
 
 def test_at_step_0_not_a_bit_changes(config: T5Config):
     policy, batch = PrefixTuning(), batch_of([EXAMPLES, EXAMPLES[:1]])
     params = params_of(config, policy)
     plain = abstract_model(config)[0], {path: params[path] for path in abstract_model(config)[1]}
-    expected = np.asarray(jax.jit(lambda params: merge(plain[0], params)(batch))(plain[1]))
+    expected = np.asarray(jax.jit(lambda params: merge_params(plain[0], params)(batch))(plain[1]))
     np.testing.assert_array_equal(forward(config, policy, params, batch), expected)
     moved = forward(config, policy, params_of(config, policy, 0.3), batch)
     assert np.abs(moved - expected).max() > 1e-2
@@ -90,7 +90,7 @@ def test_the_gates_move_first_and_then_keys_and_values(config: T5Config):
     graphdef = abstract_model(config, policy.adapt)[0]
 
     def loss(params):
-        log_probs = jax.nn.log_softmax(merge(graphdef, params)(batch))
+        log_probs = jax.nn.log_softmax(merge_params(graphdef, params)(batch))
         return -jnp.sum(jnp.where(batch["decoder_segment_ids"] > 0, log_probs[..., 3], 0.0))
 
     gradient = jax.jit(jax.grad(loss))
@@ -108,9 +108,9 @@ def test_greedy_decoding_agrees_with_teacher_forcing(config: T5Config):
     inputs = np.random.default_rng(0).integers(2, 60, (6, 9)).astype(np.int32)
     inputs[::2, 5:] = 0
     graphdef = abstract_model(config, policy.adapt)[0]
-    decoded = jax.jit(lambda params: greedy_decode(merge(graphdef, params), jnp.asarray(inputs), length, eos_id=-1))(
-        params
-    )
+    decoded = jax.jit(
+        lambda params: greedy_decode(merge_params(graphdef, params), jnp.asarray(inputs), length, eos_id=-1)
+    )(params)
     tokens = np.asarray(decoded.tokens)
     assert len(np.unique(tokens)) > 3, "the case is too simple to tell"
     batch = {

@@ -15,7 +15,7 @@ from t5mix.data.token_store import TokenStore
 from t5mix.finetuning import PromptTuning
 from t5mix.finetuning.base import RunShape
 from t5mix.finetuning.prompt import Prompt
-from t5mix.model import abstract_model, greedy_decode, init_params, merge
+from t5mix.model import abstract_model, greedy_decode, init_params, merge_params
 from t5mix.model.presets import PRESETS
 from t5mix.training.config import TrainingConfig
 
@@ -50,8 +50,8 @@ def alone(model: Model, inputs: np.ndarray, decoder_inputs: np.ndarray) -> np.nd
     """The logits of examples that have a row each, laid out by the model."""
 
     def logits(params):
-        merged = merge(model[0], params)
-        laid_out, segments = merged.laid_out(jnp.asarray(inputs))
+        merged = merge_params(model[0], params)
+        laid_out, segments = merged.with_prompt(jnp.asarray(inputs))
         batch = {
             "encoder_inputs": laid_out,
             "encoder_segment_ids": segments,
@@ -68,7 +68,7 @@ def test_a_batch_gives_what_its_examples_give_alone(model: Model, store: TokenSt
     shape = TrainingConfig(batch_size=4, pack=pack).batch_shape(30, 20, LENGTH)
     assert shape.inputs == 33
     graphdef, params = model
-    forward = jax.jit(lambda params, batch: merge(graphdef, params)(batch))
+    forward = jax.jit(lambda params, batch: merge_params(graphdef, params)(batch))
     found, inputs, decoder_inputs = [], [], []
     for batch in evaluation_batches({0: store}, shape):
         logits = np.asarray(forward(params, batch))
@@ -92,7 +92,9 @@ def test_the_prompt_changes_the_logits(model: Model, store: TokenStore):
 
 def test_greedy_decoding_agrees_with_teacher_forcing(model: Model, store: TokenStore):
     length, inputs = 7, padded([store.example(i)[0] for i in range(6)])
-    decode = jax.jit(lambda params: greedy_decode(merge(model[0], params), jnp.asarray(inputs), length, eos_id=-1))
+    decode = jax.jit(
+        lambda params: greedy_decode(merge_params(model[0], params), jnp.asarray(inputs), length, eos_id=-1)
+    )
     decoded = decode(model[1])
     tokens = np.asarray(decoded.tokens)
     assert len(np.unique(tokens)) > 3, "the case is too simple to tell"
@@ -106,7 +108,7 @@ def encoder_gradients(model: Model) -> Callable[..., dict[str, np.ndarray]]:
     """The gradients of a number made of what the encoder gives at a batch's content."""
 
     def loss(params, inputs, segments, positions):
-        encoded = merge(model[0], params).encode(inputs, segments, positions)
+        encoded = merge_params(model[0], params).encode(inputs, segments, positions)
         return jnp.sum(jnp.where(segments[..., None] > 0, jnp.sin(encoded), 0.0))
 
     gradients, names = jax.jit(jax.grad(loss)), ("inputs", "segment_ids", "positions")

@@ -11,7 +11,7 @@ import pytest
 
 from t5mix.finetuning import GradualUnfreezing
 from t5mix.finetuning.base import RunShape
-from t5mix.model import PRESETS, T5Config, abstract_model, merge
+from t5mix.model import PRESETS, T5Config, abstract_model, merge_params
 from t5mix.training.losses import token_losses
 from t5mix.training.phases import TrainingPhases, divide_into_phases
 
@@ -26,7 +26,7 @@ def shapes_of(config: T5Config) -> dict[str, jax.ShapeDtypeStruct]:
 
 
 def phases_of(config: T5Config, policy: GradualUnfreezing, steps: int) -> TrainingPhases:
-    return divide_into_phases(shapes_of(config), policy, RunShape(steps, config))
+    return divide_into_phases(shapes_of(config), policy.bind_for_shapes(), RunShape(steps, config))
 
 
 def model_of(encoder: int, decoder: int, **changes: Any) -> T5Config:
@@ -151,7 +151,7 @@ def test_an_unknown_embedding_is_refused():
 
 
 def loss_of(graphdef: Any, params: Any, batch: Any) -> jax.Array:
-    logits = merge(graphdef, params)(batch)
+    logits = merge_params(graphdef, params)(batch)
     mask = batch["decoder_segment_ids"] > 0
     return (token_losses(logits, batch["decoder_targets"]).cross_entropy * mask).sum()
 
@@ -204,7 +204,7 @@ def test_the_output_end_alone_leaves_an_unshared_embedding_frozen():
     params = {path: draw.standard_normal(leaf.shape).astype(np.float32) for path, leaf in shapes.items()}
 
     def loss(table):
-        return merge(graphdef, {**params, TABLE: table}).token_embedding(jnp.arange(4)).sum()
+        return merge_params(graphdef, {**params, TABLE: table}).token_embedding(jnp.arange(4)).sum()
 
     assert not np.asarray(jax.grad(loss)(params[TABLE])).any()
 
@@ -215,7 +215,7 @@ def work(config: T5Config, policy: GradualUnfreezing | None, step: int = 0) -> f
     batch = {name: jax.ShapeDtypeStruct(array.shape, array.dtype) for name, array in batch_of().items()}
     trained, frozen = {}, shapes
     if policy is not None:
-        phases = divide_into_phases(shapes, policy, RunShape(100, config))
+        phases = divide_into_phases(shapes, policy.bind_for_shapes(), RunShape(100, config))
         trained, frozen = phases.split(shapes, phases.at(step))
 
     def loss(trained, frozen, batch):

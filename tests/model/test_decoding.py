@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from t5mix.model import Decoded, T5Config, abstract_model, greedy_decode, init_params, merge
+from t5mix.model import Decoded, T5Config, abstract_model, greedy_decode, init_params, merge_params
 
 LENGTH = 9
 INPUTS = jnp.array([[5, 6, 7, 8, 9, 1], [10, 11, 1, 0, 0, 0], [12, 13, 14, 1, 0, 0], [0, 0, 0, 0, 0, 0]])
@@ -36,7 +36,7 @@ def compile_both(config: T5Config) -> tuple[Decode, Callable[[jax.Array], np.nda
     params = init_params(config, jax.random.key(7))
     # A tied model that is not trained repeats its input; a weak embedding lets the blocks decide.
     params["token_embedding/embedding"] *= 0.1
-    decode = jax.jit(lambda p, eos: greedy_decode(merge(graphdef, p), INPUTS, LENGTH, eos_id=eos))
+    decode = jax.jit(lambda p, eos: greedy_decode(merge_params(graphdef, p), INPUTS, LENGTH, eos_id=eos))
 
     def teacher_forced(p, decoder_inputs):
         batch = {
@@ -45,7 +45,7 @@ def compile_both(config: T5Config) -> tuple[Decode, Callable[[jax.Array], np.nda
             "decoder_inputs": decoder_inputs,
             "decoder_segment_ids": jnp.ones_like(decoder_inputs),
         }
-        return jax.nn.log_softmax(merge(graphdef, p)(batch))
+        return jax.nn.log_softmax(merge_params(graphdef, p)(batch))
 
     forced = jax.jit(teacher_forced)
     return lambda eos: decode(params, eos), lambda inputs: np.asarray(forced(params, inputs))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from t5mix.model import T5, T5Config, abstract_model, init_params, merge, split
+from t5mix.model import T5, T5Config, abstract_model, init_params, merge_params, split_params
 from t5mix.model.blocks import BlockContext
 
 CONFIG = T5Config(
@@ -50,7 +50,7 @@ def make_batch(*rows: Sequence[Example]) -> dict[str, jax.Array]:
 
 def forward_of(config: T5Config) -> Callable[..., jax.Array]:
     graphdef, _ = abstract_model(config)
-    return jax.jit(lambda params, batch, key=None: merge(graphdef, params)(batch, key=key))
+    return jax.jit(lambda params, batch, key=None: merge_params(graphdef, params)(batch, key=key))
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +109,7 @@ def test_rematerialising_changes_no_loss_and_no_gradient() -> None:
         graphdef, _ = abstract_model(config)
 
         def loss(params, batch, key):
-            logits = merge(graphdef, params)(batch, key=key)
+            logits = merge_params(graphdef, params)(batch, key=key)
             return jnp.sum(jax.nn.logsumexp(logits, -1))
 
         return jax.jit(jax.value_and_grad(loss))(params, batch, jax.random.key(1))
@@ -143,7 +143,7 @@ def test_tying_and_scaling_do_to_the_logits_what_they_say() -> None:
 
     def model_and_logits(**changes: bool) -> tuple[dict, np.ndarray]:
         model = T5(dataclasses.replace(CONFIG, **changes), rngs=nnx.Rngs(0))
-        return split(model)[1], np.asarray(model.logits(hidden))
+        return split_params(model)[1], np.asarray(model.logits(hidden))
 
     tied, logits = model_and_logits(tie_embeddings=True)
     assert "output/kernel" not in tied
@@ -156,7 +156,7 @@ def test_tying_and_scaling_do_to_the_logits_what_they_say() -> None:
 
 def test_splitting_and_merging_round_trip_under_the_documented_paths(params) -> None:
     graphdef, shapes = abstract_model(CONFIG)
-    again, same = split(merge(graphdef, params))
+    again, same = split_params(merge_params(graphdef, params))
     assert again == graphdef
     assert hash(again) == hash(graphdef), "jit could not take it as a static argument"
     assert list(same) == list(params) == list(shapes)
@@ -196,7 +196,7 @@ def test_a_policy_can_fill_a_slot_and_see_the_task_of_each_position(params, forw
     assert set(shapes) - set(params) == {path}
     batch = make_batch([A, B], [])
     batch["encoder_task_ids"] = jnp.where(batch["encoder_segment_ids"] == 2, 1, 0)
-    adapted = jax.jit(lambda params: merge(graphdef, params)(batch))
+    adapted = jax.jit(lambda params: merge_params(graphdef, params)(batch))
     plain = forward(params, batch)
     np.testing.assert_array_equal(adapted({**params, path: jnp.zeros((2,))}), plain)
     moved = np.abs(np.asarray(adapted({**params, path: jnp.array([0.0, 5.0])}) - plain))

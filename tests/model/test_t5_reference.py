@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from t5mix.model import T5Config, abstract_model, init_params, masks, merge
+from t5mix.model import T5Config, abstract_model, init_params, masks, merge_params
 
 SIZES = {
     "vocab_size": 40,
@@ -140,7 +140,7 @@ def test_the_forward_pass_is_t5(name: str) -> None:
         batch[f"{side}_inputs"] = jnp.asarray(tokens, jnp.int32)
         batch[f"{side}_segment_ids"] = jnp.ones(tokens.shape, jnp.int32)
     graphdef, _ = abstract_model(config)
-    logits = jax.jit(lambda p: merge(graphdef, p)(batch))(params)
+    logits = jax.jit(lambda p: merge_params(graphdef, p)(batch))(params)
     reference = NumpyT5(config, {path: leaf.astype(np.float64) for path, leaf in params.items()})
     for row in range(2):
         np.testing.assert_allclose(logits[row], reference(inputs[row], decoder_inputs[row]), atol=1e-4)

@@ -12,7 +12,7 @@ import pytest
 from t5mix.checkpoint.reader import base_of, identity_of, saved_shapes
 from t5mix.config.experiment import Experiment
 from t5mix.errors import T5MixError
-from t5mix.runs.deltas import extract_task, look, merge_delta
+from t5mix.runs.deltas import extract_task, inspect_checkpoint, merge_delta
 from t5mix.runs.load import load_model
 from t5mix.runs.predict import predict_texts
 from t5mix.runs.train import train_experiment
@@ -53,10 +53,10 @@ def test_a_checkpoint_holds_what_was_trained_and_names_its_base(runs: Path, base
         found = base_of(path)
         assert found is not None
         assert (found.path, found.identity) == (base, identity_of(base))
-        contents = look(runs / name)
-        assert contents.own == sum(leaf.size for leaf in saved_shapes(path).values()) < contents.total / 3
+        contents = inspect_checkpoint(runs / name)
+        assert contents.saved == sum(leaf.size for leaf in saved_shapes(path).values()) < contents.total / 3
         assert contents.policy["kind"] == {"lora": "lora", "bank": "per_task"}[name]
-    assert look(base).identity == identity_of(base)
+    assert inspect_checkpoint(base).identity == identity_of(base)
     assert base_of(base) is None
 
 
@@ -144,13 +144,13 @@ def test_a_merged_model_is_a_start_for_others(runs: Path, experiment_of: Make, t
 def test_one_task_comes_out_of_a_bank_alone(runs: Path, tmp_path: Path, base: Path):
     path = extract_task(runs / "bank", tmp_path / "alone", "first")
     assert all("/tasks/first/" in leaf for leaf in saved_shapes(path))
-    assert look(path).own == look(runs / "bank").own / 2
+    assert inspect_checkpoint(path).saved == inspect_checkpoint(runs / "bank").saved / 2
     assert base_of(path) == base_of(runs / "bank" / "checkpoints" / "6")
     whole, alone = load_model(runs / "bank"), load_model(path)
     for leaf, value in alone.params.items():
         np.testing.assert_array_equal(np.asarray(value), np.asarray(whole.params[leaf]))
     assert answers(path, "first") == answers(runs / "bank", "first")
-    with pytest.raises(T5MixError, match=r"no parts for the task 'copy'\. It has them for first"):
+    with pytest.raises(T5MixError, match=r"no modules for the task 'copy'\. It has them for first"):
         answers(path, "copy")
 
 
@@ -176,7 +176,7 @@ def test_what_cannot_be_done_is_said(runs: Path, base: Path, tmp_path: Path, exp
         merge_delta(runs / "lora", tmp_path / "there")
     with pytest.raises(T5MixError, match=r"Name a task of it \(--task\): copy, first"):
         merge_delta(runs / "bank", tmp_path / "m")
-    with pytest.raises(T5MixError, match=r"no parts for the task 'cola'\. It has them for copy, first"):
+    with pytest.raises(T5MixError, match=r"no modules for the task 'cola'\. It has them for copy, first"):
         merge_delta(runs / "bank", tmp_path / "m", task="cola")
     with pytest.raises(T5MixError, match="nothing of 'copy' alone"):
         merge_delta(runs / "lora", tmp_path / "m", task="copy")
@@ -186,7 +186,7 @@ def test_what_cannot_be_done_is_said(runs: Path, base: Path, tmp_path: Path, exp
         extract_task(runs / "lora", tmp_path / "m", "copy")
     with pytest.raises(T5MixError, match="Say which is to answer"):
         answers(runs / "bank")
-    with pytest.raises(T5MixError, match=r"policy 'lora' added.*for which finetuning=full has no place"):
+    with pytest.raises(T5MixError, match=r"finetuning=lora added.*for which finetuning=full has no place"):
         train_experiment(experiment_of(tmp_path / "run", f"start_from={runs / 'lora'}"))
     other = experiment_of(
         tmp_path / "run", BANK[0], "finetuning.policy={kind:lora,rank:3}", f"start_from={runs / 'bank'}"

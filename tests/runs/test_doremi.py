@@ -32,7 +32,7 @@ def test_a_second_stage_leaves_weights_that_a_third_one_takes(
     assert train_experiment(final).finished
     assert data.requests[-1].named_tasks == ("copy", "first")
     lines = [json.loads(line) for line in (tmp_path / "final" / "metrics.jsonl").read_text("utf-8").splitlines()]
-    assert lines[0]["tasks"]["copy"]["weight"] == pytest.approx(weights["copy"])
+    assert lines[0]["tasks"]["copy"]["proportion"] == pytest.approx(weights["copy"])
 
 
 def test_the_reference_model_gives_the_runs_own_losses(finished: Any, experiment_of: Make, tmp_path: Path):

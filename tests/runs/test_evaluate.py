@@ -59,9 +59,9 @@ def test_likelihoods_go_to_the_metrics_that_ask_for_them(
 
 def test_the_training_split_of_a_streamed_task_is_refused(finished: Any, data: Any):
     copy, first = data.manifest.tasks
-    manifest = dataclasses.replace(data.manifest, tasks=(copy, dataclasses.replace(first, shards=4)))
+    manifest = dataclasses.replace(data.manifest, tasks=(copy, dataclasses.replace(first, shards_per_epoch=4)))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(RunDirectory, "lock", lambda _: manifest)
+        patch.setattr(RunDirectory, "manifest", lambda _: manifest)
         patch.setattr(type(manifest), "stores_exist", lambda _: True)
         with pytest.raises(T5MixError, match="training split of first is streamed"):
             evaluate_run(finished.path, split="train")

@@ -168,7 +168,7 @@ def test_proportions_that_change_have_a_beginning_and_an_end(manifest: DataManif
         (Equal(), "equal"),
         (Temperature(temperature=4.0, max_examples=65536), "temperature:temperature=4.0,max_examples=65536"),
         (AnnealedTemperature(initial_temperature=8.0), "annealed_temperature:initial_temperature=8.0"),
-        (Capped(strategy=Temperature(max_examples=9)), "capped:strategy={kind:temperature,limit:9}"),
+        (Capped(strategy=Temperature(max_examples=9)), "capped:strategy={kind:temperature,max_examples:9}"),
         (Capped(strategy=Equal(), budget=10.0), "capped:strategy={kind:equal},budget=10.0"),
         (Fixed(task_weights={"a": 1.0, "b": 2.5}), "fixed:task_weights={a:1.0,b:2.5}"),
         (

@@ -103,7 +103,7 @@ def test_a_finished_run_is_not_trained_again(finished: Any, data: Any, tmp_path:
 
 def test_other_settings_are_refused_before_any_work(finished: Any, data: Any, tmp_path: Path, experiment_of: Make):
     run = copy_of(finished, tmp_path / "run")
-    with pytest.raises(T5MixError, match=r"training\.rows: 8 there, 16 here"):
+    with pytest.raises(T5MixError, match=r"training\.batch_size: 8 there, 16 here"):
         train_experiment(experiment_of(run, "training.batch_size=16"))
     assert data.requests == []
 

@@ -97,12 +97,11 @@ def make_engine(training: Any, mesh: Any = None, optimizer: Any = None, schedule
 
     return Engine(
         model_config(**model),
-        Full(),
+        Full().bind(tuple(SIZES)),
         optimizer or Adafactor(),
         schedule or Constant(learning_rate=0.02),
         training,
         mesh or MeshConfig(),
-        len(SIZES),
         0,
     )
 

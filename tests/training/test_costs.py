@@ -18,7 +18,7 @@ CONFIG = TrainingConfig(steps=100, batch_size=4)
 
 def engine_of(tiny: ModuleType, policy: Any, **changes: Any) -> Engine:
     model = tiny.model_config(num_layers=2, num_decoder_layers=4, **changes)
-    return Engine(model, policy, AdamW(), Constant(), CONFIG, MeshConfig(), 2, 0)
+    return Engine(model, policy.bind(("copy", "first")), AdamW(), Constant(), CONFIG, MeshConfig(), 0)
 
 
 def test_parameters_gradients_and_moments_are_counted_exactly(tiny: ModuleType):
@@ -98,7 +98,9 @@ def test_a_batch_has_the_shapes_that_training_gives_it(tiny: ModuleType, tmp_pat
 @pytest.mark.parametrize("kind", ["float32", "bfloat16"])
 def test_frozen_matrices_count_as_they_are_kept(tiny: ModuleType, kind: Any):
     config = TrainingConfig(steps=100, batch_size=4, frozen_dtype=kind)
-    engine = Engine(tiny.model_config(), LayerNorms(), AdamW(), Constant(), config, MeshConfig(), 2, 0)
+    engine = Engine(
+        tiny.model_config(), LayerNorms().bind(("copy", "first")), AdamW(), Constant(), config, MeshConfig(), 0
+    )
     matrices = sum(leaf.size for leaf in engine.params.values() if leaf.ndim > 1)
     saved = 2 * matrices if kind == "bfloat16" else 0
     assert costs_of(engine, config.batch_shape(16, 8)).parameter_bytes == 4 * engine.num_parameters - saved

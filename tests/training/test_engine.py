@@ -19,7 +19,7 @@ from t5mix.data.packing import BatchShape
 from t5mix.data.pipeline import task_data, training_batches
 from t5mix.errors import T5MixError
 from t5mix.finetuning import IA3, Adapter, Full, LoRA, RegexPolicy
-from t5mix.finetuning.base import RunShape
+from t5mix.finetuning.base import FineTuningPolicy, RunShape
 from t5mix.training.config import TrainingConfig
 from t5mix.training.engine import Engine
 from t5mix.training.optimizer import AdamW
@@ -33,17 +33,11 @@ CONFIG = TrainingConfig(
 
 
 @configurable
-class OnlyNorms:
+class OnlyNorms(FineTuningPolicy):
     """Trains the norms."""
-
-    def adapt(self, model: Any, rngs: Any) -> Any:
-        return model
 
     def unfreeze_step(self, path: str, run: RunShape) -> int | None:
         return 0 if path.endswith("/scale") else None
-
-    def learning_rate_scale(self, path: str, run: RunShape) -> float:
-        return 1.0
 
 
 @configurable
@@ -54,7 +48,7 @@ class Nothing(OnlyNorms):
 
 def engine_of(tiny: ModuleType, policy: Any) -> Engine:
     training = TrainingConfig(steps=8, batch_size=8)
-    return Engine(tiny.model_config(), policy, AdamW(), Constant(), training, MeshConfig(), 2, 0)
+    return Engine(tiny.model_config(), policy.bind(("copy", "first")), AdamW(), Constant(), training, MeshConfig(), 0)
 
 
 def test_frozen_parameters_have_no_optimizer_state_and_never_move(tiny: ModuleType, tmp_path: Path):

@@ -12,7 +12,6 @@ import pytest
 from t5mix.config.reading import policy_to_dict
 from t5mix.data.manifest import DataManifest
 from t5mix.finetuning import Adapter, GradualUnfreezing, LoRA, PerTask, PromptTuning
-from t5mix.finetuning.base import prompt_length_of
 from t5mix.training.config import TrainingConfig
 from t5mix.training.engine import Engine
 from t5mix.training.optimizer import AdamW
@@ -24,10 +23,11 @@ STEPS = 12
 CONFIG = TrainingConfig(
     steps=STEPS, batch_size=8, log_every=1, checkpoint_every=3, evaluate_every=5, max_checkpoints_to_keep=9
 )
+TASKS = ("copy", "first")
 POLICIES = {
     "gradual_unfreezing": GradualUnfreezing(),  # three blocks: phases from 0, 4 and 8 on
-    "per_task": PerTask(policy=LoRA(rank=2), shared=True, tasks=("copy", "first")),
-    "prompts": PerTask(policy=PromptTuning(length=3), tasks=("copy", "first")),
+    "per_task": PerTask(policy=LoRA(rank=2), shared=True, tasks=TASKS),
+    "prompts": PerTask(policy=PromptTuning(length=3), tasks=TASKS),
 }
 
 
@@ -39,7 +39,7 @@ def manifest(tmp_path_factory: pytest.TempPathFactory, tiny: ModuleType) -> Data
 def engine_of(tiny: ModuleType, policy: Any, **changes: Any) -> Engine:
     model = tiny.model_config(num_layers=1, num_decoder_layers=3)
     config = dataclasses.replace(CONFIG, **changes)
-    return Engine(model, policy, AdamW(), Linear(learning_rate=0.01), config, MeshConfig(), 2, 0)
+    return Engine(model, policy.bind(TASKS), AdamW(), Linear(learning_rate=0.01), config, MeshConfig(), 0)
 
 
 def job(tiny: ModuleType, manifest: DataManifest, run_dir: Path, engine: Any, policy: Any) -> Any:
@@ -50,7 +50,7 @@ def job(tiny: ModuleType, manifest: DataManifest, run_dir: Path, engine: Any, po
         CONFIG,
         engine=engine,
         checkpoint_metadata=checkpoint_metadata,
-        prompt_length=prompt_length_of(policy),
+        prompt_length=policy.prompt_length,
     )
 
 
@@ -94,12 +94,11 @@ def test_the_first_update_of_what_begins_later_is_as_large_as_its_learning_rate(
 
     engine = Engine(
         tiny.model_config(num_layers=1, num_decoder_layers=3),
-        GradualUnfreezing(),
+        GradualUnfreezing().bind(TASKS),
         AdamW(weight_decay=0.0, epsilon=1e-30),
         Linear(learning_rate=0.01),
         CONFIG,
         MeshConfig(),
-        2,
         0,
     )
     tasks = [task_data(entry) for entry in tiny.make_manifest(tmp_path).tasks]

@@ -1,0 +1,79 @@
+"""Where a run starts: another run's checkpoint, whether it fits, and what of it the run's own checkpoints leave out."""
+
+from pathlib import Path
+
+from t5mix.checkpoint.reader import Base, base_of, identity_of, saved_shapes
+from t5mix.config.experiment import Experiment
+from t5mix.errors import T5MixError
+from t5mix.finetuning import POLICIES
+from t5mix.model.t5 import abstract_model
+from t5mix.runs.engine import parameter_shapes
+from t5mix.runs.load import CheckpointMetadata
+from t5mix.tracking.run_directory import RunDirectory, find_checkpoint, has_checkpoint
+from t5mix.training.engine import Engine
+
+_SHAPE = ("d_model", "d_ff", "d_kv", "num_heads", "num_layers", "num_decoder_layers", "activation", "tie_embeddings")
+
+
+def starting_checkpoint(experiment: Experiment) -> Path | None:
+    """Returns the checkpoint that an experiment starts from, None for fresh parameters.
+
+    Raises:
+        T5MixError: there is none where it says, or one of another shape, or with modules that the run's model lacks.
+    """
+    if experiment.start_from is None:
+        return None
+    checkpoint = find_checkpoint(Path(experiment.start_from).expanduser())
+    metadata = CheckpointMetadata.read(checkpoint)
+    _check_shape(checkpoint, metadata, experiment)
+    _check_modules(checkpoint, metadata, experiment)
+    return checkpoint
+
+
+def vocabulary_of(checkpoint: Path) -> str:
+    """Returns the identity of the vocabulary that a checkpoint was trained with."""
+    return CheckpointMetadata.read(checkpoint).vocabulary.identity
+
+
+def base_of_run(directory: RunDirectory, start_from: Path | None, engine: Engine) -> tuple[Base | None, frozenset[str]]:
+    """Returns the checkpoint that a run's own build on, and the parameters that they leave out because it has them.
+
+    A run that starts from another's parameters and leaves some as they are saves only the others.
+
+    Args:
+        directory: the run's folder; what its latest checkpoint, if it has one, leaves out, the later ones do too.
+        start_from: the checkpoint that the run starts from.
+        engine: the run's.
+    """
+    if has_checkpoint(directory.path):
+        latest = find_checkpoint(directory.path)
+        return base_of(latest), frozenset(engine.params.keys() - saved_shapes(latest).keys())
+    if start_from is None or not engine.phases.frozen:
+        return None, frozenset()
+    base = base_of(start_from)
+    changed = saved_shapes(start_from).keys() if base else set()
+    base = base or Base(start_from.absolute(), identity_of(start_from))
+    return base, frozenset(engine.phases.frozen) & saved_shapes(base.path).keys() - changed
+
+
+def _check_shape(checkpoint: Path, metadata: CheckpointMetadata, experiment: Experiment) -> None:
+    saved, configured = metadata.model, experiment.model
+    differing = [
+        f"model.{name} is {getattr(saved, name)} there and {getattr(configured, name)} here"
+        for name in _SHAPE
+        if getattr(saved, name) != getattr(configured, name)
+    ]
+    if differing:
+        raise T5MixError(f"start_from: {checkpoint} holds another model: {'; '.join(differing)}.")
+
+
+def _check_modules(checkpoint: Path, metadata: CheckpointMetadata, experiment: Experiment) -> None:
+    """Refuses a checkpoint with modules that the run's model has no place for."""
+    added = metadata.parameter_shapes().keys() - abstract_model(metadata.model)[1].keys()
+    lost = sorted(added - parameter_shapes(experiment, metadata).keys())
+    if lost:
+        raise T5MixError(
+            f"start_from: {checkpoint} holds what finetuning={metadata.kind} added, such as {lost[0]}, for which "
+            f"finetuning={POLICIES.kind_of(experiment.finetuning)} has no place. Start with the same finetuning, or "
+            "merge the checkpoint into a plain model first (t5mix delta merge)."
+        )
