@@ -11,7 +11,6 @@ import functools
 import hashlib
 import importlib.metadata
 import inspect
-import json
 import re
 import sys
 import textwrap
@@ -25,7 +24,7 @@ import numpy as np
 from t5mix.cache.vocabulary import FEATURES, describe_vocabulary
 from t5mix.data.token_store import FORMAT
 from t5mix.errors import T5MixError
-from t5mix.files import sha256_of
+from t5mix.files import sha256_of, sha256_of_json, sha256_of_text
 from t5mix.sources.seqio_sources import FileRowsDataSource
 from t5mix.tensorflow_setup import seqio, tf
 
@@ -61,7 +60,7 @@ def describe(
 
 def digest(description: Mapping[str, Any]) -> str:
     """Returns the SHA-256 of a description."""
-    return _hash(json.dumps(description, sort_keys=True))
+    return sha256_of_json(description)
 
 
 def _describe_feature(feature: Any) -> dict[str, Any]:
@@ -147,7 +146,7 @@ def _code_behind(thing: Any) -> str:
         for value in vars(module).values():
             is_module = isinstance(value, types.ModuleType)
             waiting.append(value.__name__ if is_module else str(getattr(value, "__module__", "")))
-    return _hash(json.dumps(files, sort_keys=True))
+    return sha256_of_json(files)
 
 
 class _Describer:
@@ -265,12 +264,8 @@ def _source(thing: Callable[..., Any] | type) -> str:
         source = textwrap.dedent(inspect.getsource(thing))
     except (OSError, TypeError):  # typed in at a prompt, or written in C
         code = getattr(thing, "__code__", None)
-        return _hash(repr((code.co_code, code.co_names))) if code is not None else _name(thing)
+        return sha256_of_text(repr((code.co_code, code.co_names))) if code is not None else _name(thing)
     try:
-        return _hash(ast.unparse(ast.parse(source)))
+        return sha256_of_text(ast.unparse(ast.parse(source)))
     except SyntaxError:  # the source of a lambda can begin inside an expression
-        return _hash(source)
-
-
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+        return sha256_of_text(source)

@@ -6,7 +6,6 @@ task one for each shard of its source in each epoch; both are made piece by piec
 """
 
 import dataclasses
-import errno
 import hashlib
 import itertools
 import logging
@@ -26,6 +25,7 @@ from t5mix.data.stream import source_shard_of
 from t5mix.data.token_store import TokenStore, open_store, write_store
 from t5mix.data.tokenizer import EOS
 from t5mix.errors import T5MixError
+from t5mix.files import free_space, is_refused_write
 from t5mix.tensorflow_setup import seqio, tf
 
 TRAIN = "train"
@@ -297,7 +297,7 @@ def _write(
                 max_targets=spec.targets_length,
             )
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM):
+        if not is_refused_write(error):
             raise
         raise T5MixError(_no_room(spec, path, error)) from error
     log.info("%s: %d examples in %.1f s", title, len(store), time.perf_counter() - started)
@@ -305,12 +305,11 @@ def _write(
 
 
 def _no_room(spec: SplitSpec, path: Path, error: OSError) -> str:
-    folder = next(parent for parent in path.parents if parent.exists())
-    free = shutil.disk_usage(folder).free / 2**30
+    folder, free = free_space(path.parent)
     name = spec.task.name
     stream = f", or keep only parts of {name} at a time: streamed=[{name}]" if spec.split == TRAIN else ""
     return (
-        f"The token store cannot be written: {error.strerror}. Folder {folder}, {free:.1f} GiB free. "
+        f"The token store cannot be written: {error.strerror}. Folder {folder}, {free / 2**30:.1f} GiB free. "
         f"Make room, or set another store_dir{stream if spec.source_shards == 1 else ''}. Nothing half-written was "
         "left."
     )

@@ -5,7 +5,6 @@ checkpoint that the rest is read from, with the hash of its content. Only this m
 """
 
 import hashlib
-import json
 import logging
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -20,6 +19,7 @@ from t5mix.checkpoint.integrity import verify
 from t5mix.checkpoint.train_state import Params
 from t5mix.distributed.processes import run_on_main_process
 from t5mix.errors import T5MixError
+from t5mix.files import read_json
 
 logging.getLogger("absl").setLevel(logging.CRITICAL)  # Orbax logs each stage, and each error that it raises
 
@@ -139,7 +139,7 @@ def read_run_state(path: Path) -> dict[str, Any]:
     file = path / "run_state" / "metadata"
     if not file.exists():
         raise T5MixError(f"{path} is no checkpoint of t5mix: name a run's folder, or one of its checkpoints/STEP.")
-    return json.loads(file.read_text(encoding="utf-8"))
+    return read_json(file)
 
 
 def saved_shapes(path: Path) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from t5mix.data.token_store import StoreCounts
 from t5mix.errors import T5MixError, UnknownNameError
-from t5mix.files import write_json
+from t5mix.files import read_json, write_json
 
 MANIFEST_FORMAT = 1
 
@@ -176,7 +176,7 @@ class DataManifest:
             T5MixError: the file is not a lock that this version reads.
         """
         try:
-            raw = json.loads(path.read_text(encoding="utf-8"))
+            raw = read_json(path)
             if raw.pop("format") != MANIFEST_FORMAT:
                 raise ValueError("another format")
             return cls(
@@ -184,7 +184,7 @@ class DataManifest:
                 vocabulary=VocabularyEntry(**raw["vocabulary"]),
                 tasks=tuple(_task_entry(task) for task in raw["tasks"]),
             )
-        except (ValueError, KeyError, TypeError) as error:
+        except (T5MixError, ValueError, KeyError, TypeError) as error:
             raise T5MixError(f"{path} is no data manifest that this version of t5mix reads: {error}.") from error
 
 

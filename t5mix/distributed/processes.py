@@ -4,9 +4,7 @@ All run the same program on rows of their own. Only process 0 writes. Everything
 same order, and costs nothing in a run of one.
 """
 
-import hashlib
 import itertools
-import json
 import pickle
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -15,6 +13,7 @@ import jax
 
 from t5mix.configurable import configurable
 from t5mix.errors import T5MixError
+from t5mix.files import sha256_of_json
 
 T = TypeVar("T")
 
@@ -139,7 +138,7 @@ def processes_that_differ(value: Any) -> list[int]:
     """Returns the processes whose JSON-able value is not that of process 0."""
     if not jax.distributed.is_initialized():
         return []
-    digests = all_gather(hashlib.sha256(json.dumps(value, sort_keys=True).encode()).digest())
+    digests = all_gather(sha256_of_json(value))
     return [process for process, digest in enumerate(digests) if digest != digests[0]]
 
 

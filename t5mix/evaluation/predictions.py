@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -11,6 +10,7 @@ import numpy as np
 
 from t5mix.data.token_store import TokenStore
 from t5mix.errors import T5MixError
+from t5mix.files import atomic_write
 
 
 class Codec(Protocol):
@@ -74,22 +74,14 @@ def decoded(
 
 def write_predictions(path: Path, predictions: Iterable[Prediction]) -> int:
     """Writes the predictions to `path`, all or nothing, and returns how many there were."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
     count = 0
-    try:
-        with open(draft, "w", encoding="utf-8") as file:
-            for prediction in predictions:
-                row = dataclasses.asdict(prediction)
-                if row["target_log_prob"] is None:
-                    del row["target_log_prob"]
-                file.write(json.dumps(row, ensure_ascii=False) + "\n")
-                count += 1
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+    with atomic_write(path) as file:
+        for prediction in predictions:
+            row = dataclasses.asdict(prediction)
+            if row["target_log_prob"] is None:
+                del row["target_log_prob"]
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+            count += 1
     return count
 
 

@@ -1,11 +1,11 @@
 """What all pictures share: colours, a figure, and the way to a file."""
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from t5mix.errors import T5MixError
+from t5mix.files import atomic_path
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -115,11 +115,6 @@ def save(figure: "Figure", path: Path) -> None:
     """Writes a figure, the same one as the same bytes; the file appears under its name once it is whole."""
     from matplotlib import rc_context
 
-    draft, kind = path.with_name(f".{path.name}.{os.getpid()}"), path.suffix[1:].lower()
-    dated = {"svg": "Date", "pdf": "CreationDate"}
-    try:
-        with rc_context({"svg.hashsalt": "t5mix"}):  # without it, ids are random
-            figure.savefig(draft, format=kind, metadata={dated[kind]: None} if kind in dated else None)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+    kind, dated = path.suffix[1:].lower(), {"svg": "Date", "pdf": "CreationDate"}
+    with atomic_path(path) as draft, rc_context({"svg.hashsalt": "t5mix"}):  # without it, ids are random
+        figure.savefig(draft, format=kind, metadata={dated[kind]: None} if kind in dated else None)

@@ -1,12 +1,12 @@
 """What came out of a trial, as one JSON document that can be read without t5mix."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from t5mix.config.experiment import Experiment
 from t5mix.data.manifest import DataManifest
+from t5mix.files import read_json
 from t5mix.runs.policy_report import operations_of
 from t5mix.sweep.folder import TRIAL_FORMAT
 from t5mix.tracking.metrics_file import read_lines
@@ -70,4 +70,4 @@ def _series(lines: Iterable[Mapping[str, Any]], task: str, key: str) -> Sequence
 
 
 def _plain_manifest(directory: RunDirectory) -> Any:
-    return json.loads((directory.path / "data_manifest.json").read_text(encoding="utf-8"))
+    return read_json(directory.path / "data_manifest.json")

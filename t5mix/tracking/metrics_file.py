@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
+from t5mix.files import write_text
+
 
 class MetricsFile:
     """A JSON Lines file with one line for each logging step or evaluation.
@@ -18,9 +20,7 @@ class MetricsFile:
 
     def __init__(self, path: Path, first_step: int) -> None:
         kept = [line for line in read_lines(path) if line["step"] <= first_step]
-        draft = path.with_suffix(".tmp")
-        draft.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
-        draft.replace(path)
+        write_text(path, "".join(json.dumps(line) + "\n" for line in kept))
         self._file: TextIO = open(path, "a", encoding="utf-8", buffering=1)  # noqa: SIM115 - closed by `close`
 
     def write(self, line: Mapping[str, Any]) -> None:

@@ -1,13 +1,12 @@
 """A run's folder: what it is, what it did, what came out."""
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from t5mix.data.manifest import DataManifest
 from t5mix.errors import T5MixError
-from t5mix.files import write_json
+from t5mix.files import read_json, write_json
 
 _FREE = (
     *("run_dir", "store_dir", "mesh", "distributed", "evaluation"),
@@ -79,7 +78,7 @@ class RunDirectory:
         file = self.path / "experiment.json"
         if not file.exists():
             raise T5MixError(f"{self.path} is no run of t5mix: it has no experiment.json.")
-        return json.loads(file.read_text(encoding="utf-8"))["experiment"]
+        return read_json(file)["experiment"]
 
     def manifest(self) -> DataManifest | None:
         """Returns the run's data manifest, or None before the data was first prepared."""
@@ -93,7 +92,7 @@ class RunDirectory:
     def result(self) -> dict[str, Any] | None:
         """Returns what came out, or None while the run is not finished."""
         file = self.path / "result.json"
-        return json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
+        return read_json(file) if file.exists() else None
 
 
 def find_checkpoint(path: Path) -> Path:
