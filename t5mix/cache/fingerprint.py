@@ -21,8 +21,8 @@ from typing import Any
 
 import numpy as np
 
-from t5mix.cache.vocabulary import FEATURES, describe_vocabulary
-from t5mix.data.token_store import FORMAT
+from t5mix.cache.vocabulary import describe_vocabulary
+from t5mix.data.token_store import FEATURES, FORMAT
 from t5mix.errors import T5MixError
 from t5mix.files import sha256_of, sha256_of_json, sha256_of_text
 from t5mix.sources.seqio_sources import FileRowsDataSource

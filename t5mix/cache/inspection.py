@@ -9,8 +9,8 @@ import numpy as np
 from t5mix.cache import task_registry
 from t5mix.cache.materialize import FIXED_SEED, TRAIN, SplitSpec, is_random, raw_examples, shard_seed
 from t5mix.cache.prepare_worker import load_tasks, metric_names, split_spec_of
-from t5mix.cache.vocabulary import FEATURES
 from t5mix.data.manifest import DataRequest, VocabularyEntry
+from t5mix.data.token_store import FEATURES
 from t5mix.data.tokenizer import Tokenizer
 from t5mix.errors import T5MixError
 from t5mix.sources.seqio_sources import FileRowsDataSource

@@ -18,11 +18,10 @@ from typing import Any
 import numpy as np
 
 from t5mix.cache.fingerprint import describe, digest
-from t5mix.cache.vocabulary import FEATURES
 from t5mix.console.progress import counted, progress
 from t5mix.data.manifest import StoreEntry, shard_path
 from t5mix.data.stream import source_shard_of
-from t5mix.data.token_store import TokenStore, open_store, write_store
+from t5mix.data.token_store import FEATURES, TokenStore, open_store, write_store
 from t5mix.data.tokenizer import EOS
 from t5mix.errors import T5MixError
 from t5mix.files import free_space, is_refused_write

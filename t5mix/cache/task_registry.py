@@ -1,12 +1,11 @@
 """Finding tasks: imports the modules that register them and resolves names."""
 
 import importlib
-import os
 import pkgutil
-import sys
 from collections.abc import Iterable, Sequence
 
 from t5mix.errors import T5MixError, UnknownNameError
+from t5mix.plugins import import_plugins
 from t5mix.tensorflow_setup import seqio
 
 BUILT_IN = ("t5mix.tasks", "t5mix.mixtures")
@@ -28,25 +27,7 @@ def load(plugins: Sequence[str] = ()) -> None:
         for module in pkgutil.iter_modules(folder):
             if not module.name.startswith("_"):
                 importlib.import_module(f"{package}.{module.name}")
-    if plugins and os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
-    for name in plugins:
-        _import_plugin(name)
-
-
-def _import_plugin(name: str) -> None:
-    try:
-        importlib.import_module(name)
-    except Exception as error:  # whatever a user's module raises is the user's to see, with its name
-        missing = isinstance(error, ModuleNotFoundError) and name.startswith(str(error.name))
-        advice = (
-            f"Is it installed, or in the working directory {os.getcwd()}?"
-            if missing
-            else "Importing it alone shows where: python -c 'import " + name + "'."
-        )
-        raise T5MixError(
-            f"The plugin {name!r} cannot be imported: {type(error).__name__}: {error}. {advice}"
-        ) from error
+    import_plugins(plugins, without_tensorflow=False)
 
 
 def names() -> list[str]:

@@ -5,12 +5,7 @@ refusing unknown keys, wrong types and impossible combinations by name. Nothing 
 """
 
 import dataclasses
-import importlib
-import importlib.util
 import json
-import os
-import re
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin
@@ -28,6 +23,7 @@ from t5mix.mixing import STRATEGIES, MixingStrategy
 from t5mix.mixing.task_sizes import Unit
 from t5mix.model.config import T5Config
 from t5mix.model.presets import PRESETS
+from t5mix.plugins import import_plugins
 from t5mix.registry import Registry
 from t5mix.sources.declaration import task_declaration
 from t5mix.training.config import TrainingConfig
@@ -206,7 +202,7 @@ def read_experiment(raw: Mapping[str, Any]) -> Experiment:
             raise T5MixError(f"{key} is not set: {hint}")
     if isinstance(values["mixture"], str):
         values["mixture"] = [values["mixture"]]
-    import_plugins(_read(tuple[str, ...], values.get("plugins") or [], "plugins"))
+    import_plugins(_read(tuple[str, ...], values.get("plugins") or [], "plugins"), without_tensorflow=True)
     parsed: dict[str, Any] = {}
     for key, value in values.items():
         if key in _KINDS:
@@ -232,31 +228,6 @@ _HINTS = {
     "`t5mix mixtures` and `t5mix tasks` list them.",
     **{key: f"choose one with {key}=NAME, or begin the file's defaults list with experiment." for key in _KINDS},
 }
-
-
-def import_plugins(names: tuple[str, ...]) -> None:
-    """Imports the user's modules that register strategies or policies; those of tasks are imported with the data.
-
-    A module that imports seqio or TensorFlow registers tasks, and is left to the process that prepares the data:
-    training loads neither.
-
-    Raises:
-        T5MixError: there is no such module.
-    """
-    if names and os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
-    for name in names:
-        try:
-            found = importlib.util.find_spec(name)
-        except (ImportError, ValueError):
-            found = None
-        if found is None or found.origin is None or not found.has_location:
-            raise T5MixError(
-                f"The plugin {name!r} is not found. plugins lists modules to import, by the name that Python imports "
-                f"them under; the working directory, {os.getcwd()}, is searched too."
-            )
-        if not re.search(r"^\s*(import|from) (seqio|tensorflow)", Path(found.origin).read_text("utf-8"), re.MULTILINE):
-            importlib.import_module(name)
 
 
 def policy_from_dict(raw: Mapping[str, Any]) -> FineTuningPolicy:

@@ -164,27 +164,42 @@ class DataManifest:
         """Says whether every store is still where it was; of a split that has several, the first."""
         return all((task.path(split) / "meta.json").exists() for task in self.tasks for split in task.splits)
 
-    def save(self, path: Path) -> None:
-        """Writes the lock to `path`, all or nothing."""
-        write_json(path, {"format": MANIFEST_FORMAT, **dataclasses.asdict(self)})
+    def to_json(self) -> dict[str, Any]:
+        """Returns the manifest as plain data, which `from_json` reads."""
+        return {"format": MANIFEST_FORMAT, **dataclasses.asdict(self)}
 
     @classmethod
-    def load(cls, path: Path) -> "DataManifest":
-        """Reads a lock.
+    def from_json(cls, raw: Mapping[str, Any]) -> "DataManifest":
+        """Reads what `to_json` gave, directly or from a file.
 
         Raises:
-            T5MixError: the file is not a lock that this version reads.
+            T5MixError: it is not a manifest that this version reads.
         """
         try:
-            raw = read_json(path)
-            if raw.pop("format") != MANIFEST_FORMAT:
+            if raw["format"] != MANIFEST_FORMAT:
                 raise ValueError("another format")
             return cls(
                 request=DataRequest.from_json(json.dumps(raw["request"])),
                 vocabulary=VocabularyEntry(**raw["vocabulary"]),
                 tasks=tuple(_task_entry(task) for task in raw["tasks"]),
             )
-        except (T5MixError, ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError) as error:
+            raise T5MixError(str(error)) from error
+
+    def save(self, path: Path) -> None:
+        """Writes the manifest to `path`, all or nothing."""
+        write_json(path, self.to_json())
+
+    @classmethod
+    def load(cls, path: Path) -> "DataManifest":
+        """Reads what `save` wrote.
+
+        Raises:
+            T5MixError: the file is not a manifest that this version reads.
+        """
+        try:
+            return cls.from_json(read_json(path))
+        except T5MixError as error:
             raise T5MixError(f"{path} is no data manifest that this version of t5mix reads: {error}.") from error
 
 

@@ -51,7 +51,7 @@ def evaluate_run(
     experiment = read_experiment(directory.experiment())
     model = load_model(checkpoint_of(run, which), base)
     manifest = _manifest_with(directory, experiment, split)
-    if manifest.vocabulary.sha256 != model.vocabulary.sha256:
+    if manifest.vocabulary.identity != model.vocabulary.identity:
         raise T5MixError(
             f"The data's vocabulary {manifest.vocabulary.path} is not the one {model.path} was trained with."
         )

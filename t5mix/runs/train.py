@@ -21,7 +21,7 @@ from t5mix.mixing.base import named_tasks
 from t5mix.model.config import T5Config
 from t5mix.model.t5 import abstract_model
 from t5mix.runs.doremi import reference_model, save_weights
-from t5mix.tracking.metrics_file import read_lines
+from t5mix.tracking.metrics_file import read_metrics, values_of
 from t5mix.tracking.provenance import hardware, versions
 from t5mix.tracking.run_directory import RunDirectory, find_checkpoint, has_checkpoint
 from t5mix.training.engine import Engine
@@ -57,7 +57,9 @@ def train_experiment(
     if start_from is not None:
         request = dataclasses.replace(request, start_vocabulary=vocabulary_of(start_from))
     reference = reference_model(experiment.mixing)
-    manifest = run_on_main_process(lambda: _manifest(request, directory, prepare or prepare_in_subprocess))
+    manifest = DataManifest.from_json(
+        run_on_main_process(lambda: _manifest(request, directory, prepare or prepare_in_subprocess).to_json())
+    )
     _check_shared(manifest)
     if reference is not None:
         reference.check_vocabulary(manifest.vocabulary)
@@ -236,16 +238,14 @@ def _check_start(checkpoint: Path, experiment: Experiment) -> None:
 
 
 def _result(directory: RunDirectory, job: TrainingJob) -> dict[str, Any]:
-    lines = list(read_lines(directory.metrics))
-    logged = [line for line in lines if line["kind"] == "train"]
-    evaluated = [line for line in lines if line["kind"] == "evaluation"]
+    lines = read_metrics(directory.metrics)
     run_state = read_run_state(find_checkpoint(directory.path))
     total = run_state["metrics"]["total"]
     examples, expected = total["examples"], total["expected_examples"]
     sizes = {task.name: task.splits["train"].counts.examples for task in job.manifest.tasks}
     return {
         "steps": job.config.steps,
-        "seconds": sum(line["seconds"] for line in logged),
+        "seconds": sum(values_of(lines.train, "seconds")),
         "parameters": {"total": job.engine.num_parameters, "trained": job.engine.num_trained},
         "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MAXRSS_UNIT,
         "mixture": {
@@ -260,7 +260,7 @@ def _result(directory: RunDirectory, job: TrainingJob) -> dict[str, Any]:
             }
             for i, (name, size) in enumerate(sizes.items())
         },
-        "validation": evaluated[-1]["tasks"] if evaluated else {},
+        "validation": lines.evaluation[-1]["tasks"] if lines.evaluation else {},
         "best": run_state["best"],
         "versions": versions(),
         "hardware": hardware(),

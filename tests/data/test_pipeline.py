@@ -66,7 +66,9 @@ class FakePieces:
 
 RANDOM = TaskEntry("r", True, {"train": StoreEntry("unused", "f", StoreCounts(5, 20, 15))})
 SHARDS = 5
-STREAMED = TaskEntry("s", False, {"train": StoreEntry("unused", "f", StoreCounts(45, 180, 135))}, shards=SHARDS)
+STREAMED = TaskEntry(
+    "s", False, {"train": StoreEntry("unused", "f", StoreCounts(45, 180, 135))}, shards_per_epoch=SHARDS
+)
 
 
 def proportions(step: int) -> np.ndarray:
