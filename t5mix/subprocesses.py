@@ -175,8 +175,8 @@ def import_path() -> str:
     """Returns the PYTHONPATH with which another process imports what this one does."""
     ours = [path for path in sys.path if path and not path.startswith((sys.prefix, sys.base_prefix))]
     inherited = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
-    here = str(Path(__file__).resolve().parents[2])
-    return os.pathsep.join(dict.fromkeys([*ours, *inherited, here]))
+    package_root = str(Path(__file__).resolve().parents[1])
+    return os.pathsep.join(dict.fromkeys([*ours, *inherited, package_root]))
 
 
 def _environment() -> dict[str, str]:

@@ -41,8 +41,8 @@ def describe(
         split: the split.
         sequence_length: the lengths of inputs and targets, in tokens.
         seed: what random preprocessors draw from; None where nothing is drawn.
-        shards: how many shards the split is read in. The files of one that is read in several count by size and time
-            of change, as hashing them could take hours.
+        source_shards: how many shards the split is read in. Where there are several, files count by size and time of
+            change, as hashing them could take hours.
     """
     return {
         **({"shards": source_shards} if source_shards > 1 else {}),
@@ -164,11 +164,11 @@ class _Describer:
         if isinstance(value, np.ndarray | np.generic):
             return ["array", str(value.dtype), list(value.shape), hashlib.sha256(value.tobytes()).hexdigest()]
         if isinstance(value, Mapping):
-            return {str(key): self.value(each) for key, each in value.items()}
+            return {str(key): self.value(item) for key, item in value.items()}
         if isinstance(value, list | tuple):
-            return [self.value(each) for each in value]
+            return [self.value(item) for item in value]
         if isinstance(value, set | frozenset):
-            return sorted((self.value(each) for each in value), key=str)
+            return sorted((self.value(item) for item in value), key=str)
         if isinstance(value, seqio.Vocabulary):
             entry = describe_vocabulary(value)
             return [entry.kind, entry.sha256, entry.extra_ids]
@@ -218,9 +218,9 @@ class _Describer:
             used = sorted(_global_names(function.__code__) & function.__globals__.keys())
             root = _root(function)
             described["globals"] = {
-                name: self.value(found)
+                name: self.value(value)
                 for name in used
-                if _is_data(found := function.__globals__[name]) or _root(found) == root
+                if _is_data(value := function.__globals__[name]) or _root(value) == root
             }
         return described
 

@@ -1,4 +1,4 @@
-"""Finding tasks: imports the modules that register them and resolves names."""
+"""The registered tasks and mixtures: imports the modules that register them, and resolves names."""
 
 import importlib
 import pkgutil
@@ -35,8 +35,8 @@ def names() -> list[str]:
     return sorted({*seqio.TaskRegistry.names(), *seqio.MixtureRegistry.names()})
 
 
-def resolve(wanted: Iterable[str]) -> list[seqio.Task]:
-    """Returns the tasks that the names stand for, mixtures taken apart, each once, in the order first seen.
+def resolve(requested: Iterable[str]) -> list[seqio.Task]:
+    """Returns the tasks that the names stand for, mixtures replaced by their tasks, each once, in the order first seen.
 
     The rates that a mixture was registered with play no part: how a run mixes is the run's choice.
 
@@ -45,7 +45,7 @@ def resolve(wanted: Iterable[str]) -> list[seqio.Task]:
         T5MixError: a mixture contains itself.
     """
     tasks: dict[str, seqio.Task] = {}
-    for name in wanted:
+    for name in requested:
         if name in seqio.MixtureRegistry.names():
             members = _members(name)
         elif name in seqio.TaskRegistry.names():

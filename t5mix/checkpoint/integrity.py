@@ -43,11 +43,11 @@ def _damage(path: Path) -> str | None:
         recorded = read_json(file)
     except T5MixError:
         return f"{CHECKSUMS} cannot be read"
-    found = checksums(path)
-    missing = sorted(recorded.keys() - found.keys())
+    actual = checksums(path)
+    missing = sorted(recorded.keys() - actual.keys())
     if missing:
         return f"{missing[0]} is missing"
-    changed = sorted(name for name in recorded if recorded[name] != found[name])
+    changed = sorted(name for name in recorded if recorded[name] != actual[name])
     return f"{changed[0]} does not match its checksum" if changed else None
 
 

@@ -113,7 +113,7 @@ def write_store(
     Args:
         path: the folder to make. If another process finishes the same store first, that one is kept.
         examples: pairs of int32 token arrays (inputs, targets), in the task's own order; each is cut to the
-            lengths below, keeping the last token (the end of the sequence) in place.
+            lengths below (`cut_to_length`).
         provenance: JSON-able description of everything that determined the content.
         max_inputs: longest input kept, in tokens.
         max_targets: longest target kept, in tokens.
@@ -182,6 +182,11 @@ def _open(path: Path, verify: bool) -> TokenStore:
     return TokenStore(path, provenance, counts, inputs, targets, input_offsets, target_offsets)
 
 
+def cut_to_length(tokens: np.ndarray, limit: int) -> np.ndarray:
+    """Returns the first tokens of an example and its last one, the end of the sequence: `limit` of them at most."""
+    return tokens if len(tokens) <= limit else np.concatenate([tokens[: limit - 1], tokens[-1:]])
+
+
 def delete_store(path: Path) -> None:
     """Deletes a store, if it is there and ours; who has it open can read on, and nobody else sees a part of it."""
     hidden = draft_path(path)
@@ -226,9 +231,8 @@ class _Writer:
     def add(self, inputs: np.ndarray, targets: np.ndarray, max_inputs: int, max_targets: int) -> None:
         for feature, tokens, limit in (("inputs", inputs, max_inputs), ("targets", targets, max_targets)):
             self._longest[feature] = max(self._longest[feature], len(tokens))
-            if len(tokens) > limit:
-                tokens = np.concatenate([tokens[: limit - 1], tokens[-1:]])
-                self._truncated[feature] += 1
+            self._truncated[feature] += len(tokens) > limit
+            tokens = cut_to_length(tokens, limit)
             self._files[f"{feature}.tokens"].write(np.ascontiguousarray(tokens, "<i4").tobytes())
             self._ends[feature] += len(tokens)
             self._files[f"{feature}.offsets"].write(np.int64(self._ends[feature]).tobytes())

@@ -13,7 +13,7 @@ from t5mix.errors import T5MixError
 from t5mix.files import atomic_write
 
 
-class Codec(Protocol):
+class TokenDecoder(Protocol):
     """Turns tokens into text (`t5mix.data.tokenizer.Tokenizer`)."""
 
     def decode(self, tokens: Sequence[int], /) -> str:
@@ -49,7 +49,7 @@ def predictions_path(folder: str | Path, task: str, split: str) -> Path:
 def decoded(
     store: TokenStore,
     outputs: Sequence[np.ndarray],
-    tokenizer: Codec,
+    tokenizer: TokenDecoder,
     target_log_probs: Sequence[float] | np.ndarray | None = None,
 ) -> Iterator[Prediction]:
     """Yields the predictions of a whole store as text, in its order.
@@ -67,9 +67,9 @@ def decoded(
         raise ValueError(f"{len(outputs)} outputs for the {len(store)} examples of {store.path}")
     for index, output in enumerate(outputs):
         inputs, targets = store.example(index)
-        given, wanted, made = (tokenizer.decode(tokens.tolist()) for tokens in (inputs, targets, output))
+        texts = [tokenizer.decode(tokens.tolist()) for tokens in (inputs, targets, output)]
         log_prob = None if target_log_probs is None else float(target_log_probs[index])
-        yield Prediction(index, given, wanted, made, log_prob)
+        yield Prediction(index, *texts, target_log_prob=log_prob)
 
 
 def write_predictions(path: Path, predictions: Iterable[Prediction]) -> int:

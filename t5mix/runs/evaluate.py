@@ -61,7 +61,7 @@ def evaluate_run(
     chosen = {i: task for i, task in having.items() if not tasks or task.name in tasks}
     if not chosen:
         raise T5MixError(f"None of the tasks has a split {split!r}.")
-    streamed = [task.name for task in chosen.values() if split == "train" and task.shards_per_epoch > 1]
+    streamed = [task.name for task in chosen.values() if split == "train" and task.is_streamed]
     if streamed:
         raise T5MixError(
             f"The training split of {', '.join(streamed)} is streamed, and no store holds all of it. Evaluate another "

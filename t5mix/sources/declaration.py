@@ -188,10 +188,10 @@ def task_declaration(name: str, raw: Mapping[str, Any]) -> TaskDeclaration:
     Raises:
         T5MixError: a key is unknown, or the combination is impossible.
     """
-    known = TaskDeclaration.__dataclass_fields__  # type: ignore[attr-defined]
+    keys = TaskDeclaration.__dataclass_fields__  # type: ignore[attr-defined]
     for key in raw:
-        if key not in known:
-            raise UnknownNameError(f"key of the declared task {name!r},", key, known)
+        if key not in keys:
+            raise UnknownNameError(f"key of the declared task {name!r},", key, keys)
     try:
         task = TaskDeclaration(**{**raw, "metrics": tuple(raw.get("metrics") or ())})
         for named in task.files.values() if task.format is None else ():

@@ -119,11 +119,11 @@ def files_of(named: Files) -> list[Path]:
         path = Path(named).expanduser()
         if path.exists() or not glob.has_magic(str(path)):
             return [path]
-        found = sorted(glob.glob(str(path), recursive=True))
-        if not found:
+        matches = sorted(glob.glob(str(path), recursive=True))
+        if not matches:
             raise T5MixError(f"No file matches {path} (working directory: {Path.cwd()}).")
-        return [Path(file) for file in found]
-    return [file for each in named for file in files_of(each)]
+        return [Path(file) for file in matches]
+    return [file for entry in named for file in files_of(entry)]
 
 
 def read_rows(

@@ -59,7 +59,7 @@ class RunDirectory:
         if differences:
             raise T5MixError(
                 f"{self.path} holds a run of another experiment:\n"
-                + "\n".join(f"  {key}: {there!r} there, {here!r} here" for key, there, here in differences)
+                + "\n".join(f"  {key}: {recorded!r} there, {given!r} here" for key, recorded, given in differences)
                 + "\nChoose another run_dir, or give the settings it was started with to continue it."
             )
 
@@ -118,12 +118,12 @@ def _steps(path: Path) -> list[int]:
     return sorted(int(entry.name) for entry in folder.iterdir() if entry.name.isdigit()) if folder.is_dir() else []
 
 
-def _differences(there: Any, here: Any, key: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Yields (key, value there, value here) for each setting that differs and may not."""
+def _differences(recorded: Any, given: Any, key: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Yields (key, recorded value, given value) for each setting that differs and may not."""
     if key in _FREE:
         return
-    if isinstance(there, Mapping) and isinstance(here, Mapping):
-        for name in sorted(there.keys() | here.keys()):
-            yield from _differences(there.get(name), here.get(name), f"{key}.{name}" if key else name)
-    elif there != here:
-        yield key, there, here
+    if isinstance(recorded, Mapping) and isinstance(given, Mapping):
+        for name in sorted(recorded.keys() | given.keys()):
+            yield from _differences(recorded.get(name), given.get(name), f"{key}.{name}" if key else name)
+    elif recorded != given:
+        yield key, recorded, given
