@@ -105,8 +105,8 @@ def test_a_size_that_is_given_is_taken(ask, caplog, tmp_path):
     entry = manifest.tasks[0].splits["train"]
     assert (entry.counts.examples, entry.estimated) == (75, False)
     assert "estimate" not in caplog.text
-    manifest.save(tmp_path / "lock.json")
-    assert DataManifest.load(tmp_path / "lock.json") == manifest
+    manifest.save(tmp_path / "data_manifest.json")
+    assert DataManifest.load(tmp_path / "data_manifest.json") == manifest
     with pytest.raises(T5MixError, match=r"streamed\.plain is 5, and its first shard alone holds \d+"):
         prepare_worker.prepare(ask("plain", streamed={"plain": 5}), quiet=True)
 

@@ -28,7 +28,7 @@ class FakeShards:
     Args:
         folder: where the shards go.
         size: the number of examples of each store.
-        shards: of a streamed task's source; a shard holds what its shard holds.
+        source_shards: of a streamed task; a shard holds what its source shard holds.
     """
 
     def __init__(self, folder: Path, tiny: Any, size: Callable[[int], int], source_shards: int = 1) -> None:

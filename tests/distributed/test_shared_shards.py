@@ -11,7 +11,7 @@ from t5mix.distributed.shared_shards import AwaitedShards, SharedShardCache, sha
 from t5mix.errors import T5MixError
 
 
-class Preparer:
+class CountingCache:
     """Stands in for `ShardCache`: makes what is waited for, and keeps count."""
 
     def __init__(self, folder: Path) -> None:
@@ -62,14 +62,14 @@ class Marks:
 
 @pytest.fixture
 def shard_cache(tmp_path: Path) -> Any:
-    return Preparer(tmp_path)
+    return CountingCache(tmp_path)
 
 
 @pytest.fixture
 def marks(monkeypatch: pytest.MonkeyPatch) -> Marks:
     marks = Marks()
-    monkeypatch.setattr(shared_shards, "mark", marks.arrive)
-    monkeypatch.setattr(shared_shards, "marked", marks.all_arrived)
+    monkeypatch.setattr(shared_shards, "arrive", marks.arrive)
+    monkeypatch.setattr(shared_shards, "all_arrived", marks.all_arrived)
     return marks
 
 
