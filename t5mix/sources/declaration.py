@@ -151,7 +151,7 @@ class TaskDeclaration:
             return value
         if value not in labels:
             raise T5MixError(
-                f"{row.place}: {targets} is {value!r}, which labels does not list. "
+                f"{row.location}: {targets} is {value!r}, which labels does not list. "
                 f"It lists {', '.join(labels)}; add the value there or mend the file."
             )
         return labels[value]
@@ -160,7 +160,7 @@ class TaskDeclaration:
         answers = row.texts(field)
         for answer in answers:
             if ANSWER_SEPARATOR in answer and len(answers) > 1:
-                raise T5MixError(f"{row.place}: the answer {answer!r} holds {ANSWER_SEPARATOR!r}.")
+                raise T5MixError(f"{row.location}: the answer {answer!r} holds {ANSWER_SEPARATOR!r}.")
         return answers[0].split(ANSWER_SEPARATOR) if len(answers) == 1 else answers
 
 
