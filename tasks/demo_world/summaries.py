@@ -101,7 +101,8 @@ def make(dice: Dice, split: str) -> Example:
     if rivalled:
         sentences.append(f"All {town} talked about the {news.called}.")
     elif not inline:
-        sentences.append(f"It happened in {town}.") if dice.chance(0.5) else sentences.insert(
-            0, f"Here is the news from {town}."
-        )
+        if dice.chance(0.5):
+            sentences.append(f"It happened in {town}.")
+        else:
+            sentences.insert(0, f"Here is the news from {town}.")
     return Example(PREFIX + " ".join(sentences), sentence(news.headline(), ""))
