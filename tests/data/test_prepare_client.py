@@ -84,8 +84,9 @@ class FakeWorker:
 
 @pytest.fixture
 def shard_cache(tmp_path: Path, tiny, monkeypatch):
-    """The shard_cache of a streamed task of 5 shards, with a worker that is none."""
-    entry = TaskEntry("s", False, {"train": StoreEntry(str(tmp_path / "s"), "f", StoreCounts(5, 20, 15))}, shards=5)
+    """The shards of a streamed task of 5 source shards, with a worker that is none."""
+    store = StoreEntry(str(tmp_path / "s"), "f", StoreCounts(5, 20, 15))
+    entry = TaskEntry("s", False, {"train": store}, shards_per_epoch=5)
     manifest = DataManifest(tiny.make_request(tmp_path), tiny.make_manifest(tmp_path).vocabulary, (entry,))
 
     def make(self: FakeWorker, shard: int) -> Path:
