@@ -60,7 +60,7 @@ def texts_of(request: DataRequest, manifest: DataManifest, shard: int) -> list[s
 def test_the_shards_of_an_epoch_are_the_files(ask):
     request = ask("plain")
     manifest = prepare_worker.prepare(request, quiet=True)
-    assert (manifest.tasks[0].shards, manifest.tasks[0].random) == (4, False)
+    assert (manifest.tasks[0].shards_per_epoch, manifest.tasks[0].random) == (4, False)
     for epoch in (0, 1):
         found = [texts_of(request, manifest, 4 * epoch + place) for place in range(4)]
         numbers = [int(texts[0][0]) for texts in found]
@@ -74,7 +74,7 @@ def test_the_shards_of_an_epoch_are_the_files(ask):
 def test_a_random_task_draws_each_shard_anew_and_again_alike(ask, tmp_path):
     request = ask("noisy", splits=("train",))
     manifest = prepare_worker.prepare(request, quiet=True)
-    assert (manifest.tasks[0].shards, manifest.tasks[0].random) == (4, True)
+    assert (manifest.tasks[0].shards_per_epoch, manifest.tasks[0].random) == (4, True)
     source_shards = [source_shard_of(request.seed, "noisy", shard, 4) for shard in range(8)]
     again = 4 + source_shards[4:].index(source_shards[1])
     first, second = texts_of(request, manifest, 1), texts_of(request, manifest, again)
@@ -152,7 +152,7 @@ def test_what_cannot_be_streamed_is_refused(ask, declared, make_request):
 def test_without_streaming_the_files_are_one_split(ask):
     manifest = prepare_worker.prepare(ask("plain", "noisy", streamed={}), quiet=True)
     assert manifest.tasks[0].splits["train"].counts.examples == sum(LINES)
-    assert [task.shards for task in manifest.tasks] == [1, 1]
+    assert [task.shards_per_epoch for task in manifest.tasks] == [1, 1]
 
 
 @pytest.fixture
@@ -183,7 +183,7 @@ def test_files_that_others_declare_are_streamed_too_and_may_come_out_empty(regis
     register("own_lines", seqio.TextLineDataSource({"train": str(tmp_path / "?.txt")}), [kept, both, *TOKENS])
     request = make_request(mixture=("own_lines",), vocabulary=None, streamed={"own_lines": None}, seed=seed)
     entry: TaskEntry = prepare_worker.prepare(request, quiet=True).tasks[0]
-    assert entry.shards == 3
+    assert entry.shards_per_epoch == 3
     sizes = [len(open_store(prepare_shard(request, "own_lines", shard, quiet=True))) for shard in range(3)]
     assert sizes == [2, 0, 2]
 

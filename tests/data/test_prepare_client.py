@@ -25,7 +25,7 @@ def test_a_child_prepares_and_the_shards_follow(make_request, data_files, declar
         quiet=True,
     )
     assert [task.random for task in manifest.tasks] == [False, False, True]
-    assert [task.shards for task in manifest.tasks] == [2, 1, 1]
+    assert [task.shards_per_epoch for task in manifest.tasks] == [2, 1, 1]
     with ShardCache(manifest) as shard_cache:
         with pytest.raises(T5MixError, match="has one store for all epochs"):
             shard_cache.request("declared_answers", 1)

@@ -179,7 +179,7 @@ def test_alone_there_is_nobody_to_ask(tiny: ModuleType):
     assert processes_that_differ({"a": 1}) == []
     with pytest.raises(KeyError):
         run_on_main_process(fail)
-    assert StopConsensus(tiny.make_engine(CONFIG).mesh)(15) == 15
+    assert StopConsensus(tiny.make_engine(CONFIG).mesh, delay=2)(15) == 15
 
 
 @pytest.mark.parametrize(

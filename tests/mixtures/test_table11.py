@@ -27,7 +27,7 @@ TEMPERATURES = [1, 2, 4, 8, math.inf]
 
 
 def proportions(strategy: StaticStrategy) -> dict[str, float]:
-    return strategy.weights(strategy.init(SIZES, MixingBudget(1000, 1e6)), 0)
+    return strategy.proportions(strategy.init(SIZES, MixingBudget(1000, 1e6)), 0)
 
 
 def by_hand(limit: int | None, temperature: float) -> dict[str, float]:
