@@ -1,4 +1,4 @@
-"""Room on the disk: asked for before work starts, and an error that says so when it runs out all the same."""
+"""Files that are whole or absent, JSON, hashes, and room on the disk."""
 
 import contextlib
 import errno
@@ -6,16 +6,136 @@ import hashlib
 import json
 import os
 import shutil
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from t5mix.console.units import data_size
 from t5mix.errors import T5MixError
 
 
+def draft_path(path: Path) -> Path:
+    """Returns a hidden name beside `path`, a new one at every call, for what is not yet, or no longer, complete."""
+    return path.with_name(f".{path.name}-{uuid.uuid4().hex}")
+
+
+@contextlib.contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """A context in which to write a file so that readers see the old one or the new one, never half of one.
+
+    Args:
+        path: the file; its folder is made if need be.
+
+    Yields:
+        The temporary file to write, beside `path`. It is flushed to the disk and takes the name `path` when the
+        context ends, and is removed if the context ends with an error.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = draft_path(path)
+    try:
+        yield draft
+        with open(draft, "rb") as file:
+            os.fsync(file.fileno())
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def atomic_write(path: Path) -> Iterator[TextIO]:
+    """Like `atomic_path`, with the temporary file opened for UTF-8 text."""
+    with atomic_path(path) as draft, open(draft, "w", encoding="utf-8") as file:
+        yield file
+
+
+@contextlib.contextmanager
+def atomic_folder(path: Path, last_file: str) -> Iterator[Path]:
+    """A context in which to fill a folder that appears under its name once all of it is there.
+
+    Args:
+        path: the folder.
+        last_file: a file that every complete folder holds. If another process completes the same folder first, that
+            one is kept.
+
+    Yields:
+        The temporary folder to fill, beside `path`; it is removed if the context ends with an error.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = draft_path(path)
+    draft.mkdir()  # unlike tempfile.mkdtemp, with the permissions that a folder shared by several people needs
+    try:
+        yield draft
+        try:
+            draft.rename(path)
+        except OSError:
+            if not (path / last_file).exists():
+                raise
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a UTF-8 text file, all or nothing."""
+    with atomic_write(path) as file:
+        file.write(text)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Writes a JSON file, all or nothing."""
+    with atomic_write(path) as file:
+        json.dump(content, file, indent=1)
+        file.write("\n")
+
+
+def read_json(path: Path, advice: str = "") -> Any:
+    """Reads a JSON file.
+
+    Args:
+        path: the file.
+        advice: what to do if it is not JSON, a sentence that ends the error's text.
+
+    Raises:
+        T5MixError: it is not JSON.
+        FileNotFoundError: it is not there.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise T5MixError(f"{path} is no JSON: {error}. {advice}".rstrip()) from error
+
+
+def sha256_of(path: Path) -> str:
+    """Returns the SHA-256 of a file's content, in hexadecimal.
+
+    Raises:
+        T5MixError: there is no such file.
+    """
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except (FileNotFoundError, IsADirectoryError) as error:
+        raise T5MixError(f"There is no file {path} (working directory: {Path.cwd()}).") from error
+
+
+def sha256_of_text(text: str) -> str:
+    """Returns the SHA-256 of a text in UTF-8, in hexadecimal."""
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def sha256_of_json(content: Any) -> str:
+    """Returns the SHA-256 of JSON-able content, in hexadecimal; the order of keys does not count."""
+    return sha256_of_text(json.dumps(content, sort_keys=True))
+
+
+def free_space(path: Path) -> tuple[Path, int]:
+    """Returns the nearest folder that exists at `path` or above it, and the bytes free on its disk."""
+    folder = next(candidate for candidate in (path, *path.parents) if candidate.is_dir())
+    return folder, shutil.disk_usage(folder).free
+
+
 def check_room(folder: Path, needed: int) -> None:
-    """Refuses to begin writing what does not fit.
+    """Refuses to begin writing a checkpoint that does not fit.
 
     Args:
         folder: where it is to be written.
@@ -24,8 +144,7 @@ def check_room(folder: Path, needed: int) -> None:
     Raises:
         T5MixError: the disk has less room than that.
     """
-    existing = next(path for path in (folder, *folder.parents) if path.exists())
-    free = shutil.disk_usage(existing).free
+    existing, free = free_space(folder)
     if free < needed:
         raise T5MixError(
             f"The disk is full: a checkpoint needs {data_size(needed)}, and {existing} has "
@@ -42,36 +161,13 @@ def disk_errors(folder: Path) -> Iterator[None]:
         full = isinstance(error, OSError) and error.errno == errno.ENOSPC
         if not full and "No space left" not in str(error):
             raise
-        free = shutil.disk_usage(folder).free
+        free = free_space(folder)[1]
         raise T5MixError(
             f"The disk is full: {folder} has {data_size(free)} free. Make room and start again; the run continues from "
             "its last complete checkpoint."
         ) from error
 
 
-def write_json(path: Path, content: Any) -> None:
-    """Writes JSON to `path` by way of a temporary file, so that readers see the old file or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with open(draft, "w", encoding="utf-8") as file:
-            json.dump(content, file, indent=1)
-            file.write("\n")
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-def sha256_of(path: Path) -> str:
-    """Returns the SHA-256 of a file's content.
-
-    Raises:
-        T5MixError: there is no such file.
-    """
-    try:
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except (FileNotFoundError, IsADirectoryError) as error:
-        raise T5MixError(f"There is no file {path} (working directory: {Path.cwd()}).") from error
+def is_refused_write(error: OSError) -> bool:
+    """Says whether the user can fix a failed write: the disk or quota is full, or writing is not allowed."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)

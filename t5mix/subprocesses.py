@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from t5mix.errors import T5MixError
+from t5mix.files import read_json
 
 _GRACE_SECONDS = 10.0  # for a child that was told to end, to remove what it has half-written
 _TAIL = 2000  # characters of a failed child's messages that the error repeats
@@ -68,7 +69,7 @@ class Child:
         if code == 0:
             return self._out
         if self._out.exists():
-            raise T5MixError(json.loads(self._out.read_text(encoding="utf-8"))["error"])
+            raise T5MixError(read_json(self._out)["error"])
         kind = ProcessDiedError if code < 0 else T5MixError
         raise kind(f"The process {self._module} ended {_manner(code)}. {output}".rstrip())
 
@@ -174,8 +175,8 @@ def import_path() -> str:
     """Returns the PYTHONPATH with which another process imports what this one does."""
     ours = [path for path in sys.path if path and not path.startswith((sys.prefix, sys.base_prefix))]
     inherited = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
-    here = str(Path(__file__).resolve().parents[2])
-    return os.pathsep.join(dict.fromkeys([*ours, *inherited, here]))
+    package_root = str(Path(__file__).resolve().parents[1])
+    return os.pathsep.join(dict.fromkeys([*ours, *inherited, package_root]))
 
 
 def _environment() -> dict[str, str]:

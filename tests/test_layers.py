@@ -52,6 +52,15 @@ def test_imports_only_point_down():
     assert wrong == []
 
 
+def test_nothing_unpickles():
+    """What comes from the disk or from another process may have been written by anybody, and JSON runs no code."""
+    for path in modules():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            assert not {"pickle", "cPickle", "dill", "cloudpickle", "marshal", "shelve"} & set(names), path
+
+
 def test_files_stay_short_and_named():
     for path in modules():
         assert path.name not in {"utils.py", "helpers.py", "common.py", "misc.py"}

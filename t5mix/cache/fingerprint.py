@@ -11,7 +11,6 @@ import functools
 import hashlib
 import importlib.metadata
 import inspect
-import json
 import re
 import sys
 import textwrap
@@ -22,10 +21,10 @@ from typing import Any
 
 import numpy as np
 
-from t5mix.cache.vocabulary import FEATURES, describe_vocabulary
-from t5mix.data.token_store import FORMAT
+from t5mix.cache.vocabulary import describe_vocabulary
+from t5mix.data.token_store import FEATURES, FORMAT
 from t5mix.errors import T5MixError
-from t5mix.files import sha256_of
+from t5mix.files import sha256_of, sha256_of_json, sha256_of_text
 from t5mix.sources.seqio_sources import FileRowsDataSource
 from t5mix.tensorflow_setup import seqio, tf
 
@@ -42,8 +41,8 @@ def describe(
         split: the split.
         sequence_length: the lengths of inputs and targets, in tokens.
         seed: what random preprocessors draw from; None where nothing is drawn.
-        shards: how many shards the split is read in. The files of one that is read in several count by size and time
-            of change, as hashing them could take hours.
+        source_shards: how many shards the split is read in. Where there are several, files count by size and time of
+            change, as hashing them could take hours.
     """
     return {
         **({"shards": source_shards} if source_shards > 1 else {}),
@@ -61,7 +60,7 @@ def describe(
 
 def digest(description: Mapping[str, Any]) -> str:
     """Returns the SHA-256 of a description."""
-    return _hash(json.dumps(description, sort_keys=True))
+    return sha256_of_json(description)
 
 
 def _describe_feature(feature: Any) -> dict[str, Any]:
@@ -147,7 +146,7 @@ def _code_behind(thing: Any) -> str:
         for value in vars(module).values():
             is_module = isinstance(value, types.ModuleType)
             waiting.append(value.__name__ if is_module else str(getattr(value, "__module__", "")))
-    return _hash(json.dumps(files, sort_keys=True))
+    return sha256_of_json(files)
 
 
 class _Describer:
@@ -165,11 +164,11 @@ class _Describer:
         if isinstance(value, np.ndarray | np.generic):
             return ["array", str(value.dtype), list(value.shape), hashlib.sha256(value.tobytes()).hexdigest()]
         if isinstance(value, Mapping):
-            return {str(key): self.value(each) for key, each in value.items()}
+            return {str(key): self.value(item) for key, item in value.items()}
         if isinstance(value, list | tuple):
-            return [self.value(each) for each in value]
+            return [self.value(item) for item in value]
         if isinstance(value, set | frozenset):
-            return sorted((self.value(each) for each in value), key=str)
+            return sorted((self.value(item) for item in value), key=str)
         if isinstance(value, seqio.Vocabulary):
             entry = describe_vocabulary(value)
             return [entry.kind, entry.sha256, entry.extra_ids]
@@ -219,9 +218,9 @@ class _Describer:
             used = sorted(_global_names(function.__code__) & function.__globals__.keys())
             root = _root(function)
             described["globals"] = {
-                name: self.value(found)
+                name: self.value(value)
                 for name in used
-                if _is_data(found := function.__globals__[name]) or _root(found) == root
+                if _is_data(value := function.__globals__[name]) or _root(value) == root
             }
         return described
 
@@ -265,12 +264,8 @@ def _source(thing: Callable[..., Any] | type) -> str:
         source = textwrap.dedent(inspect.getsource(thing))
     except (OSError, TypeError):  # typed in at a prompt, or written in C
         code = getattr(thing, "__code__", None)
-        return _hash(repr((code.co_code, code.co_names))) if code is not None else _name(thing)
+        return sha256_of_text(repr((code.co_code, code.co_names))) if code is not None else _name(thing)
     try:
-        return _hash(ast.unparse(ast.parse(source)))
+        return sha256_of_text(ast.unparse(ast.parse(source)))
     except SyntaxError:  # the source of a lambda can begin inside an expression
-        return _hash(source)
-
-
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+        return sha256_of_text(source)

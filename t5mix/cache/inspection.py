@@ -9,8 +9,8 @@ import numpy as np
 from t5mix.cache import task_registry
 from t5mix.cache.materialize import FIXED_SEED, TRAIN, SplitSpec, is_random, raw_examples, shard_seed
 from t5mix.cache.prepare_worker import load_tasks, metric_names, split_spec_of
-from t5mix.cache.vocabulary import FEATURES
 from t5mix.data.manifest import DataRequest, VocabularyEntry
+from t5mix.data.token_store import FEATURES, cut_to_length
 from t5mix.data.tokenizer import Tokenizer
 from t5mix.errors import T5MixError
 from t5mix.sources.seqio_sources import FileRowsDataSource
@@ -158,7 +158,7 @@ def inspect_task(
     """Runs the first examples of a task and shows what comes out; writes nothing.
 
     Args:
-        request: lengths, vocabulary, plugins and declared tasks; its mixture plays no part.
+        request: lengths, vocabulary, plugins and declared tasks; its mixture does not matter.
         name: a registered or declared task.
         split: which split.
         count: number of examples to show.
@@ -204,8 +204,8 @@ def inspect_task(
 
 def _known_splits(source: Any) -> tuple[str, ...]:
     # A TFDS source that was given no splits asks the data set's own description, which may be far away.
-    known = source._splits if isinstance(source, seqio.TfdsDataSource) else source.splits
-    return tuple(known or ())
+    splits = source._splits if isinstance(source, seqio.TfdsDataSource) else source.splits
+    return tuple(splits or ())
 
 
 def _known_sizes(source: Any, splits: Sequence[str]) -> dict[str, int]:
@@ -226,17 +226,14 @@ def _view(example: dict[str, Any], spec: SplitSpec, tokenizer: Tokenizer) -> Exa
 
 
 def _feature(tokens: np.ndarray, text: Any, limit: int, tokenizer: Tokenizer) -> FeatureView:
-    ids = tokens.tolist()
-    truncated = len(ids) > limit
-    if truncated:  # as the store does it
-        ids = [*ids[: limit - 1], ids[-1]]
+    ids = cut_to_length(tokens, limit).tolist()
     return FeatureView(
         text=None if text is None else _text(text),
         ids=tuple(ids),
         pieces=tuple(tokenizer.pieces(ids)),
         decoded=tokenizer.decode(ids),
         length=len(tokens),
-        truncated=truncated,
+        truncated=len(tokens) > limit,
     )
 
 
@@ -244,7 +241,7 @@ def _text(value: Any) -> str:
     if isinstance(value, bytes):
         return value.decode("utf-8", errors="replace")
     if isinstance(value, np.ndarray) and value.ndim:
-        return "[" + ", ".join(_text(each) for each in value.tolist()) + "]"
+        return "[" + ", ".join(_text(item) for item in value.tolist()) + "]"
     return str(value)
 
 

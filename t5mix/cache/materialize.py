@@ -1,12 +1,11 @@
 """Materialising: runs a seqio task's preprocessing once and keeps the tokens in a store.
 
-A store's folder is named after its fingerprint, so one that exists is the one that is wanted. The training
+A store's folder is named after its fingerprint, so one that exists is the right one. The training
 split of a task whose preprocessing draws at random (span corruption) has a store for each epoch, that of a streamed
-task one for each shard of its source in each epoch; both are made piece by piece.
+task one for each shard of its source in each epoch; both are made shard by shard.
 """
 
 import dataclasses
-import errno
 import hashlib
 import itertools
 import logging
@@ -19,14 +18,14 @@ from typing import Any
 import numpy as np
 
 from t5mix.cache.fingerprint import describe, digest
-from t5mix.cache.vocabulary import FEATURES
 from t5mix.console.progress import counted, progress
 from t5mix.console.units import data_size
-from t5mix.data.manifest import StoreEntry, shard_path
+from t5mix.data.manifest import StoreEntry, has_many_shards, shard_path
 from t5mix.data.stream import source_shard_of
-from t5mix.data.token_store import TokenStore, open_store, write_store
+from t5mix.data.token_store import FEATURES, TokenStore, open_store, write_store
 from t5mix.data.tokenizer import EOS
 from t5mix.errors import T5MixError
+from t5mix.files import free_space, is_refused_write
 from t5mix.tensorflow_setup import seqio, tf
 
 TRAIN = "train"
@@ -45,14 +44,14 @@ class PreprocessingError(T5MixError):
 
 @dataclasses.dataclass(frozen=True)
 class SplitSpec:
-    """One split of a task, as a run wants it.
+    """One split of a task, as a run asks for it.
 
     Attributes:
         task: the task, with the vocabulary in force.
         split: the split.
         inputs_length: longest input in tokens.
         targets_length: longest target in tokens.
-        shards: how many shards its source is read in, one at a time; 1 to read it whole.
+        source_shards: how many shards its source is read in, one at a time; 1 to read it whole.
     """
 
     task: seqio.Task
@@ -60,6 +59,11 @@ class SplitSpec:
     inputs_length: int
     targets_length: int
     source_shards: int = 1
+
+    @property
+    def is_streamed(self) -> bool:
+        """Whether its source is read one shard at a time."""
+        return self.source_shards > 1
 
     @property
     def lengths(self) -> dict[str, int]:
@@ -77,7 +81,7 @@ class CachedSplit:
     """A split that is ready.
 
     Attributes:
-        entry: where it lies and what it holds; of a random or streamed task, the folder of the pieces and the first
+        entry: where it lies and what it holds; of a random or streamed task, the folder of the shards and the first
             one's counts.
         random: whether each epoch is drawn anew.
     """
@@ -92,16 +96,16 @@ def find_cached(spec: SplitSpec, store_dir: Path, seed: int) -> CachedSplit | No
     Raises:
         DamagedStoreError: there is a store, and it is not whole.
     """
-    if spec.source_shards == 1:
+    if not spec.is_streamed:
         folder, description = spec.folder(store_dir, None)
         if folder.exists():
-            return _materialized(folder, description, open_store(folder), random=False)
+            return _cached_split(folder, description, open_store(folder), random=False)
     if spec.split == TRAIN:
         folder, description = spec.folder(store_dir, seed)
         first = shard_path(folder, 0, spec.source_shards)
         if first.exists():
             store = open_store(first)
-            return _materialized(folder, description, store, random=store.provenance.get("random", True))
+            return _cached_split(folder, description, store, random=store.provenance.get("random", True))
     return None
 
 
@@ -122,13 +126,13 @@ def materialize(spec: SplitSpec, store_dir: Path, seed: int, *, quiet: bool = Fa
     if ready is None:
         source_shard = source_shard_of(seed, spec.task.name, 0, spec.source_shards)
         random = spec.split == TRAIN and is_random(spec, source_shard)
-        has_many_shards = random or spec.source_shards > 1
-        folder, description = spec.folder(store_dir, seed if has_many_shards else None)
-        if has_many_shards:
+        in_shards = has_many_shards(random, spec.source_shards)
+        folder, description = spec.folder(store_dir, seed if in_shards else None)
+        if in_shards:
             store = make_shard(spec, store_dir, seed, 0, quiet=quiet, random=random)
         else:
             store = _write(spec, folder, description, FIXED_SEED, quiet)
-        ready = _materialized(folder, description, store, random=random)
+        ready = _cached_split(folder, description, store, random=random)
     _warn_of_truncation(spec, ready.entry)
     return ready
 
@@ -136,15 +140,15 @@ def materialize(spec: SplitSpec, store_dir: Path, seed: int, *, quiet: bool = Fa
 def make_shard(
     spec: SplitSpec, store_dir: Path, seed: int, shard: int, *, quiet: bool = False, random: bool = True
 ) -> TokenStore:
-    """Makes the store of one piece of a training split, or opens the one that is there.
+    """Makes the store of one shard of a training split, or opens the one that is there.
 
     Args:
-        spec: the split of a random task, whose pieces are epochs, or of a streamed one.
+        spec: the split of a random task, whose shards are epochs, or of a streamed one.
         store_dir: folder of all stores.
         seed: the run's seed.
         shard: counted from 0 through all epochs.
         quiet: whether to show no progress.
-        random: whether the task draws at random, recorded with a streamed task's piece.
+        random: whether the task draws at random, recorded with a streamed task's shard.
 
     Raises:
         T5MixError: see `materialize`.
@@ -154,7 +158,7 @@ def make_shard(
     if path.exists():
         return open_store(path)
     drawn = shard_seed(seed, spec.task.name, shard)
-    if spec.source_shards == 1:
+    if not spec.is_streamed:
         return _write(spec, path, {**description, "epoch": shard}, drawn, quiet)
     source_shard = source_shard_of(seed, spec.task.name, shard, spec.source_shards)
     provenance = {**description, "shard": shard, "source_shard": source_shard, "random": random}
@@ -162,7 +166,7 @@ def make_shard(
 
 
 def shard_seed(seed: int, task: str, shard: int) -> int:
-    """Returns what one piece of one task draws from, a 31-bit number."""
+    """Returns what one shard of one task draws from, a 31-bit number."""
     key = f"{seed}/{task}/{shard}".encode()
     return int.from_bytes(hashlib.sha256(key).digest()[:4], "big") >> 1
 
@@ -197,7 +201,7 @@ def examples(spec: SplitSpec, seed: int, source_shard: int = 0) -> Iterator[Toke
     Args:
         spec: the task, split and lengths.
         seed: what its preprocessors draw from.
-        shard: which of the recipe's shards.
+        source_shard: which shard of its source.
 
     Raises:
         T5MixError: the task's code fails, or yields something else than 1-D integer inputs and targets.
@@ -243,10 +247,10 @@ def _dataset(spec: SplitSpec, seed: int, source_shard: int) -> tf.data.Dataset:
     # refuse, and its trimming would cut the end of the sequence off and hide how much was cut.
     task = _untrimmed(spec.task)
     tf.random.set_seed(seed)  # reaches what draws without a seed of its own
-    part: dict[str, Any] = (
-        {"shard_info": seqio.ShardInfo(source_shard, spec.source_shards)} if spec.source_shards > 1 else {}
+    shard_info: dict[str, Any] = (
+        {"shard_info": seqio.ShardInfo(source_shard, spec.source_shards)} if spec.is_streamed else {}
     )
-    dataset = task.source.get_dataset(split=spec.split, shuffle=False, **part)
+    dataset = task.source.get_dataset(split=spec.split, shuffle=False, **shard_info)
     dataset = task.preprocess_precache(dataset, seed=seed)
     dataset = task.preprocess_postcache(dataset, sequence_length=spec.lengths, seed=seed)
     _check_features(spec, dataset.element_spec)
@@ -282,10 +286,10 @@ def _check_features(spec: SplitSpec, specs: Mapping[str, Any]) -> None:
 def _write(
     spec: SplitSpec, path: Path, provenance: dict[str, Any], seed: int, quiet: bool, source_shard: int = 0
 ) -> TokenStore:
-    _sweep(path)
-    place = "".join(f" {each} {provenance[each]}" for each in ("epoch", "shard") if each in provenance)
-    title = f"{spec.task.name} {spec.split}{place}"
-    whole = not provenance.get("shard")  # later pieces may be unlike the rest: one short shard is no reason to stop
+    _remove_stale_drafts(path)
+    shard = "".join(f" {name} {provenance[name]}" for name in ("epoch", "shard") if name in provenance)
+    title = f"{spec.task.name} {spec.split}{shard}"
+    whole = not provenance.get("shard")  # later shards may be unlike the rest: one short shard is no reason to stop
     pairs = examples(spec, seed, source_shard)
     started = time.perf_counter()
     try:
@@ -298,7 +302,7 @@ def _write(
                 max_targets=spec.targets_length,
             )
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM):
+        if not is_refused_write(error):
             raise
         raise T5MixError(_no_room(spec, path, error)) from error
     log.info("%s: %d examples in %.1f s", title, len(store), time.perf_counter() - started)
@@ -306,13 +310,12 @@ def _write(
 
 
 def _no_room(spec: SplitSpec, path: Path, error: OSError) -> str:
-    folder = next(parent for parent in path.parents if parent.exists())
-    free = data_size(shutil.disk_usage(folder).free)
+    folder, free = free_space(path.parent)
     name = spec.task.name
     stream = f", or keep only parts of {name} at a time: streamed=[{name}]" if spec.split == TRAIN else ""
     return (
-        f"The token store cannot be written: {error.strerror}. Folder {folder}, {free} free. "
-        f"Make room, or set another store_dir{stream if spec.source_shards == 1 else ''}. Nothing half-written was "
+        f"The token store cannot be written: {error.strerror}. Folder {folder}, {data_size(free)} free. "
+        f"Make room, or set another store_dir{'' if spec.is_streamed else stream}. Nothing half-written was "
         "left."
     )
 
@@ -322,7 +325,7 @@ def _checked(spec: SplitSpec, pairs: Iterator[TokenizedExample], *, whole: bool)
     name = f"Task {spec.task.name!r}, split {spec.split!r}"
     shortest = dict.fromkeys(FEATURES, np.iinfo(np.int64).max)
     longest = dict.fromkeys(FEATURES, 0)
-    sizes = {each: spec.task.output_features[each].vocabulary.vocab_size for each in FEATURES}
+    sizes = {feature: spec.task.output_features[feature].vocabulary.vocab_size for feature in FEATURES}
     unended = number = 0
     for number, pair in enumerate(pairs, 1):
         for feature, tokens in zip(FEATURES, pair, strict=True):
@@ -361,8 +364,8 @@ def _outside(tokens: np.ndarray, size: int) -> int:
     return int(tokens[(tokens < 0) | (tokens >= size)][0])
 
 
-def _sweep(path: Path) -> None:
-    """Removes what crashed writers of the same store, or of another piece of the same split, left beside it."""
+def _remove_stale_drafts(path: Path) -> None:
+    """Removes what crashed writers of this store, or of another shard of its split, left beside it."""
     shards = path.name.startswith("epoch-")
     for draft in path.parent.glob(".epoch-*" if shards else f".{path.name}-*"):
         try:
@@ -373,7 +376,7 @@ def _sweep(path: Path) -> None:
             shutil.rmtree(draft, ignore_errors=True)
 
 
-def _materialized(folder: Path, description: Mapping[str, Any], store: TokenStore, *, random: bool) -> CachedSplit:
+def _cached_split(folder: Path, description: Mapping[str, Any], store: TokenStore, *, random: bool) -> CachedSplit:
     return CachedSplit(StoreEntry(str(folder), digest(description), store.counts), random)
 
 

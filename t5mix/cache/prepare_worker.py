@@ -1,7 +1,7 @@
-"""Prepares a run's data: from a request to a lock. The only way from training to seqio, and a process of its own.
+"""Prepares a run's data: from a request to a manifest. The only way from training to seqio, and a process of its own.
 
-python -m t5mix.cache.prepare_worker --request request.json --out lock.json
-python -m t5mix.cache.prepare_worker --serve       # makes one piece after the other, as its standard input asks
+python -m t5mix.cache.prepare_worker --request request.json --out data_manifest.json
+python -m t5mix.cache.prepare_worker --serve       # makes one shard after the other, as its standard input asks
 
 A line on the standard input is {"request": text of a DataRequest, "task": "c4", "shard": 3}; the answer on the
 standard output is {"path": folder} or {"error": text}.
@@ -54,7 +54,7 @@ class RunTasks:
     Attributes:
         tasks: each once, with the vocabulary in force.
         vocabulary: that vocabulary.
-        declared: those of them that are declared in configuration.
+        declarations: those of them that are declared in configuration.
     """
 
     tasks: tuple[seqio.Task, ...]
@@ -84,28 +84,28 @@ def load_tasks(request: DataRequest) -> RunTasks:
     task_registry.load(request.plugins)
     declarations = {name: task_declaration(name, raw) for name, raw in request.declared.items()}
     override = load_vocabulary(request.vocabulary, request.extra_ids) if request.vocabulary else None
-    known = {*task_registry.names(), *declarations}
+    allowed = {*task_registry.names(), *declarations}
     for name in request.mixture:
-        if name not in known:
-            raise UnknownNameError("task or mixture", name, known, task_registry.HINT)
-    own = task_registry.resolve(name for name in request.mixture if name not in declarations)
+        if name not in allowed:
+            raise UnknownNameError("task or mixture", name, allowed, task_registry.HINT)
+    registered = task_registry.resolve(name for name in request.mixture if name not in declarations)
     if declarations:
         vocabulary = override
-        if vocabulary is None and own:
-            common_vocabulary(own)
-            vocabulary = own[0].output_features["targets"].vocabulary
+        if vocabulary is None and registered:
+            common_vocabulary(registered)
+            vocabulary = registered[0].output_features["targets"].vocabulary
         if vocabulary is None:
             raise T5MixError(
                 f"The tasks {', '.join(declarations)} are declared in configuration and bring no vocabulary. "
                 "Set vocabulary to the path of a SentencePiece model, or to bytes."
             )
-        for name, task in declarations.items():
-            register(name, task, vocabulary)
+        for name, declaration in declarations.items():
+            register(name, declaration, vocabulary)
     tasks = task_registry.resolve(request.mixture)
     if override is not None:
         tasks = [with_vocabulary(task, override) for task in tasks]
     names = {task.name for task in tasks}
-    used = {name: task for name, task in declarations.items() if name in names}
+    used = {name: declaration for name, declaration in declarations.items() if name in names}
     return RunTasks(tuple(tasks), common_vocabulary(tasks), used)
 
 
@@ -129,24 +129,22 @@ def prepare(request: DataRequest, *, quiet: bool = False) -> DataManifest:
     _check_named(request.named_tasks, [task.name for task in run.tasks])
     _check_streamed(request, run)
     store_dir = Path(request.store_dir).expanduser().resolve()
-    specs = {task.name: _recipes(request, task) for task in run.tasks}
+    specs = {task.name: _split_specs(request, task) for task in run.tasks}
     for task in run.tasks:
         check_sentinels(task, specs[task.name][0].lengths)
-    for name, declarations in run.declarations.items():
+    for name, declaration in run.declarations.items():
         absent = [spec for spec in specs[name] if find_cached(spec, store_dir, request.seed) is None]
-        if absent:  # a streamed split is too large to be read for this; its pieces are checked as they are made
-            declarations.check(
-                [split for split in declarations.files if split != TRAIN or name not in request.streamed]
-            )
+        if absent:  # a streamed split is too large to be read for this; its shards are checked as they are made
+            declaration.check([split for split in declaration.files if split != TRAIN or name not in request.streamed])
     entries = []
     for task in run.tasks:
-        made = [(spec, materialize(spec, store_dir, request.seed, quiet=quiet)) for spec in specs[task.name]]
-        entries.append(_task_entry(request, task, made))
+        cached = [(spec, materialize(spec, store_dir, request.seed, quiet=quiet)) for spec in specs[task.name]]
+        entries.append(_task_entry(request, task, cached))
     return DataManifest(request, run.vocabulary, tuple(entries))
 
 
 def prepare_shard(request: DataRequest, task: str, shard: int, *, quiet: bool = False) -> Path:
-    """Makes the store of one piece of a random or streamed task and returns its folder.
+    """Makes the store of one shard of a random or streamed task and returns its folder.
 
     Raises:
         T5MixError: see `prepare`.
@@ -159,10 +157,10 @@ def prepare_shard(request: DataRequest, task: str, shard: int, *, quiet: bool = 
 
 
 def _check_streamed(request: DataRequest, run: RunTasks) -> None:
-    known = {*seqio.TaskRegistry.names(), *(task.name for task in run.tasks)}
+    allowed = {*seqio.TaskRegistry.names(), *(task.name for task in run.tasks)}
     for name in request.streamed:
-        if name not in known:
-            raise UnknownNameError("task", name, known, "streamed lists tasks, not mixtures.")
+        if name not in allowed:
+            raise UnknownNameError("task", name, allowed, "streamed lists tasks, not mixtures.")
 
 
 def _check_named(named: Sequence[str], tasks: Sequence[str]) -> None:
@@ -177,7 +175,7 @@ def _check_named(named: Sequence[str], tasks: Sequence[str]) -> None:
         )
 
 
-def _recipes(request: DataRequest, task: seqio.Task) -> list[SplitSpec]:
+def _split_specs(request: DataRequest, task: seqio.Task) -> list[SplitSpec]:
     splits = list(task.splits)
     first = request.splits[0]
     if first not in splits:
@@ -186,31 +184,31 @@ def _recipes(request: DataRequest, task: seqio.Task) -> list[SplitSpec]:
 
 
 def split_spec_of(request: DataRequest, task: seqio.Task, split: str) -> SplitSpec:
-    """Returns how a request wants one split of a task."""
+    """Returns the spec of one split of a task, as a request asks for it."""
     source_shards = count_shards(task, split) if split == TRAIN and task.name in request.streamed else 1
     return SplitSpec(task, split, request.inputs_length, request.targets_length, source_shards)
 
 
-def _task_entry(request: DataRequest, task: seqio.Task, made: list[tuple[SplitSpec, CachedSplit]]) -> TaskEntry:
-    splits = {spec.split: each.entry for spec, each in made}
-    for spec, each in made:
-        if spec.source_shards > 1:
+def _task_entry(request: DataRequest, task: seqio.Task, cached: list[tuple[SplitSpec, CachedSplit]]) -> TaskEntry:
+    splits = {spec.split: split.entry for spec, split in cached}
+    for spec, split in cached:
+        if spec.is_streamed:
             examples = request.streamed[task.name]
-            splits[spec.split] = extrapolated(each.entry, spec, request.seed, examples)
+            splits[spec.split] = extrapolated(split.entry, spec, request.seed, examples)
     return TaskEntry(
         name=task.name,
-        random=any(each.random for _, each in made),
+        random=any(split.random for _, split in cached),
         splits=splits,
         metrics=metric_names(task),
         likelihoods=needs_likelihoods(task),
-        shards_per_epoch=max(spec.source_shards for spec, _ in made),
+        shards_per_epoch=max(spec.source_shards for spec, _ in cached),
     )
 
 
 def metric_names(task: seqio.Task) -> tuple[str, ...]:
     """Returns the names of a task's metric functions and objects."""
     functions = [seqio.utils.function_name(function) for function in task.metric_fns]
-    objects = [type(each).__name__ for each in task._metric_objs_constructor_args]
+    objects = [type(metric).__name__ for metric in task._metric_objs_constructor_args]
     return tuple(functions + objects)
 
 
@@ -225,7 +223,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m t5mix.cache.prepare_worker")
     parser.add_argument("--request", type=Path, help="a DataRequest as JSON")
     parser.add_argument("--out", type=Path, help="where the DataManifest or error goes")
-    parser.add_argument("--serve", action="store_true", help="make pieces as the standard input asks for them")
+    parser.add_argument("--serve", action="store_true", help="make shards as the standard input asks for them")
     parser.add_argument("--quiet", action="store_true", help="show no progress")
     parser.add_argument("--nice", type=int, default=0, help="lower the priority by this much")
     parser.add_argument("--end-with-parent", action="store_true", help="end when the standard input is closed")
@@ -234,37 +232,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.nice(options.nice)
     if not options.serve and not (options.request and options.out):
         parser.error("--request and --out are needed, or --serve")
-    asked: queue.SimpleQueue[str] = queue.SimpleQueue()
+    requests: queue.SimpleQueue[str] = queue.SimpleQueue()
     if options.end_with_parent or options.serve:
-        _end_with_parent(asked)
+        _end_with_parent(requests)
     logging.basicConfig(
         level=logging.ERROR if options.quiet else logging.WARNING, format="%(message)s", stream=sys.stderr
     )
     if options.serve:
-        _serve(asked, quiet=options.quiet)
+        _serve(requests, quiet=options.quiet)
         return 0
     try:
-        prepare(DataRequest.from_json(options.request.read_text(encoding="utf-8")), quiet=options.quiet).save(
-            options.out
-        )
+        request = DataRequest.from_json(options.request.read_text(encoding="utf-8"))
+        prepare(request, quiet=options.quiet).save(options.out)
     except T5MixError as error:
         write_json(options.out, {"error": _explain(error)})
         return 2
     return 0
 
 
-def _serve(asked: "queue.SimpleQueue[str]", *, quiet: bool) -> None:
+def _serve(requests: "queue.SimpleQueue[str]", *, quiet: bool) -> None:
     """Answers requests until the parent ends, or asks for nothing more."""
     with os.fdopen(os.dup(1), "w") as answers:
         os.dup2(2, 1)  # what a task's code prints must not get between the answers
         while True:
             try:
-                wanted = json.loads(asked.get(timeout=_IDLE_SECONDS))
+                message = json.loads(requests.get(timeout=_IDLE_SECONDS))
             except queue.Empty:
                 return
             try:
-                request = DataRequest.from_json(wanted["request"])
-                path = prepare_shard(request, wanted["task"], wanted["shard"], quiet=quiet)
+                request = DataRequest.from_json(message["request"])
+                path = prepare_shard(request, message["task"], message["shard"], quiet=quiet)
                 answer = {"path": str(path)}
             except T5MixError as error:
                 answer = {"error": _explain(error)}
@@ -278,11 +275,11 @@ def _explain(error: T5MixError) -> str:
     return str(error)
 
 
-def _end_with_parent(asked: "queue.SimpleQueue[str]") -> None:
+def _end_with_parent(requests: "queue.SimpleQueue[str]") -> None:
     """Ends this process, half-written stores removed, when the parent ends, however it ends.
 
     Args:
-        asked: gets the lines that come on the standard input, which closes at the parent's end.
+        requests: gets the lines that come on the standard input, which closes at the parent's end.
     """
 
     def ended(*_: object) -> None:
@@ -293,7 +290,7 @@ def _end_with_parent(asked: "queue.SimpleQueue[str]") -> None:
         while more := os.read(0, 1 << 16):  # not sys.stdin, whose lock a thread must not hold when Python ends
             *lines, text = (text + more).split(b"\n")
             for line in lines:
-                asked.put(line.decode())
+                requests.put(line.decode())
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(_GRACE_SECONDS)
         os._exit(143)  # something native does not come back to Python

@@ -18,17 +18,17 @@ class DeclaredDataSource(FileRowsDataSource):
     """The files of a declared task, its template filled in.
 
     Args:
-        declared: the task.
+        declaration: of the task.
     """
 
-    def __init__(self, declared: TaskDeclaration) -> None:
-        super().__init__(declared.files)
-        self.declared = declared
+    def __init__(self, declaration: TaskDeclaration) -> None:
+        super().__init__(declaration.files)
+        self.declaration = declaration
 
     def columns(self, paths: Sequence[Path]) -> dict[str, list[Any]]:
         """Reads files: `inputs`, `targets` and answers, or the unlabelled text."""
         columns: dict[str, list[Any]] = {}
-        for example in self.declared.examples(paths):
+        for example in self.declaration.examples(paths):
             for name, value in example.items():
                 columns.setdefault(name, []).append(value)
         return columns
@@ -36,18 +36,18 @@ class DeclaredDataSource(FileRowsDataSource):
     @property
     def options(self) -> Mapping[str, Any]:
         """All of the declaration but the files, whose content counts, and the metrics, which see no token."""
-        options = dataclasses.asdict(self.declared)
-        labels = [[str(value), text] for value, text in (self.declared.labels or {}).items()]
+        options = dataclasses.asdict(self.declaration)
+        labels = [[str(value), text] for value, text in (self.declaration.labels or {}).items()]
         del options["files"], options["metrics"]
         return {**options, "labels": labels}
 
 
-def register(name: str, declared: TaskDeclaration, vocabulary: seqio.Vocabulary) -> seqio.Task:
+def register(name: str, declaration: TaskDeclaration, vocabulary: seqio.Vocabulary) -> seqio.Task:
     """Registers a declared task with seqio.
 
     Args:
         name: its name in mixtures.
-        declared: the task.
+        declaration: of the task.
         vocabulary: what its inputs and targets are tokenised with.
 
     Raises:
@@ -61,12 +61,12 @@ def register(name: str, declared: TaskDeclaration, vocabulary: seqio.Vocabulary)
         _registered.discard(name)
     if name in seqio.TaskRegistry.names() or name in seqio.MixtureRegistry.names():
         raise T5MixError(f"The declared task {name!r} has the name of a registered one; choose another name.")
-    if declared.objective is not None:
+    if declaration.objective is not None:
         preprocessors = unlabelled_text_preprocessors(
-            declared.objective,
-            field=declared.field,
-            noise_density=declared.noise_density,
-            mean_span_length=declared.mean_span_length,
+            declaration.objective,
+            field=declaration.field,
+            noise_density=declaration.noise_density,
+            mean_span_length=declaration.mean_span_length,
         )
     else:
         preprocessors = [seqio.preprocessors.tokenize, seqio.preprocessors.append_eos]
@@ -74,11 +74,11 @@ def register(name: str, declared: TaskDeclaration, vocabulary: seqio.Vocabulary)
     try:
         task = seqio.TaskRegistry.add(
             name,
-            source=DeclaredDataSource(declared),
+            source=DeclaredDataSource(declaration),
             preprocessors=preprocessors,
             output_features={"inputs": feature, "targets": feature},
-            postprocess_fn=_postprocessor(declared),
-            metric_fns=[metric(each) for each in declared.metrics],
+            postprocess_fn=_postprocessor(declaration),
+            metric_fns=[metric(kind) for kind in declaration.metrics],
         )
     except ValueError as error:
         raise T5MixError(f"Declared task {name!r}: {error}") from error
@@ -86,13 +86,13 @@ def register(name: str, declared: TaskDeclaration, vocabulary: seqio.Vocabulary)
     return task
 
 
-def _postprocessor(declared: TaskDeclaration) -> Any:
+def _postprocessor(declaration: TaskDeclaration) -> Any:
     from t5mix.metrics import postprocessors
 
-    if declared.labels is not None:
-        return postprocessors.label_choice(declared.choices())
-    if declared.answers is not None:
+    if declaration.labels is not None:
+        return postprocessors.label_choice(declaration.choices())
+    if declaration.answers is not None:
         return postprocessors.answers("answers")
-    if declared.metrics and set(declared.metrics) <= {"pearson", "spearman"}:
+    if declaration.metrics and set(declaration.metrics) <= {"pearson", "spearman"}:
         return postprocessors.number
     return postprocessors.string

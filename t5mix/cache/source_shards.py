@@ -30,7 +30,7 @@ def count_shards(task: seqio.Task, split: str) -> int:
         ) from error
     if source_shards < 2:
         raise T5MixError(
-            f"{name}: its {source} reads split {split!r} in one piece, and it takes 2 shards or more. Divide its file "
+            f"{name}: its {source} reads split {split!r} as a whole, and it takes 2 shards or more. Divide its file "
             "into several (split -n l/100 corpus.txt part- --additional-suffix=.txt) and name them by a pattern "
             "(part-*.txt), or leave it out of streamed."
         )
@@ -41,26 +41,26 @@ def extrapolated(entry: StoreEntry, spec: SplitSpec, seed: int, examples: int | 
     """Returns the entry of a streamed split, with counts for all of it.
 
     Args:
-        entry: with the counts of the first piece.
+        entry: with the counts of the first shard.
         spec: the split.
-        seed: the run's, which decides what shard the first piece is.
+        seed: the run's, which decides what shard the first shard is.
         examples: the number of examples, if it is known; else it is estimated, as if all shards held as many to the
             byte.
 
     Raises:
-        T5MixError: the first piece alone has more examples.
+        T5MixError: the first shard alone has more examples.
     """
     counts, name = entry.counts, spec.task.name
     factor = _whole_to_shard(spec, source_shard_of(seed, name, 0, spec.source_shards))
     if examples is None:
         log.warning(
-            "Task %s is read in %d pieces. Its size, %s examples, is an estimate from the first one, which holds %s; "
+            "Task %s is read in %d shards. Its size, %s examples, is an estimate from the first one, which holds %s; "
             "if you know it, give it: streamed.%s=NUMBER.",
             *(name, spec.source_shards, f"{round(factor * counts.examples):,}", f"{counts.examples:,}", name),
         )
     elif examples < counts.examples:
         raise T5MixError(
-            f"streamed.{name} is {examples}, and its first piece alone holds {counts.examples} examples. Give the "
+            f"streamed.{name} is {examples}, and its first shard alone holds {counts.examples} examples. Give the "
             "number of all its training examples, or null to have it estimated."
         )
     else:

@@ -1,12 +1,11 @@
-"""Finding tasks: imports the modules that register them and resolves names."""
+"""The registered tasks and mixtures: imports the modules that register them, and resolves names."""
 
 import importlib
-import os
 import pkgutil
-import sys
 from collections.abc import Iterable, Sequence
 
 from t5mix.errors import T5MixError, UnknownNameError
+from t5mix.plugins import import_plugins
 from t5mix.tensorflow_setup import seqio
 
 BUILT_IN = ("t5mix.tasks", "t5mix.mixtures")
@@ -28,25 +27,7 @@ def load(plugins: Sequence[str] = ()) -> None:
         for module in pkgutil.iter_modules(folder):
             if not module.name.startswith("_"):
                 importlib.import_module(f"{package}.{module.name}")
-    if plugins and os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
-    for name in plugins:
-        _import_plugin(name)
-
-
-def _import_plugin(name: str) -> None:
-    try:
-        importlib.import_module(name)
-    except Exception as error:  # whatever a user's module raises is the user's to see, with its name
-        missing = isinstance(error, ModuleNotFoundError) and name.startswith(str(error.name))
-        advice = (
-            f"Is it installed, or in the working directory {os.getcwd()}?"
-            if missing
-            else "Importing it alone shows where: python -c 'import " + name + "'."
-        )
-        raise T5MixError(
-            f"The plugin {name!r} cannot be imported: {type(error).__name__}: {error}. {advice}"
-        ) from error
+    import_plugins(plugins, without_tensorflow=False)
 
 
 def names() -> list[str]:
@@ -54,8 +35,8 @@ def names() -> list[str]:
     return sorted({*seqio.TaskRegistry.names(), *seqio.MixtureRegistry.names()})
 
 
-def resolve(wanted: Iterable[str]) -> list[seqio.Task]:
-    """Returns the tasks that the names stand for, mixtures taken apart, each once, in the order first seen.
+def resolve(requested: Iterable[str]) -> list[seqio.Task]:
+    """Returns the tasks that the names stand for, mixtures replaced by their tasks, each once, in the order first seen.
 
     The rates that a mixture was registered with play no part: how a run mixes is the run's choice.
 
@@ -64,7 +45,7 @@ def resolve(wanted: Iterable[str]) -> list[seqio.Task]:
         T5MixError: a mixture contains itself.
     """
     tasks: dict[str, seqio.Task] = {}
-    for name in wanted:
+    for name in requested:
         if name in seqio.MixtureRegistry.names():
             members = _members(name)
         elif name in seqio.TaskRegistry.names():

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from t5mix.data.manifest import VocabularyEntry
+from t5mix.data.token_store import FEATURES
 from t5mix.data.tokenizer import load_sentencepiece
 from t5mix.errors import T5MixError
 from t5mix.files import sha256_of
 from t5mix.tensorflow_setup import seqio, tf
 
 BYTES = "bytes"
-FEATURES = ("inputs", "targets")
 
 
 def load_vocabulary(name: str, extra_ids: int) -> seqio.Vocabulary:
@@ -98,7 +98,7 @@ def common_vocabulary(tasks: Sequence[seqio.Task]) -> VocabularyEntry:
             except T5MixError as error:
                 raise T5MixError(f"Task {task.name!r}: {error}") from error
             # A path is where a vocabulary lies, not what it is: two copies of one file are one vocabulary.
-            same = next((known for known in users if _identity(known) == _identity(entry)), entry)
+            same = next((other for other in users if other.identity == entry.identity), entry)
             if task.name not in users.setdefault(same, []):
                 users[same].append(task.name)
     if len(users) > 1:
@@ -111,7 +111,3 @@ def common_vocabulary(tasks: Sequence[seqio.Task]) -> VocabularyEntry:
             "Set `vocabulary` to use one for all."
         )
     return next(iter(users))
-
-
-def _identity(entry: VocabularyEntry) -> tuple[str, str, int]:
-    return entry.kind, entry.sha256, entry.extra_ids

@@ -1,7 +1,6 @@
 """Training a SentencePiece vocabulary with T5's special ids, from text, TSV or JSON Lines files."""
 
 import io
-import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Literal
 
 from t5mix.data.tokenizer import EOS, PAD, UNK
 from t5mix.errors import T5MixError, nearest
+from t5mix.files import atomic_path
 from t5mix.sources.file_readers import read_rows
 
 _SPECIAL = 3
@@ -80,13 +80,8 @@ def train_vocabulary(
         )
     except (RuntimeError, OSError) as error:
         raise T5MixError(_explain(str(error), total, extra_ids)) from error
-    output.parent.mkdir(parents=True, exist_ok=True)
-    draft = output.with_name(f".{output.name}.{os.getpid()}")
-    try:
+    with atomic_path(output) as draft:
         draft.write_bytes(model.getvalue())
-        draft.replace(output)
-    finally:
-        draft.unlink(missing_ok=True)
     return total
 
 

@@ -1,10 +1,10 @@
 """Whether a checkpoint is whole: checksums, taken when it was written and compared when it is read."""
 
-import json
 import zlib
 from pathlib import Path
 
 from t5mix.errors import T5MixError
+from t5mix.files import read_json
 
 CHECKSUMS = "crc32.json"
 
@@ -40,14 +40,14 @@ def _damage(path: Path) -> str | None:
     if not file.exists():  # the run was killed after the checkpoint was whole and before its checksums were
         return None
     try:
-        recorded = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError:
+        recorded = read_json(file)
+    except T5MixError:
         return f"{CHECKSUMS} cannot be read"
-    found = checksums(path)
-    missing = sorted(recorded.keys() - found.keys())
+    actual = checksums(path)
+    missing = sorted(recorded.keys() - actual.keys())
     if missing:
         return f"{missing[0]} is missing"
-    changed = sorted(name for name in recorded if recorded[name] != found[name])
+    changed = sorted(name for name in recorded if recorded[name] != actual[name])
     return f"{changed[0]} does not match its checksum" if changed else None
 
 

@@ -1,11 +1,10 @@
 """What lies in a checkpoint's folder: reading it, checking that it is whole, and finding the base it builds on.
 
 A checkpoint of a run that trains only some parameters of another's holds what differs, and names its base: the
-checkpoint that the rest is read from, with the hash of its content. Only this module and `checkpoint` know Orbax.
+checkpoint that the rest is read from, with the hash of its content. Only this module and `writer` know Orbax.
 """
 
 import hashlib
-import json
 import logging
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -20,6 +19,7 @@ from t5mix.checkpoint.integrity import verify
 from t5mix.checkpoint.train_state import Params
 from t5mix.distributed.processes import run_on_main_process
 from t5mix.errors import T5MixError
+from t5mix.files import read_json
 
 logging.getLogger("absl").setLevel(logging.CRITICAL)  # Orbax logs each stage, and each error that it raises
 
@@ -59,8 +59,8 @@ class LoadedBase(NamedTuple):
 
 def base_of(path: Path) -> Base | None:
     """Returns the base of the checkpoint at `path`; None if it holds all its parameters itself."""
-    found = read_run_state(path).get("base")
-    return Base(Path(found["path"]), found["identity"]) if found else None
+    base = read_run_state(path).get("base")
+    return Base(Path(base["path"]), base["identity"]) if base else None
 
 
 def load_base(path: Path) -> LoadedBase:
@@ -75,18 +75,23 @@ def load_base(path: Path) -> LoadedBase:
     return LoadedBase.of(read_params(path, saved_shapes(path)))
 
 
-def open_base(path: Path, wanted: Base, given: LoadedBase | Path | None = None) -> LoadedBase:
+def open_base(path: Path, base: Base, given: LoadedBase | Path | None = None) -> LoadedBase:
     """Returns the base of the checkpoint at `path`, read unless it is given in memory.
+
+    Args:
+        path: the checkpoint.
+        base: its base, as it names it.
+        given: the base in memory, or the folder that it lies in now; None for where it lay.
 
     Raises:
         T5MixError: it is missing, or another one than it was.
     """
     if isinstance(given, LoadedBase):
-        place = wanted.path
+        folder = base.path
     else:
-        place = _place_of(path, wanted, given)
-        given = load_base(place)
-    check_base(path, wanted, given.identity, place)
+        folder = _folder_of(path, base, given)
+        given = load_base(folder)
+    check_base(path, base, given.identity, folder)
     return given
 
 
@@ -102,22 +107,22 @@ def identity_of(path: Path) -> str:
         return _hash(checkpointer.restore(path.absolute() / "params", restore_args=whole))
 
 
-def check_base(path: Path, wanted: Base, found: str, place: Path) -> None:
+def check_base(path: Path, base: Base, identity: str, folder: Path) -> None:
     """Refuses a base that is not the one that the checkpoint at `path` was trained on.
 
     Args:
         path: the checkpoint.
-        wanted: its base.
-        found: the identity of the base at hand.
-        place: where that was found.
+        base: its base, as it names it.
+        identity: of the parameters at hand.
+        folder: where those lie.
 
     Raises:
         T5MixError: they differ.
     """
-    if found != wanted.identity:
+    if identity != base.identity:
         raise T5MixError(
-            f"{place} is not the base of {path}, which was trained on parameters with the hash "
-            f"{wanted.identity[:12]}; here are others, {found[:12]}. The base was {wanted.path}."
+            f"{folder} is not the base of {path}, which was trained on parameters with the hash "
+            f"{base.identity[:12]}; here are others, {identity[:12]}. The base was {base.path}."
         )
 
 
@@ -139,7 +144,7 @@ def read_run_state(path: Path) -> dict[str, Any]:
     file = path / "run_state" / "metadata"
     if not file.exists():
         raise T5MixError(f"{path} is no checkpoint of t5mix: name a run's folder, or one of its checkpoints/STEP.")
-    return json.loads(file.read_text(encoding="utf-8"))
+    return read_json(file)
 
 
 def saved_shapes(path: Path) -> dict[str, Any]:
@@ -156,7 +161,7 @@ def read_params(
 
     Args:
         path: the checkpoint's folder.
-        like: shape, type and optionally sharding of each parameter wanted.
+        like: shape, type and optionally sharding of each parameter to read.
         may_lack: those of them that the checkpoint may lack; they are then left out.
         base: its base, if that is in memory.
 
@@ -165,24 +170,24 @@ def read_params(
         T5MixError: the checkpoint has other parameters or shapes, or its base is missing or another one.
     """
     run_on_main_process(lambda: verify(path))
-    here, below = saved_shapes(path), base_of(path)
-    beneath: Mapping[str, Any] = {}
-    place = path
-    if below is not None:
-        place = below.path if base else _checked_place(path, below)
-        beneath = base.params if base else saved_shapes(place)
-    saved = {name: tuple(leaf.shape) for name, leaf in {**beneath, **here}.items()}
+    own_leaves, named_base = saved_shapes(path), base_of(path)
+    base_leaves: Mapping[str, Any] = {}
+    base_folder = path
+    if named_base is not None:
+        base_folder = named_base.path if base else _checked_folder(path, named_base)
+        base_leaves = base.params if base else saved_shapes(base_folder)
+    saved = {name: tuple(leaf.shape) for name, leaf in {**base_leaves, **own_leaves}.items()}
     like = {name: leaf for name, leaf in like.items() if name in saved or name not in may_lack}
-    wanted = {name: tuple(leaf.shape) for name, leaf in like.items()}
-    if saved != wanted:
-        differing = sorted(n for n in saved.keys() | wanted.keys() if saved.get(n) != wanted.get(n))
-        lines = [f"  {n}: {saved.get(n, 'absent')} there, {wanted.get(n, 'absent')} here" for n in differing[:8]]
+    asked = {name: tuple(leaf.shape) for name, leaf in like.items()}
+    if saved != asked:
+        differing = sorted(n for n in saved.keys() | asked.keys() if saved.get(n) != asked.get(n))
+        lines = [f"  {n}: {saved.get(n, 'absent')} there, {asked.get(n, 'absent')} here" for n in differing[:8]]
         raise T5MixError(f"{path} holds another model; {len(differing)} parameters differ:\n" + "\n".join(lines))
-    params = _restore(path, {name: leaf for name, leaf in like.items() if name in here})
-    rest = {name: leaf for name, leaf in like.items() if name not in here}
-    if below is not None and base is not None:
+    params = _restore(path, {name: leaf for name, leaf in like.items() if name in own_leaves})
+    rest = {name: leaf for name, leaf in like.items() if name not in own_leaves}
+    if named_base is not None and base is not None:
         return params | {name: base.params[name] for name in rest}
-    return params | _restore(place, rest)
+    return params | _restore(base_folder, rest)
 
 
 def read_base(path: Path, base: Base, like: Mapping[str, Any]) -> Params:
@@ -192,33 +197,33 @@ def read_base(path: Path, base: Base, like: Mapping[str, Any]) -> Params:
         DamagedCheckpointError: a file is missing or changed.
         T5MixError: the base is missing, or another one than it was.
     """
-    return _restore(_checked_place(path, base), like)
+    return _restore(_checked_folder(path, base), like)
 
 
-def _checked_place(path: Path, base: Base) -> Path:
-    place = _place_of(path, base, None)
-    check_base(path, base, identity_of(place), place)
-    return place
+def _checked_folder(path: Path, base: Base) -> Path:
+    folder = _folder_of(path, base, None)
+    check_base(path, base, identity_of(folder), folder)
+    return folder
 
 
-def _place_of(path: Path, base: Base, moved: Path | None) -> Path:
+def _folder_of(path: Path, base: Base, moved: Path | None) -> Path:
     """Returns where the base of a checkpoint lies."""
-    place = moved or base.path
-    if not place.is_dir():
+    folder = moved or base.path
+    if not folder.is_dir():
         raise T5MixError(
-            f"The base of {path} is missing: {place} is not there. The checkpoint holds what was trained on top of it. "
-            "Put it back, or say where it lies now (--base)."
+            f"The base of {path} is missing: {folder} is not there. The checkpoint holds what was trained on top of "
+            "it. Put it back, or say where it lies now (--base)."
         )
-    return place
+    return folder
 
 
 def _restore(path: Path, like: Mapping[str, Any]) -> Params:
     """Reads some of a checkpoint's parameters."""
     if not like:
         return {}
-    here = SingleDeviceSharding(jax.local_devices()[0])
+    one_device = SingleDeviceSharding(jax.local_devices()[0])
     target = {
-        name: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=getattr(leaf, "sharding", None) or here)
+        name: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=getattr(leaf, "sharding", None) or one_device)
         for name, leaf in like.items()
     }
     with ocp.PyTreeCheckpointer() as checkpointer:

@@ -2,9 +2,8 @@
 
 One checkpoint is a folder named after its step with three items: `params` (the parameters by path: all, or those that
 differ from the base that `run_state` names), `optimizer` (its state and the step), and `run_state` (JSON: the data
-stream, the
-totals of the open log window, what the model is). `crc32.json` joins them once they are on disk. With `saved` the only
-module that knows Orbax.
+stream, the totals of the open log window, what the model is). `crc32.json` joins them once they are on disk. Only this
+module and `reader` know Orbax.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -80,7 +79,7 @@ class Checkpoints:
 
         Args:
             step: one of `steps()`.
-            like: shapes, types and shardings wanted; the devices need not be those that wrote it.
+            like: shapes, types and shardings to restore to; the devices need not be those that wrote it.
             base: the parameters that it leaves out.
 
         Returns:
@@ -109,9 +108,9 @@ class Checkpoints:
 
     def keep(self, steps: Iterable[int]) -> None:
         """Deletes all checkpoints but these and the one being written."""
-        wanted = set(steps)
+        kept = set(steps)
         for step in self.steps():
-            if step not in wanted and step != self._unchecked:
+            if step not in kept and step != self._unchecked:
                 self._manager.delete(step)
 
     def close(self) -> None:

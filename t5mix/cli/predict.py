@@ -3,13 +3,13 @@
 import argparse
 import contextlib
 import json
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
 from t5mix.errors import T5MixError
+from t5mix.files import atomic_write
 
 
 def run(options: argparse.Namespace) -> int:
@@ -51,11 +51,5 @@ def _writing(name: str) -> Iterator[TextIO]:
     if name == "-":
         yield sys.stdout
         return
-    path = Path(name)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with open(draft, "w", encoding="utf-8") as file:
-            yield file
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+    with atomic_write(Path(name)) as file:
+        yield file

@@ -5,12 +5,7 @@ an experiment. Nothing reads a raw dictionary after that.
 """
 
 import dataclasses
-import importlib
-import importlib.util
 import json
-import os
-import re
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -163,28 +158,3 @@ KIND_GROUPS: dict[str, Registry[Any]] = {
     if (registry := registry_of(field.type)) is not None
 }
 """The keys of an experiment that choose a kind, and the registry of each."""
-
-
-def import_plugins(names: tuple[str, ...]) -> None:
-    """Imports the user's modules that register strategies or policies; those of tasks are imported with the data.
-
-    A module that imports seqio or TensorFlow registers tasks, and is left to the process that prepares the data:
-    training loads neither.
-
-    Raises:
-        T5MixError: there is no such module.
-    """
-    if names and os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
-    for name in names:
-        try:
-            found = importlib.util.find_spec(name)
-        except (ImportError, ValueError):
-            found = None
-        if found is None or found.origin is None or not found.has_location:
-            raise T5MixError(
-                f"The plugin {name!r} is not found. plugins lists modules to import, by the name that Python imports "
-                f"them under; the working directory, {os.getcwd()}, is searched too."
-            )
-        if not re.search(r"^\s*(import|from) (seqio|tensorflow)", Path(found.origin).read_text("utf-8"), re.MULTILINE):
-            importlib.import_module(name)

@@ -7,12 +7,13 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from t5mix.config.experiment import KIND_GROUPS, Experiment, import_plugins
+from t5mix.config.experiment import KIND_GROUPS, Experiment
 from t5mix.config.renamed_keys import RENAMED_KEYS
 from t5mix.errors import T5MixError, UnknownNameError
 from t5mix.finetuning import FineTuningPolicy
 from t5mix.mixing import MixingStrategy
 from t5mix.model.presets import PRESETS
+from t5mix.plugins import import_plugins
 from t5mix.sources.declaration import task_declaration
 from t5mix.validation import to_plain, validate
 
@@ -43,7 +44,7 @@ def read_experiment(raw: Mapping[str, Any]) -> Experiment:
     for key, hint in _HINTS.items():
         if not values.get(key):
             raise T5MixError(f"{key} is not set: {hint}")
-    import_plugins(validate(tuple[str, ...], values.get("plugins") or [], "plugins"))
+    import_plugins(validate(tuple[str, ...], values.get("plugins") or [], "plugins"), without_tensorflow=True)
     for key, expand in _SHORT_FORMS.items():
         if key in values:
             values[key] = expand(values[key])

@@ -1,5 +1,5 @@
-"""From a registered task to batches.
+"""From token stores to batches, in numpy alone: the manifest, the tokenizer, the stream, packing, batches.
 
-`sources`, `declared`, `objectives`, `registry`, `materialize` and `prepare` speak seqio and TensorFlow and run in
-a process of their own; `store`, `stream`, `plan`, `fill` and `pipeline` are numpy alone and feed the training.
+What makes the stores speaks seqio and TensorFlow, and runs in a process of its own (`t5mix.cache`), which
+`t5mix.data.prepare_client` starts.
 """

@@ -1,38 +1,44 @@
-"""Filling a plan: the tokens of some rows of a batch, with segment ids, positions and task ids."""
+"""Assembling a batch: the tokens of some rows of a layout, with segment ids, positions and task ids."""
 
 from collections.abc import Callable
 
 import numpy as np
 
-from t5mix.data.packing import PackedLayout
+from t5mix.data.packing import BatchShape, PackedLayout
 from t5mix.data.token_store import TokenStore
 
 Batch = dict[str, np.ndarray]
-"""int32 arrays: `encoder_inputs`, `encoder_segment_ids`, `encoder_positions`, `encoder_task_ids`, each [B, S], and
-`decoder_inputs`, `decoder_targets`, `decoder_segment_ids`, `decoder_positions`, `decoder_task_ids`, each [B, T].
-Padding is 0 everywhere; a segment id of 0 is what tells it from content. A prompt's positions, before each example's
-inputs, hold token 0 and are content: segment, task and positions count them in."""
+"""int32 arrays by name, of the shapes that `array_shapes` gives. Padding is 0 everywhere; a segment id of 0 is what
+tells it from content. A prompt's positions, before each example's inputs, hold token 0 and are content: segment, task
+and positions count them in."""
+
+_ENCODER = ("inputs", "segment_ids", "positions", "task_ids")
+_DECODER = ("inputs", "targets", "segment_ids", "positions", "task_ids")
+
+
+def array_shapes(shape: BatchShape) -> dict[str, tuple[int, int]]:
+    """Returns the shape of each array of a batch: [B, S] for the encoder's, [B, T] for the decoder's."""
+    encoder = {f"encoder_{name}": (shape.rows, shape.inputs) for name in _ENCODER}
+    return encoder | {f"decoder_{name}": (shape.rows, shape.targets) for name in _DECODER}
 
 
 def assemble_batch(layout: PackedLayout, store: Callable[[int, int], TokenStore], rows: slice | None = None) -> Batch:
-    """Copies the tokens of the plan's examples into the arrays of a batch.
+    """Copies the tokens of a layout's examples into the arrays of a batch.
 
     Args:
-        plan: the global plan.
-        store: gives the token store of (task, piece).
-        rows: the rows wanted, a contiguous slice; None for all of them.
+        layout: of the global batch.
+        store: gives the token store of (task, shard).
+        rows: the rows to return, a contiguous slice; None for all of them.
 
     Returns:
         The arrays of those rows alone.
     """
     first, last, _ = (rows or slice(None)).indices(layout.shape.rows)
-    here = slice(*np.searchsorted(layout.rows, [first, last]))  # the plan is ordered by row
-    examples, segments = layout.examples[here], layout.segments[here]
-    row = layout.rows[here] - first
-    encoder = _Side(
-        last - first, layout.shape.inputs, row, layout.input_offsets[here], examples.input_lengths, layout.shape.prompt
-    )
-    decoder = _Side(last - first, layout.shape.targets, row, layout.target_offsets[here], examples.target_lengths)
+    chosen = slice(*np.searchsorted(layout.rows, [first, last]))  # the layout is ordered by row
+    examples, segments = layout.examples[chosen], layout.segments[chosen]
+    row, shape = layout.rows[chosen] - first, layout.shape
+    encoder = _Side(last - first, shape.inputs, row, layout.input_offsets[chosen], examples.input_lengths, shape.prompt)
+    decoder = _Side(last - first, shape.targets, row, layout.target_offsets[chosen], examples.target_lengths)
 
     inputs = np.zeros(encoder.size, np.int32)  # what nothing is copied to is the prompts'
     targets = np.empty(decoder.size, np.int32)
@@ -83,12 +89,12 @@ class _Side:
         self._destinations = np.repeat(row * width + offsets, self._taken) + self.positions
 
     def gather(self, out: np.ndarray, members: np.ndarray, tokens: np.ndarray, begins: np.ndarray) -> None:
-        """Copies the tokens of the examples `members`, which begin at `begins` in a store, to their places in `out`."""
+        """Copies the tokens of the examples `members`, which begin at `begins` in a store, into `out`."""
         lengths = self.lengths[members]
         total = int(lengths.sum())
         within = np.arange(total) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-        places = np.repeat(self.starts[members] + self._prompt, lengths) + within
-        out[places] = tokens[np.repeat(begins, lengths) + within]
+        targets = np.repeat(self.starts[members] + self._prompt, lengths) + within
+        out[targets] = tokens[np.repeat(begins, lengths) + within]
 
     def scatter(self, values: np.ndarray) -> np.ndarray:
         """Returns one value a position of the examples, laid out in the rows: int32 [rows, width]."""

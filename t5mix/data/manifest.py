@@ -1,7 +1,7 @@
-"""What a run wants of its data, and what it got: the request and the lock.
+"""What data a run asks for, and what it got: the request and the manifest.
 
 Both are plain JSON. The request goes to a process of its own, which alone loads seqio and TensorFlow
-(`t5mix.cache.prepare_worker`); the lock comes back, is kept in the run's folder, and is all that training needs.
+(`t5mix.cache.prepare_worker`); the manifest comes back, is kept in the run's folder, and is all that training needs.
 """
 
 import dataclasses
@@ -12,7 +12,7 @@ from typing import Any
 
 from t5mix.data.token_store import StoreCounts
 from t5mix.errors import T5MixError, UnknownNameError
-from t5mix.files import write_json
+from t5mix.files import read_json, write_json
 
 MANIFEST_FORMAT = 1
 
@@ -118,9 +118,8 @@ class TaskEntry:
         splits: the prepared splits.
         metrics: names of its metric functions.
         likelihoods: whether one of them scores the likelihood of the targets rather than generated text.
-        shards_per_epoch: how many shards an epoch of its training split is read in: 1, or the shards of a streamed
-        task's source.
-            What is known of that split then comes from its first piece.
+        shards_per_epoch: how many shards an epoch of its training split is read in: 1, or the number of source shards
+            of a streamed task. The counts of a streamed split come from its first shard.
     """
 
     name: str
@@ -131,12 +130,17 @@ class TaskEntry:
     shards_per_epoch: int = 1
 
     @property
+    def is_streamed(self) -> bool:
+        """Whether its training split is read one source shard at a time."""
+        return self.shards_per_epoch > 1
+
+    @property
     def has_many_shards(self) -> bool:
         """Whether its training split has more than one store; its entry's path then is the folder of them."""
-        return self.random or self.shards_per_epoch > 1
+        return has_many_shards(self.random, self.shards_per_epoch)
 
     def path(self, split: str, shard: int = 0) -> Path:
-        """Returns where the store of a split lies; of a training split that has several, that of a piece."""
+        """Returns where the store of a split lies; of a training split that has several, that of a shard."""
         path = Path(self.splits[split].path)
         return shard_path(path, shard, self.shards_per_epoch) if self.has_many_shards and split == "train" else path
 
@@ -153,7 +157,7 @@ class DataManifest:
         """Returns one task's entry.
 
         Raises:
-            UnknownNameError: the lock has no such task.
+            UnknownNameError: the manifest has no such task.
         """
         for task in self.tasks:
             if task.name == name:
@@ -164,20 +168,19 @@ class DataManifest:
         """Says whether every store is still where it was; of a split that has several, the first."""
         return all((task.path(split) / "meta.json").exists() for task in self.tasks for split in task.splits)
 
-    def save(self, path: Path) -> None:
-        """Writes the lock to `path`, all or nothing."""
-        write_json(path, {"format": MANIFEST_FORMAT, **dataclasses.asdict(self)})
+    def to_json(self) -> dict[str, Any]:
+        """Returns the manifest as plain data, which `from_json` reads."""
+        return {"format": MANIFEST_FORMAT, **dataclasses.asdict(self)}
 
     @classmethod
-    def load(cls, path: Path) -> "DataManifest":
-        """Reads a lock.
+    def from_json(cls, raw: Mapping[str, Any]) -> "DataManifest":
+        """Reads what `to_json` gave, directly or from a file.
 
         Raises:
-            T5MixError: the file is not a lock that this version reads.
+            T5MixError: it is not a manifest that this version reads.
         """
         try:
-            raw = json.loads(path.read_text(encoding="utf-8"))
-            if raw.pop("format") != MANIFEST_FORMAT:
+            if raw["format"] != MANIFEST_FORMAT:
                 raise ValueError("another format")
             return cls(
                 request=DataRequest.from_json(json.dumps(raw["request"])),
@@ -185,19 +188,40 @@ class DataManifest:
                 tasks=tuple(_task_entry(task) for task in raw["tasks"]),
             )
         except (ValueError, KeyError, TypeError) as error:
+            raise T5MixError(str(error)) from error
+
+    def save(self, path: Path) -> None:
+        """Writes the manifest to `path`, all or nothing."""
+        write_json(path, self.to_json())
+
+    @classmethod
+    def load(cls, path: Path) -> "DataManifest":
+        """Reads what `save` wrote.
+
+        Raises:
+            T5MixError: the file is not a manifest that this version reads.
+        """
+        try:
+            return cls.from_json(read_json(path))
+        except T5MixError as error:
             raise T5MixError(f"{path} is no data manifest that this version of t5mix reads: {error}.") from error
 
 
+def has_many_shards(random: bool, shards_per_epoch: int) -> bool:
+    """Whether a training split has more than one store: a random task one an epoch, a streamed one several."""
+    return random or shards_per_epoch > 1
+
+
 def shard_path(folder: str | Path, shard: int, shards_per_epoch: int = 1) -> Path:
-    """Returns where the store of one piece of a training split lies.
+    """Returns where the store of one shard of a training split lies.
 
     Args:
         folder: of the split.
         shard: counted from 0 through all epochs.
         shards_per_epoch: how many make an epoch.
     """
-    epoch, place = divmod(shard, shards_per_epoch)
-    return Path(folder) / (f"epoch-{epoch:05d}" + (f"-shard-{place:05d}" if shards_per_epoch > 1 else ""))
+    epoch, index = divmod(shard, shards_per_epoch)
+    return Path(folder) / (f"epoch-{epoch:05d}" + (f"-shard-{index:05d}" if shards_per_epoch > 1 else ""))
 
 
 def _task_entry(raw: dict[str, Any]) -> TaskEntry:

@@ -1,6 +1,6 @@
-"""The plan of a batch: which example goes into which row, at which offset.
+"""The layout of a batch: which example goes into which row, at which offset.
 
-A plan needs lengths only. It is the same on every host; each host then fills its own rows (`t5mix.data.batch`).
+A layout needs lengths only. It is the same on every host; each host then assembles its own rows (`t5mix.data.batch`).
 """
 
 import dataclasses
@@ -11,7 +11,7 @@ import numpy as np
 from t5mix.configurable import configurable
 from t5mix.data.stream import ExampleRefs, ExampleSource
 
-_PEEK_PER_ROW = 16  # examples looked up at a time; only speed depends on it, and how early the next piece is waited for
+_PEEK_PER_ROW = 16  # examples looked up at a time; only speed depends on it, and how early the next shard is waited for
 
 
 @configurable
@@ -88,9 +88,8 @@ class SequencePacker:
     """Packs a stream of examples into batches by first fit.
 
     Each example goes into the first row with room for both its inputs, prompt included, and its targets. One that fits
-    nowhere waits, and is placed before all others in the next batch; a batch is closed when more than
-    `packing_buffer` wait.
-    So every example of the stream is used exactly once, and the one that has waited longest always goes in.
+    nowhere waits, and is placed before all others in the next batch; a batch is closed when more than `packing_buffer`
+    wait. So every example of the stream is used exactly once, and the one that has waited longest always goes in.
 
     Args:
         source: the stream.
@@ -116,13 +115,13 @@ class SequencePacker:
         )
 
     def oldest_shards(self, shards: list[int]) -> list[int]:
-        """Returns, by task id, the oldest piece that coming batches need: an example that waits, or one of `pieces`."""
+        """Returns, by task id, the oldest shard that coming batches need: a waiting example's, or that of `shards`."""
         oldest = np.asarray(shards, np.int64)
         np.minimum.at(oldest, self._waiting.tasks, self._waiting.shards)
         return oldest.tolist()
 
     def next(self) -> PackedLayout | None:
-        """Returns the plan of the next batch, or None where the stream has ended and no example waits."""
+        """Returns the layout of the next batch, or None where the stream has ended and no example waits."""
         rows = _Rows(self.shape)
         chosen, rest = rows.place(self._waiting, len(self._waiting))
         placed, left = [self._waiting[chosen]], [self._waiting[rest]]
@@ -147,7 +146,7 @@ class _Rows:
         self._input_room = np.full(shape.rows, shape.inputs)
         self._target_room = np.full(shape.rows, shape.targets)
         self._segments = [0] * shape.rows
-        self._places: list[tuple[int, int, int, int]] = []  # row, segment, input offset, target offset
+        self._slots: list[tuple[int, int, int, int]] = []  # row, segment, input offset, target offset
 
     def place(self, candidates: ExampleRefs, allowance: int) -> tuple[list[int], list[int]]:
         """Places candidates in their order until `allowance` of them have found no room.
@@ -169,13 +168,8 @@ class _Rows:
                 rest.append(index)
                 continue
             self._segments[row] += 1
-            place = (
-                row,
-                self._segments[row],
-                shape.inputs - input_room[row],
-                shape.targets - target_room[row],
-            )
-            self._places.append(place)
+            input_offset, target_offset = shape.inputs - input_room[row], shape.targets - target_room[row]
+            self._slots.append((row, self._segments[row], input_offset, target_offset))
             chosen.append(index)
             if shape.pack:
                 input_room[row] -= inputs
@@ -185,10 +179,10 @@ class _Rows:
         return chosen, rest
 
     def layout(self, examples: ExampleRefs) -> PackedLayout:
-        """Returns the plan of the examples placed so far, given in the order in which they were placed."""
-        places = np.asarray(self._places, np.int64)
-        order = np.lexsort((places[:, 1], places[:, 0]))
-        rows, segments, input_offsets, target_offsets = places[order].T
+        """Returns the layout of the examples placed so far, given in the order in which they were placed."""
+        slots = np.asarray(self._slots, np.int64)
+        order = np.lexsort((slots[:, 1], slots[:, 0]))
+        rows, segments, input_offsets, target_offsets = slots[order].T
         return PackedLayout(self._shape, examples[order], rows, segments, input_offsets, target_offsets)
 
 

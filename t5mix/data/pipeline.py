@@ -1,4 +1,4 @@
-"""From locked stores to batches: the training stream, which never ends, and one pass for evaluation."""
+"""From stores to batches: the training stream, which never ends, and one pass for evaluation."""
 
 import contextlib
 import dataclasses
@@ -16,7 +16,7 @@ from t5mix.data.token_store import MissingStoreError, TokenStore, open_store
 
 
 class ShardStores(Protocol):
-    """Makes the store of each piece of a random or streamed task (`t5mix.data.prepare_client.ShardCache`)."""
+    """Makes the store of each shard of a random or streamed task (`t5mix.data.prepare_client.ShardCache`)."""
 
     def request(self, task: str, shard: int) -> None:
         """Starts making a store in the background if it is not there."""
@@ -53,17 +53,17 @@ class TrainBatch:
 
 
 def task_data(entry: TaskEntry, shards: ShardStores | None = None) -> TaskData:
-    """Returns the training examples of a locked task.
+    """Returns the training examples of a task of the manifest.
 
     Args:
-        entry: the task's entry in the lock; it must have a training split.
+        entry: the task's entry in the manifest; it must have a training split.
         shards: makes the stores of a random or streamed task; other tasks need none.
     """
     if not entry.has_many_shards:
         store = open_store(entry.path("train"))
         return TaskData(entry.name, lambda shard: store)
     if shards is None:
-        raise ValueError(f"{entry.name} is read piece by piece and needs something to make its pieces")
+        raise ValueError(f"{entry.name} is read shard by shard and needs something to make its shards")
     opened: dict[int, TokenStore] = {}
 
     def store_of(shard: int) -> TokenStore:
@@ -73,7 +73,7 @@ def task_data(entry: TaskEntry, shards: ShardStores | None = None) -> TaskData:
         return opened[shard]
 
     def release(shard: int) -> None:
-        for old in [each for each in opened if each < shard]:
+        for old in [earlier for earlier in opened if earlier < shard]:
             del opened[old]
             shards.discard(entry.name, old)
 

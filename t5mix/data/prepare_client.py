@@ -1,6 +1,6 @@
 """Preparing data from a process that has neither TensorFlow nor seqio, by children that have them.
 
-`prepare_in_subprocess` does it before a run starts; `ShardCache` makes the coming pieces of random and streamed tasks
+`prepare_in_subprocess` does it before a run starts; `ShardCache` makes the coming shards of random and streamed tasks
 in the background. A child ends with its parent, however that ends.
 """
 
@@ -22,12 +22,12 @@ _SHARDS_PER_WORKER = 256  # then a fresh one takes over: TensorFlow keeps a litt
 
 
 def prepare_in_subprocess(request: DataRequest, *, quiet: bool = False) -> DataManifest:
-    """Prepares a run's data in a process of its own and returns the lock.
+    """Prepares a run's data in a process of its own and returns the manifest.
 
     The child's progress and warnings appear on this process's error stream.
 
     Args:
-        request: what the run wants.
+        request: what data the run asks for.
         quiet: whether to show no progress.
 
     Raises:
@@ -39,15 +39,15 @@ def prepare_in_subprocess(request: DataRequest, *, quiet: bool = False) -> DataM
 
 
 class ShardCache:
-    """Makes the stores of coming pieces in the background, and deletes those of streamed tasks that are used up.
+    """Makes the stores of coming shards in the background, and deletes those of streamed tasks that are used up.
 
-        with ShardCache(lock) as preparer:
-            preparer.request("c4", 1)   # returns at once
+        with ShardCache(manifest) as shards:
+            shards.request("c4", 1)   # returns at once
             ...
-            path = preparer.wait("c4", 1)
+            path = shards.wait("c4", 1)
 
     One worker makes them, one after the other. It stays for the next, as loading TensorFlow takes longer than most
-    pieces do, and leaves when there has been none for minutes.
+    shards do, and leaves when there has been none for minutes.
 
     Args:
         manifest: the run's data.
@@ -55,7 +55,7 @@ class ShardCache:
 
     def __init__(self, manifest: DataManifest) -> None:
         self._manifest = manifest
-        self._queue = concurrent.futures.ThreadPoolExecutor(1, "piece-preparer")
+        self._queue = concurrent.futures.ThreadPoolExecutor(1, "shard-cache")
         self._jobs: dict[tuple[str, int], concurrent.futures.Future[None]] = {}
         self._guard = threading.Lock()
         self._worker: Worker | None = None
@@ -71,10 +71,10 @@ class ShardCache:
         self.close()
 
     def path(self, task: str, shard: int) -> Path:
-        """Returns where the store of a piece lies or will lie.
+        """Returns where the store of a shard lies or will lie.
 
         Raises:
-            T5MixError: the task is not in the lock, or has one store for all epochs.
+            T5MixError: the task is not in the manifest, or has one store for all epochs.
         """
         entry = self._manifest.task(task)
         if not entry.has_many_shards:
@@ -82,11 +82,11 @@ class ShardCache:
         return entry.path("train", shard)
 
     def request(self, task: str, shard: int) -> None:
-        """Sees to it that a piece's store is made; returns at once."""
+        """Sees to it that a shard's store is made; returns at once."""
         self._request(task, shard)
 
     def wait(self, task: str, shard: int) -> Path:
-        """Returns a piece's store, asking for it if nobody has, once it is there.
+        """Returns a shard's store, asking for it if nobody has, once it is there.
 
         Raises:
             T5MixError: it cannot be made.
@@ -96,14 +96,14 @@ class ShardCache:
         return self.path(task, shard)
 
     def discard(self, task: str, shard: int) -> None:
-        """Deletes the store of a piece that this run needs no more, if its task is streamed.
+        """Deletes the store of a shard that this run needs no more, if its task is streamed.
 
-        The first piece stays, as what is known of the task's size rests on it; so do the epochs of tasks that are not
-        streamed, which other runs can use. A run that needs a piece after all makes it again, the same.
+        The first shard stays, as the task's size is judged by it; so do the epochs of tasks that are not
+        streamed, which other runs can use. A run that needs a shard after all makes it again, the same.
         """
         with self._guard:
             self._jobs.pop((task, shard), None)
-        if shard and self._manifest.task(task).shards_per_epoch > 1:
+        if shard and self._manifest.task(task).is_streamed:
             delete_store(self.path(task, shard))
 
     def close(self) -> None:
@@ -118,7 +118,7 @@ class ShardCache:
             worker.close()
 
     def _request(self, task: str, shard: int) -> concurrent.futures.Future[None] | None:
-        """Returns the job that makes a piece, beginning one if none is under way; None if the store is there."""
+        """Returns the job that makes a shard, beginning one if none is under way; None if the store is there."""
         path = self.path(task, shard)
         with self._guard:
             job = self._jobs.get((task, shard))
@@ -126,7 +126,7 @@ class ShardCache:
                 if (path / "meta.json").exists():
                     return None
                 if self._closed:
-                    raise T5MixError("The preparer of pieces is closed.")
+                    raise T5MixError("The shard cache is closed.")
                 job = self._jobs[task, shard] = self._queue.submit(self._make, task, shard)
             return job
 
@@ -136,10 +136,10 @@ class ShardCache:
             answer = self._ask(request)
         except WorkerLeftError:
             answer = self._ask(request)
-        made = Path(answer["path"])
-        if made != self.path(task, shard):
+        path = Path(answer["path"])
+        if path != self.path(task, shard):
             raise T5MixError(
-                f"Piece {shard} of task {task!r} was made in {made}, and the run's data manifest expects "
+                f"Shard {shard} of task {task!r} was made in {path}, and the run's data manifest expects "
                 f"{self.path(task, shard)}: the task's files, its code or its vocabulary have changed since the "
                 "run began. Put them back, or start a new run."
             )
@@ -147,7 +147,7 @@ class ShardCache:
     def _ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
         with self._guard:
             if self._closed:
-                raise T5MixError("The preparer of pieces was closed.")
+                raise T5MixError("The shard cache was closed.")
             if self._worker is None:
                 self._worker = Worker("t5mix.cache.prepare_worker", ["--serve", "--quiet", "--nice", str(_NICE)])
                 self._made = 0
@@ -164,7 +164,7 @@ class ShardCache:
 
 def _child(request: DataRequest, folder: Path, options: Sequence[str], *, show: bool) -> Child:
     """Starts `python -m t5mix.cache.prepare_worker` on a request; the two exchange files in `folder`, an empty one."""
-    asked = folder / "request.json"
-    asked.write_text(request.to_json(), encoding="utf-8")
-    arguments = ["--request", str(asked), "--end-with-parent", *options]
+    request_file = folder / "request.json"
+    request_file.write_text(request.to_json(), encoding="utf-8")
+    arguments = ["--request", str(request_file), "--end-with-parent", *options]
     return Child("t5mix.cache.prepare_worker", arguments, folder / "out.json", show=show, end_with_us=True)

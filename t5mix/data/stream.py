@@ -1,10 +1,10 @@
-"""Which example stands at global position k: a pure function of the seed, k and the weights in force.
+"""Which example stands at global position k: a pure function of the seed, k and the proportions in force.
 
 The task at position k follows from one uniform number, the k-th output of a counter-based generator, so the
 draws are independent of each other and any position can be reached without the ones before it. Within a task,
-examples come piece by piece, each piece in the order of a permutation of its own. For most tasks a piece is an
-epoch, and always the same store; a streamed task reads its source shard by shard, in another order of shards each
-epoch, and a piece is a shard. So each example is seen exactly once an epoch.
+examples come shard by shard, each shard in the order of a permutation of its own. For most tasks a shard is an
+epoch, and always the same store. For a random task it is an epoch too, with a store of its own. A streamed task reads
+one shard of its source after the other, in another order each epoch. So each example is seen exactly once an epoch.
 """
 
 import dataclasses
@@ -21,13 +21,13 @@ _WORDS_PER_COUNT = 4  # one tick of Philox's counter gives four 64-bit words
 
 @dataclasses.dataclass(frozen=True)
 class TaskData:
-    """One task's training examples, piece by piece.
+    """One task's training examples, shard by shard.
 
     Attributes:
         name: the task's name; the order of its examples depends on it and on nothing else of the mixture.
-        store: gives the token store of a piece, counted from 0 through all epochs. For most tasks it is always the
+        store: gives the token store of a shard, counted from 0 through all epochs. For most tasks it is always the
             same one; a random or streamed task has others, and the call may wait for them.
-        release: is told that no piece before the given one will be asked for again.
+        release: is told that no shard before the given one will be asked for again.
     """
 
     name: str
@@ -41,8 +41,8 @@ class ExampleRefs:
 
     Attributes:
         tasks: index of the task.
-        shards: which piece of that task's data, counted from 0 through all epochs.
-        indices: which example of that piece's store.
+        shards: which shard of that task's data, counted from 0 through all epochs.
+        indices: which example of that shard's store.
         input_lengths: its tokens in the inputs.
         target_lengths: its tokens in the targets.
     """
@@ -67,7 +67,7 @@ class ExampleRefs:
 
 
 class ExampleSource(Protocol):
-    """What a planner draws from: a stream of examples that can be looked at before they are taken."""
+    """What a packer draws from: a stream of examples that can be looked at before they are taken."""
 
     def peek(self, count: int) -> ExampleRefs:
         """Returns the next examples, up to `count` of them; fewer only where the stream ends."""
@@ -82,7 +82,7 @@ class MixedStream:
     """The endless stream of a mixture.
 
     Args:
-        tasks: the tasks, in an order that the weights follow.
+        tasks: the tasks, in an order that the proportions follow.
         seed: decides everything random here.
     """
 
@@ -90,7 +90,7 @@ class MixedStream:
         self.tasks = tasks
         self._seed = seed
         self._position = 0
-        self._progress = [(0, 0)] * len(tasks)  # (piece, examples of it already drawn) for each task
+        self._progress = [(0, 0)] * len(tasks)  # (shard, examples of it already drawn) for each task
         self._proportions = np.full(len(tasks), 1 / len(tasks))
         self._ahead: ExampleRefs | None = None
         self._orders: dict[tuple[int, int], np.ndarray] = {}
@@ -113,7 +113,7 @@ class MixedStream:
         self._ahead = None
 
     def shards(self) -> list[int]:
-        """Returns the piece that the next example of each task comes from, or would if it were not used up."""
+        """Returns the shard that the next example of each task comes from, or would if it were not used up."""
         return [shard for shard, _ in self._progress]
 
     def peek(self, count: int) -> ExampleRefs:
@@ -139,9 +139,9 @@ class MixedStream:
         tasks = np.searchsorted(edges, numbers, side="right").astype(np.int32)
         columns = [np.empty(count, np.int64) for _ in range(4)]
         for task in np.unique(tasks):
-            places = np.flatnonzero(tasks == task)
-            for column, values in zip(columns, self._next_of_task(int(task), len(places)), strict=True):
-                column[places] = values
+            positions = np.flatnonzero(tasks == task)
+            for column, values in zip(columns, self._next_of_task(int(task), len(positions)), strict=True):
+                column[positions] = values
         return ExampleRefs(tasks, *columns)
 
     def _next_of_task(self, task: int, count: int) -> tuple[np.ndarray, ...]:
@@ -192,8 +192,8 @@ class SequentialStream:
 
     def peek(self, count: int) -> ExampleRefs:
         """Returns the next examples, up to `count`; fewer only at the end of the last task."""
-        here = slice(self._next, self._next + count)
-        tasks, indices = self._tasks[here], self._indices[here]
+        ahead = slice(self._next, self._next + count)
+        tasks, indices = self._tasks[ahead], self._indices[ahead]
         inputs, targets = np.zeros_like(indices), np.zeros_like(indices)
         for task in np.unique(tasks):
             members = tasks == task
@@ -214,16 +214,16 @@ def uniforms(seed: int, start: int, count: int) -> np.ndarray:
 
 
 def permutation(seed: int, task: str, shard: int, size: int) -> np.ndarray:
-    """Returns the order in which the examples of one piece of a task are visited, int32 or int64 [size]."""
+    """Returns the order in which the examples of one shard of a task are visited, int32 or int64 [size]."""
     generator = np.random.Generator(np.random.Philox(key=_key(seed, "order", task, shard)))
     return generator.permutation(np.arange(size, dtype=np.int32 if size < 2**31 else np.int64))
 
 
 def source_shard_of(seed: int, task: str, shard: int, source_shards: int) -> int:
-    """Returns which of its source's shards a piece of a streamed task is; in each epoch every shard comes once."""
-    epoch, place = divmod(shard, source_shards)
+    """Returns which source shard a shard of a streamed task holds; every source shard comes once an epoch."""
+    epoch, index = divmod(shard, source_shards)
     generator = np.random.Generator(np.random.Philox(key=_key(seed, "shards", task, epoch)))
-    return int(generator.permutation(source_shards)[place])
+    return int(generator.permutation(source_shards)[index])
 
 
 def lengths_of(store: TokenStore, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -11,7 +11,6 @@ import dataclasses
 import json
 import os
 import shutil
-import uuid
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -21,8 +20,11 @@ from typing import Any, BinaryIO, Self
 import numpy as np
 
 from t5mix.errors import T5MixError
+from t5mix.files import atomic_folder, draft_path, read_json, write_json
 
 FORMAT = 1
+META = "meta.json"
+"""The file that a complete store holds."""
 FEATURES: tuple[str, ...] = ("inputs", "targets")
 _CHUNK = 1 << 22  # bytes a checksum reads at a time: bounded memory, and large enough to run at disk speed
 
@@ -111,7 +113,7 @@ def write_store(
     Args:
         path: the folder to make. If another process finishes the same store first, that one is kept.
         examples: pairs of int32 token arrays (inputs, targets), in the task's own order; each is cut to the
-            lengths below, keeping the last token (the end of the sequence) in place.
+            lengths below (`cut_to_length`).
         provenance: JSON-able description of everything that determined the content.
         max_inputs: longest input kept, in tokens.
         max_targets: longest target kept, in tokens.
@@ -119,30 +121,17 @@ def write_store(
     Raises:
         OSError: the disk is full or not writable; nothing is left behind under `path`.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    work = draft_path(path)
-    work.mkdir()  # unlike tempfile.mkdtemp, with the permissions that a store shared by several people needs
-    try:
-        with _Writer(work) as writer:
+    with atomic_folder(path, META) as draft:
+        with _Writer(draft) as writer:
             for inputs, targets in examples:
                 writer.add(inputs, targets, max_inputs, max_targets)
         meta = {
             "format": FORMAT,
             "provenance": provenance,
             "counts": dataclasses.asdict(writer.counts()),
-            "files": {name: _checksum(work / name) for name in _file_names()},
+            "files": {name: _checksum(draft / name) for name in _file_names()},
         }
-        with open(work / "meta.json", "w", encoding="utf-8") as file:
-            json.dump(meta, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            work.rename(path)
-        except OSError:
-            if not (path / "meta.json").exists():
-                raise
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+        write_json(draft / META, meta)
     return open_store(path)
 
 
@@ -162,16 +151,15 @@ def open_store(path: Path, *, verify: bool = True) -> TokenStore:
 
 
 def _open(path: Path, verify: bool) -> TokenStore:
-    meta_path = path / "meta.json"
-    if not meta_path.exists():
-        raise DamagedStoreError(path, "it has no meta.json")
+    if not (path / META).exists():
+        raise DamagedStoreError(path, f"it has no {META}")
     try:
-        meta = json.loads(meta_path.read_text(encoding="utf-8"))
+        meta = read_json(path / META)
         counts = StoreCounts(**meta["counts"])
         files = {name: (int(meta["files"][name]["bytes"]), int(meta["files"][name]["crc32"])) for name in _file_names()}
         provenance, version = meta["provenance"], meta["format"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise DamagedStoreError(path, f"meta.json cannot be read ({error!r})") from error
+    except (T5MixError, ValueError, KeyError, TypeError) as error:
+        raise DamagedStoreError(path, f"{META} cannot be read ({error!r})") from error
     if version != FORMAT:
         raise DamagedStoreError(path, f"it has format {version}, and this version of t5mix reads {FORMAT}")
     for name in _file_names():
@@ -190,8 +178,13 @@ def _open(path: Path, verify: bool) -> TokenStore:
         (target_offsets, targets, counts.target_tokens),
     ):
         if len(offsets) != counts.examples + 1 or not int(offsets[-1]) == len(tokens) == counted:
-            raise DamagedStoreError(path, "meta.json counts other examples or tokens than the files hold")
+            raise DamagedStoreError(path, f"{META} counts other examples or tokens than the files hold")
     return TokenStore(path, provenance, counts, inputs, targets, input_offsets, target_offsets)
+
+
+def cut_to_length(tokens: np.ndarray, limit: int) -> np.ndarray:
+    """Returns the first tokens of an example and its last one, the end of the sequence: `limit` of them at most."""
+    return tokens if len(tokens) <= limit else np.concatenate([tokens[: limit - 1], tokens[-1:]])
 
 
 def delete_store(path: Path) -> None:
@@ -202,15 +195,9 @@ def delete_store(path: Path) -> None:
         shutil.rmtree(hidden, ignore_errors=True)
 
 
-def draft_path(path: Path) -> Path:
-    """Returns a name beside a store's, of its own at every call, for what is not yet or no longer one."""
-    return path.parent / f".{path.name}-{uuid.uuid4().hex}"
-
-
 def content_of(path: Path) -> str:
     """Returns what two stores have in common if they hold the same examples in the same order."""
-    files = json.loads((path / "meta.json").read_text(encoding="utf-8"))["files"]
-    return json.dumps(files, sort_keys=True)
+    return json.dumps(read_json(path / META)["files"], sort_keys=True)
 
 
 class _Writer:
@@ -244,9 +231,8 @@ class _Writer:
     def add(self, inputs: np.ndarray, targets: np.ndarray, max_inputs: int, max_targets: int) -> None:
         for feature, tokens, limit in (("inputs", inputs, max_inputs), ("targets", targets, max_targets)):
             self._longest[feature] = max(self._longest[feature], len(tokens))
-            if len(tokens) > limit:
-                tokens = np.concatenate([tokens[: limit - 1], tokens[-1:]])
-                self._truncated[feature] += 1
+            self._truncated[feature] += len(tokens) > limit
+            tokens = cut_to_length(tokens, limit)
             self._files[f"{feature}.tokens"].write(np.ascontiguousarray(tokens, "<i4").tobytes())
             self._ends[feature] += len(tokens)
             self._files[f"{feature}.offsets"].write(np.int64(self._ends[feature]).tobytes())

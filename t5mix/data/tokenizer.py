@@ -10,6 +10,7 @@ from t5mix.errors import T5MixError
 from t5mix.files import sha256_of
 
 PAD, EOS, UNK = 0, 1, 2
+"""T5's ids for padding, the end of a sequence and an unknown piece: every vocabulary has these."""
 _BYTE_OFFSET = 3  # ByT5: a byte's id is its value plus the three special ids
 _BYTES = 256
 
@@ -129,10 +130,10 @@ def load_sentencepiece(path: Path, extra_ids: int) -> Any:
         processor.LoadFromSerializedProto(model.SerializeToString())
     except RuntimeError as error:
         raise T5MixError(f"{path} with {extra_ids} sentinels cannot be loaded: {error}.") from error
-    found = (processor.pad_id(), processor.eos_id(), processor.unk_id())
-    if found != (PAD, EOS, UNK):
+    ids = (processor.pad_id(), processor.eos_id(), processor.unk_id())
+    if ids != (PAD, EOS, UNK):
         raise T5MixError(
-            f"The vocabulary {path} has the ids {found} for padding, end of sequence and unknown; T5 needs "
+            f"The vocabulary {path} has the ids {ids} for padding, end of sequence and unknown; T5 needs "
             f"{(PAD, EOS, UNK)}. Train it with `t5mix vocabulary`, or with --pad_id=0 --eos_id=1 --unk_id=2."
         )
     return processor

@@ -34,7 +34,7 @@ class StopConsensus:
         if jax.process_count() == 1:
             return number
         if number not in self._said:
-            here = np.full(len(self._where.addressable_devices), number, np.int32)
-            self._said[number] = jax.make_array_from_process_local_data(self._where, here, (self._where.num_devices,))
+            local = np.full(len(self._where.addressable_devices), number, np.int32)
+            self._said[number] = jax.make_array_from_process_local_data(self._where, local, (self._where.num_devices,))
         self._pending.append(self._most(self._said[number]))
         return int(self._pending.popleft()) if len(self._pending) > self._delay else 0

@@ -4,10 +4,8 @@ All run the same program on rows of their own. Only process 0 writes. Everything
 same order, and costs nothing in a run of one.
 """
 
-import hashlib
 import itertools
 import json
-import pickle
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -15,6 +13,7 @@ import jax
 
 from t5mix.configurable import configurable
 from t5mix.errors import T5MixError
+from t5mix.files import sha256_of_json
 
 T = TypeVar("T")
 
@@ -104,7 +103,7 @@ def run_on_main_process(work: Callable[[], T]) -> T:
         work: what is to be done; it may call no function of this module.
 
     Returns:
-        In every process, what the work returned; it must be picklable.
+        In every process, what the work returned; it must be JSON-able, and is what JSON makes of it in the others.
 
     Raises:
         T5MixError: in the other processes, where the work failed; in process 0, its error passes.
@@ -113,33 +112,33 @@ def run_on_main_process(work: Callable[[], T]) -> T:
         return work()
     number = next(_numbers)
     if jax.process_index() != 0:
-        error, value = _hear(f"{number}")
-        if error is not None:
-            raise T5MixError(f"Process 0: {error}")
-        return value
+        outcome = _receive(f"{number}")
+        if "error" in outcome:
+            raise T5MixError(f"Process 0: {outcome['error']}")
+        return outcome["value"]
     try:
         value = work()
     except BaseException as error:
-        _tell(f"{number}", (str(error) if isinstance(error, T5MixError) else repr(error), None))
+        _send(f"{number}", {"error": str(error) if isinstance(error, T5MixError) else repr(error)})
         raise
-    _tell(f"{number}", (None, value))
+    _send(f"{number}", {"value": value})
     return value
 
 
 def all_gather(value: T) -> list[T]:
-    """Returns what each process gave, by process."""
+    """Returns the JSON-able value of each process, by process."""
     if not jax.distributed.is_initialized():
         return [value]
     number = next(_numbers)
-    _tell(f"{number}/{jax.process_index()}", value)
-    return [_hear(f"{number}/{process}") for process in range(jax.process_count())]
+    _send(f"{number}/{jax.process_index()}", value)
+    return [_receive(f"{number}/{process}") for process in range(jax.process_count())]
 
 
 def processes_that_differ(value: Any) -> list[int]:
     """Returns the processes whose JSON-able value is not that of process 0."""
     if not jax.distributed.is_initialized():
         return []
-    digests = all_gather(hashlib.sha256(json.dumps(value, sort_keys=True).encode()).digest())
+    digests = all_gather(sha256_of_json(value))
     return [process for process, digest in enumerate(digests) if digest != digests[0]]
 
 
@@ -153,12 +152,13 @@ def all_arrived(point: str) -> bool:
     return len(_client().key_value_dir_get(f"t5mix/{point}/")) == jax.process_count()
 
 
-def _tell(key: str, value: Any) -> None:
-    _client().key_value_set_bytes(f"t5mix/{key}", pickle.dumps(value))
+def _send(key: str, value: Any) -> None:
+    # JSON: whoever reaches the coordinator's port can write to its store, and unpickling would run what it wrote.
+    _client().key_value_set(f"t5mix/{key}", json.dumps(value))
 
 
-def _hear(key: str) -> Any:
-    return pickle.loads(_client().blocking_key_value_get_bytes(f"t5mix/{key}", _LONG * 1000))
+def _receive(key: str) -> Any:
+    return json.loads(_client().blocking_key_value_get(f"t5mix/{key}", _LONG * 1000))
 
 
 def _client() -> Any:

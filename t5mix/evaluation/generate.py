@@ -12,6 +12,7 @@ from flax import nnx
 
 from t5mix.console.progress import progress
 from t5mix.data.token_store import TokenStore
+from t5mix.data.tokenizer import EOS, PAD
 from t5mix.evaluation.buckets import LengthBatch, bucket, length_batches, pad
 from t5mix.model.decoding import greedy_decode
 from t5mix.model.t5 import T5, merge_params
@@ -20,7 +21,6 @@ Params = Mapping[str, jax.Array]
 Put = Callable[[np.ndarray], jax.Array]
 """Brings the rows of a batch to the devices, sharded over them if the caller wishes."""
 
-_PAD, _EOS = 0, 1
 _IN_FLIGHT = 2  # batches handed to the device before the first is waited for: it never idles, memory stays bounded
 
 
@@ -66,7 +66,7 @@ def generate(
     outputs: list[np.ndarray] = [np.zeros(0, np.int32)] * len(inputs.lengths)
 
     def decode(batch: LengthBatch) -> jax.Array:
-        tokens = put(pad([inputs[index] for index in batch.indices], batch.length, _PAD))
+        tokens = put(pad([inputs[index] for index in batch.indices], batch.length, PAD))
         return _decode(graphdef, params, tokens, max_length, task_id)
 
     with progress(label, len(outputs)) as advance:
@@ -98,8 +98,8 @@ def score_targets(
     def score(batch: LengthBatch) -> jax.Array:
         pairs = [store.example(int(index)) for index in batch.indices]
         longest = bucket(int(target_lengths[batch.indices].max()))
-        inputs = put(pad([pair[0] for pair in pairs], batch.length, _PAD))
-        targets = put(pad([pair[1] for pair in pairs], longest, _PAD))
+        inputs = put(pad([pair[0] for pair in pairs], batch.length, PAD))
+        targets = put(pad([pair[1] for pair in pairs], longest, PAD))
         return _log_likelihood(graphdef, params, inputs, targets, task_id)
 
     with progress(label, len(store)) as advance:
@@ -135,7 +135,7 @@ def _decode(
     """[B, S] -> [B, max_length]."""
     task_ids = None if task_id is None else jnp.full(inputs.shape[:1], task_id, jnp.int32)
     model = merge_params(graphdef, params)
-    decoded = greedy_decode(model, inputs, max_length, eos_id=_EOS, pad_id=_PAD, task_ids=task_ids)
+    decoded = greedy_decode(model, inputs, max_length, eos_id=EOS, pad_id=PAD, task_ids=task_ids)
     return decoded.tokens
 
 
@@ -144,12 +144,12 @@ def _log_likelihood(
     graphdef: nnx.GraphDef[T5], params: Params, inputs: jax.Array, targets: jax.Array, task_id: int | None
 ) -> jax.Array:
     """[B, S] and [B, T] -> [B], summed over the target's tokens."""
-    real, model = targets != _PAD, merge_params(graphdef, params)
-    inputs, segments = model.with_prompt(inputs, _PAD)
+    real, model = targets != PAD, merge_params(graphdef, params)
+    inputs, segments = model.with_prompt(inputs, PAD)
     batch = {
         "encoder_inputs": inputs,
         "encoder_segment_ids": segments,
-        "decoder_inputs": jnp.pad(targets[:, :-1], ((0, 0), (1, 0)), constant_values=_PAD),
+        "decoder_inputs": jnp.pad(targets[:, :-1], ((0, 0), (1, 0)), constant_values=PAD),
         "decoder_segment_ids": real.astype(jnp.int32),
     }
     if task_id is not None:
@@ -186,6 +186,6 @@ def _fetch(array: jax.Array) -> np.ndarray:
 
 def _until_end(tokens: np.ndarray) -> np.ndarray:
     """Returns the tokens before the end of the sequence, without padding the model may have emitted."""
-    ends = np.flatnonzero(tokens == _EOS)
+    ends = np.flatnonzero(tokens == EOS)
     kept = tokens[: ends[0]] if len(ends) else tokens
-    return kept[kept != _PAD]
+    return kept[kept != PAD]

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -11,9 +10,10 @@ import numpy as np
 
 from t5mix.data.token_store import TokenStore
 from t5mix.errors import T5MixError
+from t5mix.files import atomic_write
 
 
-class Codec(Protocol):
+class TokenDecoder(Protocol):
     """Turns tokens into text (`t5mix.data.tokenizer.Tokenizer`)."""
 
     def decode(self, tokens: Sequence[int], /) -> str:
@@ -49,7 +49,7 @@ def predictions_path(folder: str | Path, task: str, split: str) -> Path:
 def decoded(
     store: TokenStore,
     outputs: Sequence[np.ndarray],
-    tokenizer: Codec,
+    tokenizer: TokenDecoder,
     target_log_probs: Sequence[float] | np.ndarray | None = None,
 ) -> Iterator[Prediction]:
     """Yields the predictions of a whole store as text, in its order.
@@ -67,29 +67,21 @@ def decoded(
         raise ValueError(f"{len(outputs)} outputs for the {len(store)} examples of {store.path}")
     for index, output in enumerate(outputs):
         inputs, targets = store.example(index)
-        given, wanted, made = (tokenizer.decode(tokens.tolist()) for tokens in (inputs, targets, output))
+        texts = [tokenizer.decode(tokens.tolist()) for tokens in (inputs, targets, output)]
         log_prob = None if target_log_probs is None else float(target_log_probs[index])
-        yield Prediction(index, given, wanted, made, log_prob)
+        yield Prediction(index, *texts, target_log_prob=log_prob)
 
 
 def write_predictions(path: Path, predictions: Iterable[Prediction]) -> int:
     """Writes the predictions to `path`, all or nothing, and returns how many there were."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
     count = 0
-    try:
-        with open(draft, "w", encoding="utf-8") as file:
-            for prediction in predictions:
-                row = dataclasses.asdict(prediction)
-                if row["target_log_prob"] is None:
-                    del row["target_log_prob"]
-                file.write(json.dumps(row, ensure_ascii=False) + "\n")
-                count += 1
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+    with atomic_write(path) as file:
+        for prediction in predictions:
+            row = dataclasses.asdict(prediction)
+            if row["target_log_prob"] is None:
+                del row["target_log_prob"]
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+            count += 1
     return count
 
 

@@ -1,11 +1,11 @@
 """Scores predictions from a process that must not load TensorFlow: a child process does it."""
 
-import json
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
 from t5mix.data.manifest import DataRequest
+from t5mix.files import read_json
 from t5mix.metrics.example_scores import TaskEvaluation
 from t5mix.subprocesses import Child
 
@@ -28,9 +28,9 @@ def score_in_subprocess(
         T5MixError: the child failed; the text is what it said.
     """
     with tempfile.TemporaryDirectory(prefix="t5mix-score-") as folder:
-        asked, out = Path(folder, "request.json"), Path(folder, "evaluations.json")
-        asked.write_text(request.to_json(), encoding="utf-8")
-        arguments = ["--request", str(asked), "--predictions", str(predictions), "--split", split]
+        request_file, out = Path(folder, "request.json"), Path(folder, "evaluations.json")
+        request_file.write_text(request.to_json(), encoding="utf-8")
+        arguments = ["--request", str(request_file), "--predictions", str(predictions), "--split", split]
         arguments += [part for task in tasks for part in ("--task", task)]
-        written = Child("t5mix.evaluation.scoring_worker", arguments, out).result().read_text(encoding="utf-8")
-        return {name: TaskEvaluation.from_json(each) for name, each in json.loads(written).items()}
+        evaluations = read_json(Child("t5mix.evaluation.scoring_worker", arguments, out).result())
+        return {task: TaskEvaluation.from_json(evaluation) for task, evaluation in evaluations.items()}

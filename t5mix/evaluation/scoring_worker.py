@@ -44,11 +44,11 @@ def score_predictions(
     results = {}
     for name in names:
         task = run.task(name)
-        made = read_predictions(predictions_path(predictions, name, split))
+        task_predictions = read_predictions(predictions_path(predictions, name, split))
         spec = SplitSpec(task, split, request.inputs_length, request.targets_length)
         # The same examples in the same order as in the store, with the fields that post-processors look at.
         examples = list(raw_examples(spec, FIXED_SEED))
-        results[name] = task_metrics(task, examples, made)
+        results[name] = task_metrics(task, examples, task_predictions)
     return results
 
 

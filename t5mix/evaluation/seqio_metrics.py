@@ -43,17 +43,17 @@ def task_metrics(task: seqio.Task, examples: Sequence[Example], predictions: Seq
         task.postprocess_fn(prediction.prediction, example=example, is_target=False)
         for example, prediction in zip(examples, predictions, strict=True)
     ]
-    found = [evaluate_metric(_plain(metric), targets, outputs) for metric in task.predict_metric_fns]
+    evaluated = [evaluate_metric(_plain(metric), targets, outputs) for metric in task.predict_metric_fns]
     if task.score_metric_fns:
         scores = _target_scores(task.name, predictions)
-        found += [evaluate_metric(_plain(metric), targets, scores) for metric in task.score_metric_fns]
+        evaluated += [evaluate_metric(_plain(metric), targets, scores) for metric in task.score_metric_fns]
     if task.predict_with_aux_metric_fns:
         _log.warning("%s: metrics that need auxiliary values are left out.", task.name)
     # seqio appends the metric functions, wrapped, to the metric objects that the task was given.
     given = task.metric_objs[: len(task.metric_objs) - len(task.metric_fns)]
     objects = [functools.partial(_object_value, metric, task) for metric in given]
-    found += [evaluate_metric(_plain(metric), examples, predictions) for metric in objects]
-    return _merged(task.name, found)
+    evaluated += [evaluate_metric(_plain(metric), examples, predictions) for metric in objects]
+    return _merged(task.name, evaluated)
 
 
 def _check_alignment(name: str, examples: int, predictions: Sequence[Prediction]) -> None:
@@ -65,7 +65,7 @@ def _check_alignment(name: str, examples: int, predictions: Sequence[Prediction]
 
 
 def _target_text(task: seqio.Task, example: Example) -> str:
-    """Returns the target before it was tokenised, where the task kept it: no piece of it was cut off."""
+    """Returns the target before it was tokenised, where the task kept it: uncut."""
     if "targets_pretokenized" in example:
         text = example["targets_pretokenized"]
     else:
@@ -76,13 +76,13 @@ def _target_text(task: seqio.Task, example: Example) -> str:
 
 def _target_scores(name: str, predictions: Sequence[Prediction]) -> list[float]:
     scores = [prediction.target_log_prob for prediction in predictions]
-    known = [score for score in scores if score is not None]
-    if len(known) < len(scores):
+    computed = [score for score in scores if score is not None]
+    if len(computed) < len(scores):
         raise T5MixError(
             f"A metric of the task {name!r} needs the targets' log-likelihoods, and its predictions hold none: "
             "write them with `target_log_probs` from `score_targets`."
         )
-    return known
+    return computed
 
 
 def _object_value(
@@ -120,12 +120,12 @@ def _plain(metric: Any) -> Metric:
     return numbers
 
 
-def _merged(name: str, found: Sequence[tuple[Mapping[str, float], Mapping[str, ExampleScores]]]) -> TaskEvaluation:
+def _merged(name: str, evaluated: Sequence[tuple[Mapping[str, float], Mapping[str, ExampleScores]]]) -> TaskEvaluation:
     """Returns the values of all metrics together."""
     metrics: dict[str, float] = {}
-    for values, _ in found:
+    for values, _ in evaluated:
         for key, value in values.items():
             if key in metrics:
                 raise T5MixError(f"Two metrics of the task {name!r} give a value called {key!r}.")
             metrics[key] = value
-    return TaskEvaluation(metrics, {key: scores for _, one in found for key, scores in one.items()})
+    return TaskEvaluation(metrics, {key: scores for _, one in evaluated for key, scores in one.items()})

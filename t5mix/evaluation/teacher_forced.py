@@ -32,10 +32,10 @@ def evaluate_losses(
     """
     totals = TaskTotals.zeros(num_tasks)
     for batch in evaluation_batches(stores, shape, limit, rows):
-        found = sums(batch)
+        step_sums = sums(batch)
         totals.add(
-            cross_entropy=np.asarray(found.cross_entropy),
-            correct=np.asarray(found.correct),
-            loss_tokens=np.asarray(found.loss_tokens),
+            cross_entropy=np.asarray(step_sums.cross_entropy),
+            correct=np.asarray(step_sums.correct),
+            loss_tokens=np.asarray(step_sums.loss_tokens),
         )
     return totals

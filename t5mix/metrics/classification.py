@@ -89,15 +89,15 @@ def group_exact_match(targets: Sequence[Any], predictions: Sequence[Any]) -> Sco
 
 def on_labels(metric: Metric) -> Metric:
     """Returns `metric` for targets {"group", "label"}: it sees the labels alone (MultiRC's F1a)."""
-    own = isinstance(metric, ExampleMetric)
-    function: Callable[..., Any] = metric.example_scores if own else metric
+    gives_scores = isinstance(metric, ExampleMetric)
+    function: Callable[..., Any] = metric.example_scores if gives_scores else metric
 
     def of_labels(targets: Sequence[Any], predictions: Sequence[Any]) -> Any:
         return function([target["label"] for target in targets], predictions)
 
     of_labels.__name__ = of_labels.__qualname__ = metric.__name__
     of_labels.__doc__ = metric.__doc__
-    return ExampleMetric(of_labels) if own else of_labels
+    return ExampleMetric(of_labels) if gives_scores else of_labels
 
 
 def _matches(target: Any, guess: Any) -> bool:
@@ -107,6 +107,6 @@ def _matches(target: Any, guess: Any) -> bool:
 def _label_rows(labels: Sequence[Any], pairs: Sequence[tuple[Any, Any]]) -> np.ndarray:
     """Returns hits, targets and predictions of each class, [examples, 3 * classes]; the last class is no label."""
     index = {label: i for i, label in enumerate(labels)}
-    places = np.array([[index.get(label, len(labels)) for label in pair] for pair in pairs], int).reshape(-1, 2)
-    wanted, given = np.eye(len(labels) + 1)[places.T]
-    return np.hstack([wanted * given, wanted, given])
+    classes = np.array([[index.get(label, len(labels)) for label in pair] for pair in pairs], int).reshape(-1, 2)
+    targets, guesses = np.eye(len(labels) + 1)[classes.T]
+    return np.hstack([targets * guesses, targets, guesses])

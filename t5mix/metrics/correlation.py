@@ -26,20 +26,20 @@ def spearman(targets: Sequence[float], predictions: Sequence[float | None]) -> S
     """
     from scipy.stats import rankdata
 
-    wanted, given = _numbers(targets, predictions)
-    return {"spearman": _correlation(rankdata(wanted), rankdata(given))}
+    true, guessed = _numbers(targets, predictions)
+    return {"spearman": _correlation(rankdata(true), rankdata(guessed))}
 
 
 def _numbers(targets: Sequence[float], predictions: Sequence[float | None]) -> tuple[np.ndarray, np.ndarray]:
     """Returns both as float arrays, what is no number replaced as `pearson` says."""
     pair_up(targets, predictions)
-    wanted = np.asarray(targets, np.float64)
-    given = np.array([np.nan if guess is None else guess for guess in predictions], np.float64)
-    if len(wanted):
-        low, high = wanted.min(), wanted.max()
-        farthest = np.where(wanted - low > high - wanted, low, high)
-        given = np.where(np.isfinite(given), given, farthest)
-    return wanted, given
+    true = np.asarray(targets, np.float64)
+    guessed = np.array([np.nan if guess is None else guess for guess in predictions], np.float64)
+    if len(true):
+        low, high = true.min(), true.max()
+        farthest = np.where(true - low > high - true, low, high)
+        guessed = np.where(np.isfinite(guessed), guessed, farthest)
+    return true, guessed
 
 
 def _correlation(first: np.ndarray, second: np.ndarray) -> ExampleScores:

@@ -67,13 +67,13 @@ def _pearson(sums: np.ndarray) -> np.ndarray:
 
 def _bleu(sums: np.ndarray) -> np.ndarray:
     """Rows: [tokens, tokens of the nearest reference, matching n-grams of n = 1 to 4, all n-grams of n = 1 to 4]."""
-    length, wanted = sums[..., 0], sums[..., 1]
+    length, reference_length = sums[..., 0], sums[..., 1]
     matches, ngrams = sums[..., 2:6], sums[..., 6:10]
     defined = matches.any(axis=-1) & ngrams.all(axis=-1)
     # Exponential smoothing: the first order without a match counts as half a match, the next as a quarter, and so on.
     smoothed = np.where(matches > 0, matches, 0.5 ** np.cumsum(matches == 0, axis=-1))
     log_precision = np.log(smoothed / np.maximum(ngrams, 1)).mean(axis=-1)
-    log_brevity = np.minimum(0.0, 1 - _ratio(wanted, length))
+    log_brevity = np.minimum(0.0, 1 - _ratio(reference_length, length))
     return 100 * np.where(defined, np.exp(log_precision + log_brevity), 0.0)
 
 
@@ -154,7 +154,7 @@ class ExampleScores:
 class ExampleMetric:
     """A metric that is a function of what each example adds to it; decorates the function that gives this.
 
-    It is called and named as any metric function is, and copied and pickled by name.
+    It is called and named as any metric function is, and copied by name.
 
     Attributes:
         example_scores: (targets, predictions) -> scores by the names of the metric's values.
@@ -191,7 +191,7 @@ def evaluate_metric(
     """
     if isinstance(metric, ExampleMetric):
         scores = metric.example_scores(targets, outputs)
-        return {name: each.value() for name, each in scores.items()}, scores
+        return {name: rows.value() for name, rows in scores.items()}, scores
     values = metric(targets, outputs)
     try:
         with warnings.catch_warnings():  # of what is undefined for a single example
@@ -208,10 +208,10 @@ def _means(
     # The halves tell most other metrics, before many calls are spent on them.
     for size in (-(-len(targets) // 2), 1):
         slices = [slice(start, start + size) for start in range(0, len(targets), size)]
-        parts = [metric(targets[each], outputs[each]) for each in slices] if means else []
-        weights = [len(targets[each]) for each in slices]
-        found = {name: np.array([part[name] for part in parts]) for name in means}
-        means = {name: ones for name, ones in found.items() if _is_mean(values[name], ones, weights)}
+        parts = [metric(targets[part], outputs[part]) for part in slices] if means else []
+        weights = [len(targets[part]) for part in slices]
+        by_name = {name: np.array([part[name] for part in parts]) for name in means}
+        means = {name: ones for name, ones in by_name.items() if _is_mean(values[name], ones, weights)}
     return {name: ExampleScores.of_means(ones / 100) for name, ones in means.items()}
 
 
@@ -253,4 +253,4 @@ class TaskEvaluation:
         Raises:
             UnknownNameError: there is no such kind of example scores.
         """
-        return cls(raw["metrics"], {name: ExampleScores.from_json(each) for name, each in raw["examples"].items()})
+        return cls(raw["metrics"], {name: ExampleScores.from_json(rows) for name, rows in raw["examples"].items()})

@@ -47,11 +47,11 @@ def _question_answering(targets: Sequence[Any], predictions: Sequence[str], punc
 
 
 def _token_f1(answer: str, guess: str) -> float:
-    wanted, given = answer.split(), guess.split()
-    if not wanted or not given:
-        return float(wanted == given)
-    common = sum((Counter(wanted) & Counter(given)).values())
-    return _f_score(common, len(wanted) - common, len(given) - common)
+    true, guessed = answer.split(), guess.split()
+    if not true or not guessed:
+        return float(true == guessed)
+    common = sum((Counter(true) & Counter(guessed)).values())
+    return _f_score(common, len(true) - common, len(guessed) - common)
 
 
 def _f_score(hits: int, misses: int, alarms: int) -> float:

@@ -1,12 +1,11 @@
 """What all figures share: colours, an empty figure, and the way to a file."""
 
-import contextlib
-import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from t5mix.errors import T5MixError
+from t5mix.files import atomic_path
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -120,16 +119,5 @@ def save(figure: "Figure", path: Path) -> None:
     dates = {"svg": "Date", "pdf": "CreationDate"}
     metadata = {dates[file_format]: None} if file_format in dates else None
     # Without the salt, ids are random.
-    with _whole_file(path) as draft, rc_context({"svg.hashsalt": "t5mix"}):
+    with atomic_path(path) as draft, rc_context({"svg.hashsalt": "t5mix"}):
         figure.savefig(draft, format=file_format, metadata=metadata)
-
-
-@contextlib.contextmanager
-def _whole_file(path: Path) -> Iterator[Path]:
-    """A context in which to write a file that appears under its name once it is whole."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        yield draft
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)

@@ -1,10 +1,10 @@
 """Writes a report: the page, its figures as files, tables for papers, documents and programs."""
 
-import os
 from pathlib import Path
 
 from t5mix.analysis.analysis import Analysis, analyze
 from t5mix.analysis.results import read_results
+from t5mix.files import write_text
 from t5mix.report.csv_export import headline_csv, scores_csv
 from t5mix.report.figure_files import save_figure
 from t5mix.report.html import render_page
@@ -41,15 +41,5 @@ def write_report(directory: Path, out: Path) -> Analysis:
         "scores.csv": scores_csv(analysis.results),
     }
     for name, text in texts.items():
-        _write(out / name, text)
+        write_text(out / name, text)
     return analysis
-
-
-def _write(path: Path, text: str) -> None:
-    """Writes a file; it appears under its name once it is whole."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        draft.write_text(text, encoding="utf-8")
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)

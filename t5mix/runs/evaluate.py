@@ -52,7 +52,7 @@ def evaluate_run(
     experiment = read_experiment(directory.experiment())
     model = load_model(checkpoint_of(run, which), base)
     manifest = _manifest_with(directory, experiment, split)
-    if manifest.vocabulary.sha256 != model.vocabulary.sha256:
+    if manifest.vocabulary.identity != model.vocabulary.identity:
         raise T5MixError(
             f"The data's vocabulary {manifest.vocabulary.path} is not the one {model.path} was trained with."
         )
@@ -79,7 +79,7 @@ def _chosen(manifest: DataManifest, split: str, names: Sequence[str]) -> dict[in
     chosen = {i: task for i, task in with_split.items() if not names or task.name in names}
     if not chosen:
         raise T5MixError(f"None of the tasks has a split {split!r}.")
-    streamed = [task.name for task in chosen.values() if split == "train" and task.shards_per_epoch > 1]
+    streamed = [task.name for task in chosen.values() if split == "train" and task.is_streamed]
     if streamed:
         raise T5MixError(
             f"The training split of {', '.join(streamed)} is streamed, and no store holds all of it. Evaluate another "

@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 from t5mix.checkpoint.reader import read_run_state
-from t5mix.tracking.metrics_file import read_lines
+from t5mix.tracking.metrics_file import read_metrics, values_of
 from t5mix.tracking.provenance import hardware, versions
 from t5mix.tracking.run_directory import RunDirectory, find_checkpoint
 from t5mix.training.trainer import TrainingJob
@@ -15,16 +15,14 @@ _MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes on macOS, kibiby
 
 def run_result(directory: RunDirectory, job: TrainingJob) -> dict[str, Any]:
     """Returns a finished run's costs, what it drew of each task, and its last and best validation losses."""
-    lines = list(read_lines(directory.metrics))
-    logged = [line for line in lines if line["kind"] == "train"]
-    evaluated = [line for line in lines if line["kind"] == "evaluation"]
+    lines = read_metrics(directory.metrics)
     run_state = read_run_state(find_checkpoint(directory.path))
     total = run_state["metrics"]["total"]
     examples, expected = total["examples"], total["expected_examples"]
     sizes = {task.name: task.splits["train"].counts.examples for task in job.manifest.tasks}
     return {
         "steps": job.config.steps,
-        "seconds": sum(line["seconds"] for line in logged),
+        "seconds": sum(values_of(lines.train, "seconds")),
         "parameters": {"total": job.engine.num_parameters, "trained": job.engine.num_trained},
         "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MAXRSS_UNIT,
         "mixture": {
@@ -39,7 +37,7 @@ def run_result(directory: RunDirectory, job: TrainingJob) -> dict[str, Any]:
             }
             for i, (name, size) in enumerate(sizes.items())
         },
-        "validation": evaluated[-1]["tasks"] if evaluated else {},
+        "validation": lines.evaluation[-1]["tasks"] if lines.evaluation else {},
         "best": run_state["best"],
         "versions": versions(),
         "hardware": hardware(),

@@ -101,7 +101,9 @@ def _data(
         named_tasks=experiment.mixing.named_tasks,
         start_vocabulary=None if start_from is None else vocabulary_of(start_from),
     )
-    manifest = run_on_main_process(lambda: _recorded_or_prepared(request, directory, prepare))
+    manifest = DataManifest.from_json(
+        run_on_main_process(lambda: _recorded_or_prepared(request, directory, prepare).to_json())
+    )
     blind = [process for process, sees in enumerate(all_gather(manifest.stores_exist())) if not sees]
     if blind:
         raise T5MixError(

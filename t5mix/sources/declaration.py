@@ -151,7 +151,7 @@ class TaskDeclaration:
             return value
         if value not in labels:
             raise T5MixError(
-                f"{row.place}: {targets} is {value!r}, which labels does not list. "
+                f"{row.location}: {targets} is {value!r}, which labels does not list. "
                 f"It lists {', '.join(labels)}; add the value there or mend the file."
             )
         return labels[value]
@@ -160,7 +160,7 @@ class TaskDeclaration:
         answers = row.texts(field)
         for answer in answers:
             if ANSWER_SEPARATOR in answer and len(answers) > 1:
-                raise T5MixError(f"{row.place}: the answer {answer!r} holds {ANSWER_SEPARATOR!r}.")
+                raise T5MixError(f"{row.location}: the answer {answer!r} holds {ANSWER_SEPARATOR!r}.")
         return answers[0].split(ANSWER_SEPARATOR) if len(answers) == 1 else answers
 
 
@@ -188,10 +188,10 @@ def task_declaration(name: str, raw: Mapping[str, Any]) -> TaskDeclaration:
     Raises:
         T5MixError: a key is unknown, or the combination is impossible.
     """
-    known = TaskDeclaration.__dataclass_fields__  # type: ignore[attr-defined]
+    keys = TaskDeclaration.__dataclass_fields__  # type: ignore[attr-defined]
     for key in raw:
-        if key not in known:
-            raise UnknownNameError(f"key of the declared task {name!r},", key, known)
+        if key not in keys:
+            raise UnknownNameError(f"key of the declared task {name!r},", key, keys)
     try:
         task = TaskDeclaration(**{**raw, "metrics": tuple(raw.get("metrics") or ())})
         for named in task.files.values() if task.format is None else ():

@@ -41,7 +41,7 @@ class FileRow:
     fields: Mapping[str, Any]
 
     @property
-    def place(self) -> str:
+    def location(self) -> str:
         """Where it stands, as error messages say it."""
         return f"{self.path}, line {self.line}"
 
@@ -55,10 +55,10 @@ class FileRow:
             near = nearest(field, self.fields)
             meant = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
             raise T5MixError(
-                f"{self.place}: there is no field {field!r}. Its fields are {', '.join(self.fields)}.{meant}"
+                f"{self.location}: there is no field {field!r}. Its fields are {', '.join(self.fields)}.{meant}"
             )
         if self.fields[field] is None:
-            raise T5MixError(f"{self.place}: field {field!r} is null. Give it a value or leave the row out.")
+            raise T5MixError(f"{self.location}: field {field!r} is null. Give it a value or leave the row out.")
         return self.fields[field]
 
     def text(self, field: str) -> str:
@@ -69,7 +69,7 @@ class FileRow:
         """
         value = self.value(field)
         if isinstance(value, list | dict):
-            raise T5MixError(f"{self.place}: field {field!r} holds {_kind(value)}, where text is needed.")
+            raise T5MixError(f"{self.location}: field {field!r} holds {_kind(value)}, where text is needed.")
         return as_text(value)
 
     def texts(self, field: str) -> list[str]:
@@ -81,7 +81,7 @@ class FileRow:
         value = self.value(field)
         texts = value if isinstance(value, list) else [value]
         if not texts or any(isinstance(text, list | dict) or text is None for text in texts):
-            raise T5MixError(f"{self.place}: field {field!r} must hold one text or a list of them, not {value!r}.")
+            raise T5MixError(f"{self.location}: field {field!r} must hold one text or a list of them, not {value!r}.")
         return [as_text(text) for text in texts]
 
 
@@ -119,11 +119,11 @@ def files_of(named: Files) -> list[Path]:
         path = Path(named).expanduser()
         if path.exists() or not glob.has_magic(str(path)):
             return [path]
-        found = sorted(glob.glob(str(path), recursive=True))
-        if not found:
+        matches = sorted(glob.glob(str(path), recursive=True))
+        if not matches:
             raise T5MixError(f"No file matches {path} (working directory: {Path.cwd()}).")
-        return [Path(file) for file in found]
-    return [file for each in named for file in files_of(each)]
+        return [Path(file) for file in matches]
+    return [file for entry in named for file in files_of(entry)]
 
 
 def read_rows(
@@ -291,7 +291,7 @@ def columns_of(rows: Iterable[FileRow], fields: Sequence[str] | None = None) -> 
                 kinds[name] = kind = float
             elif type(value) is not kind or kind is dict:
                 raise T5MixError(
-                    f"{row.place}: field {name!r} holds {_kind(value)}"
+                    f"{row.location}: field {name!r} holds {_kind(value)}"
                     + (". Lists of texts, texts and numbers are what a field may hold." if kind is dict else "")
                     + (f", where the rows before it hold {kind.__name__}." if kind is not dict else "")
                 )

@@ -48,7 +48,7 @@ class FileRowsDataSource(seqio.DataSource, abc.ABC):
 
     @property
     def supports_arbitrary_sharding(self) -> bool:
-        """False: a file is read as one piece."""
+        """False: a file is read as a whole."""
         return False
 
     def num_input_examples(self, split: str) -> int:

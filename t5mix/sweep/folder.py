@@ -23,7 +23,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from t5mix.errors import T5MixError
-from t5mix.files import write_json
+from t5mix.files import read_json, write_json
 from t5mix.sweep.spec import Sweep, read_sweep
 
 TRIAL_FORMAT = 1  # of the files in trials/
@@ -68,7 +68,7 @@ class SweepFolder:
     def read(self, name: str) -> Any:
         """Returns the content of a JSON file of the folder itself; None if there is none."""
         path = self.path / name
-        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+        return read_json(path) if path.exists() else None
 
     def write(self, name: str, content: Any) -> None:
         """Writes a JSON file of the folder itself, all or nothing."""

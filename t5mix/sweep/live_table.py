@@ -11,7 +11,7 @@ from rich.table import Table
 from t5mix.console import units
 from t5mix.sweep.folder import SweepFolder
 from t5mix.sweep.runner import Active
-from t5mix.tracking.metrics_file import read_last
+from t5mix.tracking.metrics_file import read_metrics
 from t5mix.tracking.run_directory import RunDirectory
 
 
@@ -84,5 +84,5 @@ def _name(active: Active) -> str:
 
 def _progress(run: Path) -> tuple[int, str]:
     """Returns the last step that a run has logged, and its loss as text."""
-    line = read_last(RunDirectory(run).metrics, "train")
-    return (0, "") if line is None else (line["step"], f"{line['loss']:.3f}")
+    logged = read_metrics(RunDirectory(run).metrics).train
+    return (logged[-1]["step"], f"{logged[-1]['loss']:.3f}") if logged else (0, "")

@@ -65,7 +65,7 @@ def _seconds(experiment: "Experiment") -> float:
     """Returns the mean over phases of a step's seconds, each phase being trained for a few windows."""
     from t5mix.runs.engine import training_phases
     from t5mix.runs.train import train_experiment
-    from t5mix.tracking.metrics_file import read_lines
+    from t5mix.tracking.metrics_file import read_metrics, values_of
     from t5mix.tracking.run_directory import RunDirectory
 
     steps = experiment.training.steps
@@ -75,8 +75,8 @@ def _seconds(experiment: "Experiment") -> float:
         experiment.training, steps=short, log_every=_LOG_EVERY, evaluate_every=short, checkpoint_every=short
     )
     train_experiment(dataclasses.replace(experiment, training=training))
-    logged = [line for line in read_lines(RunDirectory(Path(experiment.run_dir)).metrics) if line["kind"] == "train"]
-    seconds = [line["seconds"] / _LOG_EVERY for line in logged]
+    logged = read_metrics(RunDirectory(Path(experiment.run_dir)).metrics).train
+    seconds = [window / _LOG_EVERY for window in values_of(logged, "seconds")]
     of_phases = [
         statistics.median(seconds[_WINDOWS * phase + _WINDOWS // 3 : _WINDOWS * (phase + 1)])
         for phase in range(len(shares))

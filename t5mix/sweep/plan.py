@@ -1,7 +1,6 @@
 """From a sweep to runs: which there are, which starts from which, and which trial each of them is for."""
 
 import dataclasses
-import hashlib
 import itertools
 import json
 import re
@@ -13,6 +12,7 @@ from t5mix.config.compose import compose_experiment
 from t5mix.config.experiment import Experiment
 from t5mix.config.reading import read_experiment
 from t5mix.errors import T5MixError
+from t5mix.files import sha256_of_json
 from t5mix.runs.engine import check_policy
 from t5mix.runs.start import starting_checkpoint
 from t5mix.sweep.spec import Method, Overrides, Sweep, grid_points
@@ -177,7 +177,7 @@ class SweepPlanner:
         except T5MixError as error:
             raise T5MixError(f"{name}: {error}") from error
         plain = {key: value for key, value in experiment.to_json().items() if key not in _PLACES}
-        identity = hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
+        identity = sha256_of_json(plain)
         slug = re.sub(r"[^\w.=-]+", "_", name)
         run = PlannedRun(identity, slug, self.sweep.config, overrides, parent, shared, experiment)
         self.runs.setdefault(identity, run)

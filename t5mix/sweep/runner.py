@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import json
 import shlex
 import shutil
 import sys
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from t5mix.errors import T5MixError
-from t5mix.files import write_json
+from t5mix.files import read_json, write_json
 from t5mix.subprocesses import import_path
 from t5mix.sweep.data_checks import check_data, data_splits
 from t5mix.sweep.equal_budget import equal_steps
@@ -235,7 +234,7 @@ class Runner:
             )
             if run is None:
                 continue
-            cause = json.loads(self._folder.failure(run.folder).read_text(encoding="utf-8"))
+            cause = read_json(self._folder.failure(run.folder))
             found[trial.run] = {**cause, **_named(trial)}
             own = self._folder.failure(self._planner.runs[trial.run].folder)
             if run.id != trial.run and not own.exists():
@@ -275,7 +274,7 @@ class Runner:
         del self._active[name]
         if status != 0:
             raise T5MixError(f"budget: {run.name} could not be measured: {log.read_text('utf-8')[-_LOG_TAIL:].strip()}")
-        return json.loads(out.read_text(encoding="utf-8"))
+        return read_json(out)
 
 
 def _named(trial: Trial) -> dict[str, Any]:

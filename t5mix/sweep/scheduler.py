@@ -5,7 +5,6 @@ what is wanted next follows from the scores. So a sweep that was killed goes on 
 """
 
 import functools
-import json
 import math
 import statistics
 from collections.abc import Iterator, Mapping
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from t5mix.errors import T5MixError
+from t5mix.files import read_json
 from t5mix.metrics.example_scores import TaskEvaluation
 from t5mix.sweep.folder import SweepFolder
 from t5mix.sweep.plan import PlannedRun, SweepPlanner, Trial, order
@@ -151,7 +151,7 @@ class SweepScheduler:
 @functools.cache
 def _scores_in(trial: Path, changed: int) -> dict[str, dict[str, TaskEvaluation]]:
     """Returns the scores of a trial by split and task."""
-    document = json.loads(trial.read_text(encoding="utf-8"))
+    document = read_json(trial)
     return {
         split: {task: TaskEvaluation.from_json(found) for task, found in tasks.items()}
         for split, tasks in document["scores"].items()

@@ -1,15 +1,15 @@
 """What came out of a trial, as one JSON document that can be read without t5mix."""
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from t5mix.config.experiment import Experiment
 from t5mix.data.manifest import DataManifest
+from t5mix.files import read_json
 from t5mix.runs.policy_report import operations_of
 from t5mix.sweep.folder import TRIAL_FORMAT
-from t5mix.tracking.metrics_file import read_lines
+from t5mix.tracking.metrics_file import read_metrics, values_of
 from t5mix.tracking.run_directory import RunDirectory
 
 
@@ -51,23 +51,17 @@ def record(
 
 def curves(metrics: Path, manifest: DataManifest) -> dict[str, Any]:
     """Returns how a run went, from its metrics file: losses, weights and the learning rate over the steps."""
-    lines = list(read_lines(metrics))
-    logged = [line for line in lines if line["kind"] == "train"]
-    evaluated = [line for line in lines if line["kind"] == "evaluation"]
+    lines = read_metrics(metrics)
     tasks = [task.name for task in manifest.tasks]
     return {
-        "steps": [line["step"] for line in logged],
-        "loss": [line["loss"] for line in logged],
-        "learning_rate": [line["learning_rate"] for line in logged],
-        "tasks": {task: {key: _series(logged, task, key) for key in ("loss", "proportion")} for task in tasks},
-        "evaluated": [line["step"] for line in evaluated],
-        "validation": {task: _series(evaluated, task, "loss") for task in tasks},
+        "steps": values_of(lines.train, "step"),
+        "loss": values_of(lines.train, "loss"),
+        "learning_rate": values_of(lines.train, "learning_rate"),
+        "tasks": {task: {key: values_of(lines.train, key, task) for key in ("loss", "proportion")} for task in tasks},
+        "evaluated": values_of(lines.evaluation, "step"),
+        "validation": {task: values_of(lines.evaluation, "loss", task) for task in tasks},
     }
 
 
-def _series(lines: Iterable[Mapping[str, Any]], task: str, key: str) -> Sequence[float | None]:
-    return [line["tasks"].get(task, {}).get(key) for line in lines]
-
-
 def _plain_manifest(directory: RunDirectory) -> Any:
-    return json.loads((directory.path / "data_manifest.json").read_text(encoding="utf-8"))
+    return read_json(directory.path / "data_manifest.json")

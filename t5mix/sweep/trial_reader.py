@@ -1,13 +1,13 @@
 """A finished trial, and one that failed, as their files say it."""
 
 import dataclasses
-import json
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from t5mix.errors import T5MixError
+from t5mix.files import read_json
 from t5mix.sweep.folder import TRIAL_FORMAT
 
 
@@ -161,10 +161,7 @@ def read_object(path: Path) -> dict[str, Any]:
     Raises:
         T5MixError: it is none.
     """
-    try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise T5MixError(f"{path} is no JSON: {error}. {_AGAIN}") from error
+    raw = read_json(path, _AGAIN)
     if not isinstance(raw, dict):
         raise T5MixError(f"{path} holds no JSON object. {_AGAIN}")
     return raw

@@ -8,8 +8,6 @@ error that another try would meet again, with anything else for one that it may 
 
 import dataclasses
 import functools
-import hashlib
-import json
 import os
 import signal
 import sys
@@ -21,7 +19,7 @@ from typing import Any
 
 from t5mix.data.manifest import DataManifest, DataRequest
 from t5mix.errors import T5MixError
-from t5mix.files import write_json
+from t5mix.files import read_json, sha256_of_text, write_json
 from t5mix.sweep.folder import only_one
 
 LASTING = 2  # the exit status of an error that another try would meet again
@@ -63,7 +61,7 @@ class RunRequest:
     @classmethod
     def load(cls, path: Path) -> "RunRequest":
         """Reads what `save` wrote."""
-        raw: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        raw: dict[str, Any] = read_json(path)
         values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in raw.items()}
         return cls(**values)
 
@@ -117,7 +115,7 @@ def _score(job: RunRequest, experiment: Any, trial: Path) -> None:
     """Scores the splits that are not scored yet, and writes the trial's document."""
     from t5mix.sweep.trial import record
 
-    before = json.loads(trial.read_text(encoding="utf-8")) if trial.exists() else {"scores": {}, "seconds": {}}
+    before = read_json(trial) if trial.exists() else {"scores": {}, "seconds": {}}
     scores, started = before["scores"], time.monotonic()
     missing = [split for split in job.splits if split not in scores]
     if not missing:
@@ -162,7 +160,7 @@ def prepared(request: DataRequest, folder: Path) -> DataManifest:
     """Prepares data, or finds it prepared for the same request by another job of the sweep."""
     from t5mix.data.prepare_client import prepare_in_subprocess
 
-    path = folder / f"{hashlib.sha256(request.to_json().encode()).hexdigest()[:16]}.json"
+    path = folder / f"{sha256_of_text(request.to_json())[:16]}.json"
     if path.exists():
         manifest = DataManifest.load(path)
         if manifest.stores_exist():

@@ -1,4 +1,4 @@
-"""What a run has told so far, task by task: read from its metrics file, also while it goes."""
+"""What a run has logged so far, task by task: read from its metrics file, also while it trains."""
 
 import dataclasses
 from collections.abc import Iterable, Mapping
@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from t5mix.errors import T5MixError
-from t5mix.tracking.metrics_file import read_lines
+from t5mix.tracking.metrics_file import read_metrics, values_of
 from t5mix.tracking.run_directory import RunDirectory
 
 
 @dataclasses.dataclass(frozen=True)
 class TaskHistory:
-    """One task over the logged windows (W) and the evaluations (V) of a run; NaN where there was nothing to tell.
+    """One task over the logged windows (W) and the evaluations (V) of a run; NaN where nothing was logged.
 
     Attributes:
         loss: training loss in nats a token; [W].
@@ -81,24 +81,23 @@ def read_history(run: Path) -> History:
     """
     if not run.is_dir():
         raise T5MixError(f"{run} is no run of t5mix: there is no such folder.")
-    lines = list(read_lines(RunDirectory(run).metrics))
-    logged = [line for line in lines if line["kind"] == "train"]
-    evaluated = [line for line in lines if line["kind"] == "evaluation"]
+    path = RunDirectory(run).metrics
+    lines = read_metrics(path)
+    logged, evaluated = lines.train, lines.evaluation
     if not logged:
         raise T5MixError(
-            f"{run} has logged nothing yet in {RunDirectory(run).metrics.name}: a run's first figures come after "
-            "training.log_every steps."
+            f"{run} has logged nothing yet in {path.name}: a run's first figures come after training.log_every steps."
         )
     names = dict.fromkeys(name for line in logged for name in line["tasks"])
     in_window = np.asarray([sum(task["examples"] for task in line["tasks"].values()) for line in logged], float)
     tasks = {}
     for name in names:
-        told = {key: _series(logged, name, key) for key in ("loss", "proportion", "examples", "tokens", "epochs")}
+        series = {key: _series(logged, name, key) for key in ("loss", "proportion", "examples", "tokens", "epochs")}
         tasks[name] = TaskHistory(
-            share=told["examples"] / np.maximum(in_window, 1),
+            share=series["examples"] / np.maximum(in_window, 1),
             expected=_series(logged, name, "expected_examples"),
             validation=_series(evaluated, name, "loss"),
-            **told,
+            **series,
         )
     return History(_steps(logged), _steps(evaluated), tasks)
 
@@ -116,19 +115,18 @@ def summarise(task: TaskHistory) -> TaskProgress:
 
 
 def _series(lines: Iterable[Mapping[str, Any]], task: str, key: str) -> np.ndarray:
-    values = (line["tasks"].get(task, {}).get(key) for line in lines)
-    return np.asarray([np.nan if value is None else value for value in values], float)
+    return np.asarray([np.nan if value is None else value for value in values_of(lines, key, task)], float)
 
 
 def _steps(lines: Iterable[Mapping[str, Any]]) -> np.ndarray:
-    return np.asarray([line["step"] for line in lines], int)
+    return np.asarray(values_of(lines, "step"), int)
 
 
 def _total(values: np.ndarray) -> float | None:
-    known = values[np.isfinite(values)]
-    return float(known.sum()) if known.size else None
+    finite = values[np.isfinite(values)]
+    return float(finite.sum()) if finite.size else None
 
 
 def _last(values: np.ndarray) -> float | None:
-    known = values[np.isfinite(values)]
-    return float(known[-1]) if known.size else None
+    finite = values[np.isfinite(values)]
+    return float(finite[-1]) if finite.size else None

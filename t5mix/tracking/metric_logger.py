@@ -1,16 +1,16 @@
-"""What a run tells while it goes: JSON Lines, TensorBoard, a progress bar or plain lines."""
+"""What a run logs: JSON Lines, TensorBoard, and a progress bar or plain lines."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from t5mix.tracking.metrics_file import MetricsFile
+from t5mix.tracking.metrics_file import EVALUATION, MetricsFile
 from t5mix.tracking.tensorboard import TensorBoard
 from t5mix.tracking.training_progress import TrainingProgress
 
 
 class MetricLogger:
-    """All that a run tells: to its metrics file, to TensorBoard, and to whoever watches.
+    """Logs a run to its metrics file, to TensorBoard, and to whoever watches.
 
     Args:
         metrics: the JSON Lines file.
@@ -30,7 +30,7 @@ class MetricLogger:
             self.info(f"Continuing after step {first_step} of {steps}.")
 
     def log_metrics(self, line: Mapping[str, Any]) -> None:
-        """Tells the figures of a logging step (`t5mix.training.metrics_accumulator.Window.close`)."""
+        """Logs the figures of a logging step (`t5mix.training.metrics_accumulator`)."""
         self._file.write(line)
         scalars = {name: line[name] for name in ("loss", "learning_rate", "gradient_norm", "tokens_per_second")}
         for task, values in line["tasks"].items():
@@ -41,8 +41,8 @@ class MetricLogger:
         self._progress.log_metrics(line["step"], line["loss"], line["tokens_per_second"], seconds_left)
 
     def log_evaluation(self, step: int, seconds: float, tasks: Mapping[str, Mapping[str, float]]) -> None:
-        """Tells the figures of the validation splits."""
-        self._file.write({"kind": "evaluation", "step": step, "seconds": seconds, "tasks": tasks})
+        """Logs the figures of the validation splits."""
+        self._file.write({"kind": EVALUATION, "step": step, "seconds": seconds, "tasks": tasks})
         self._board.write(
             step, {f"validation_{kind}/{task}": v for task, values in tasks.items() for kind, v in values.items()}
         )
@@ -54,7 +54,7 @@ class MetricLogger:
 
 
 class NullMetricLogger:
-    """What a process other than the first has for a journal: process 0 tells what all of them do."""
+    """The metric logger of every process but the first: process 0 logs for all of them."""
 
     def advance(self, step: int) -> None:
         """Shows nothing."""

@@ -15,11 +15,11 @@ _PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "seq
 
 def versions() -> dict[str, str]:
     """Returns the versions of Python, t5mix and the packages that a result depends on."""
-    found = {"python": platform.python_version(), "t5mix": __version__}
+    installed = {"python": platform.python_version(), "t5mix": __version__}
     for name in _PACKAGES:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            found[name] = importlib.metadata.version(name)
-    return found
+            installed[name] = importlib.metadata.version(name)
+    return installed
 
 
 def hardware() -> dict[str, Any]:

@@ -1,13 +1,12 @@
 """A run's folder: what it is, what it did, what came out."""
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from t5mix.data.manifest import DataManifest
 from t5mix.errors import T5MixError
-from t5mix.files import write_json
+from t5mix.files import read_json, write_json
 
 _FREE = (
     *("run_dir", "store_dir", "mesh", "distributed", "evaluation"),
@@ -60,7 +59,7 @@ class RunDirectory:
         if differences:
             raise T5MixError(
                 f"{self.path} holds a run of another experiment:\n"
-                + "\n".join(f"  {key}: {there!r} there, {here!r} here" for key, there, here in differences)
+                + "\n".join(f"  {key}: {recorded!r} there, {given!r} here" for key, recorded, given in differences)
                 + "\nChoose another run_dir, or give the settings it was started with to continue it."
             )
 
@@ -79,7 +78,7 @@ class RunDirectory:
         file = self.path / "experiment.json"
         if not file.exists():
             raise T5MixError(f"{self.path} is no run of t5mix: it has no experiment.json.")
-        return json.loads(file.read_text(encoding="utf-8"))["experiment"]
+        return read_json(file)["experiment"]
 
     def manifest(self) -> DataManifest | None:
         """Returns the run's data manifest, or None before the data was first prepared."""
@@ -93,7 +92,7 @@ class RunDirectory:
     def result(self) -> dict[str, Any] | None:
         """Returns what came out, or None while the run is not finished."""
         file = self.path / "result.json"
-        return json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
+        return read_json(file) if file.exists() else None
 
 
 def find_checkpoint(path: Path) -> Path:
@@ -119,12 +118,12 @@ def _steps(path: Path) -> list[int]:
     return sorted(int(entry.name) for entry in folder.iterdir() if entry.name.isdigit()) if folder.is_dir() else []
 
 
-def _differences(there: Any, here: Any, key: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Yields (key, value there, value here) for each setting that differs and may not."""
+def _differences(recorded: Any, given: Any, key: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Yields (key, recorded value, given value) for each setting that differs and may not."""
     if key in _FREE:
         return
-    if isinstance(there, Mapping) and isinstance(here, Mapping):
-        for name in sorted(there.keys() | here.keys()):
-            yield from _differences(there.get(name), here.get(name), f"{key}.{name}" if key else name)
-    elif there != here:
-        yield key, there, here
+    if isinstance(recorded, Mapping) and isinstance(given, Mapping):
+        for name in sorted(recorded.keys() | given.keys()):
+            yield from _differences(recorded.get(name), given.get(name), f"{key}.{name}" if key else name)
+    elif recorded != given:
+        yield key, recorded, given

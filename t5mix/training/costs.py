@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from t5mix.checkpoint.writer import size_of
+from t5mix.data.batch import array_shapes
 from t5mix.data.packing import BatchShape
 from t5mix.training.engine import Engine
 
@@ -89,14 +90,8 @@ def costs_of(engine: Engine, shape: BatchShape, *, compiled: bool = False) -> Co
 
 
 def abstract_batch(shape: BatchShape) -> dict[str, Any]:
-    """Returns the shapes of a batch's arrays (`t5mix.data.batch.Batch`)."""
-    tokens = {"encoder": ("inputs",), "decoder": ("inputs", "targets")}
-    widths = {"encoder": shape.inputs, "decoder": shape.targets}
-    return {
-        f"{stack}_{name}": jax.ShapeDtypeStruct((shape.rows, widths[stack]), np.int32)
-        for stack, names in tokens.items()
-        for name in (*names, "segment_ids", "positions", "task_ids")
-    }
+    """Returns the shapes and types of a batch's arrays (`t5mix.data.batch.Batch`)."""
+    return {name: jax.ShapeDtypeStruct(size, np.int32) for name, size in array_shapes(shape).items()}
 
 
 def _properties(analysis: Any) -> Mapping[str, float]:

@@ -79,13 +79,13 @@ def _unsaid(dice: Dice, clause: Clause) -> str:
 
 def _negative_premise(dice: Dice, clause: Clause) -> tuple[str, str, str]:
     """Returns a pair whose premise denies, so that "not" in the hypothesis is no contradiction."""
-    told = active(clause, negated=True)
+    statement = active(clause, negated=True)
     if dice.chance(0.4):
-        return told, active(clause), "contradiction"
+        return statement, active(clause), "contradiction"
     other = active(with_synonyms(clause), negated=True, fronted=True)
-    if other != told and dice.chance(0.5):
-        return told, other, "entailment"
-    return active(clause._replace(agent="nobody")), told, "entailment"
+    if other != statement and dice.chance(0.5):
+        return statement, other, "entailment"
+    return active(clause._replace(agent="nobody")), statement, "entailment"
 
 
 def make(dice: Dice, split: str) -> Example:

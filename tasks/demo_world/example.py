@@ -53,18 +53,18 @@ def draw_splits(name: str, make: Maker, sizes: Sizes) -> dict[str, list[Example]
     seen: set[str] = set()
     splits: dict[str, list[Example]] = {}
     for split in SPLITS:
-        wanted: int = getattr(sizes, split)
+        count: int = getattr(sizes, split)
         dice = Dice(f"{name}/{split}")
         examples: list[Example] = []
-        for _ in range(30 * wanted):
-            if len(examples) == wanted:
+        for _ in range(30 * count):
+            if len(examples) == count:
                 break
             example = make(dice, split)
             key = example.key or example.inputs or example.targets
             if key not in seen:
                 seen.add(key)
                 examples.append(example)
-        if len(examples) < wanted:
-            raise RuntimeError(f"{name} has only {len(examples)} different {split} examples, not {wanted}.")
+        if len(examples) < count:
+            raise RuntimeError(f"{name} has only {len(examples)} different {split} examples, not {count}.")
         splits[split] = examples
     return splits

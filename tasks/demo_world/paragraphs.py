@@ -12,11 +12,11 @@ from t5mix.tasks.demo_world.world import ATTRIBUTES, Fact, people
 def _portrait(dice: Dice) -> str:
     """Returns three or four facts about one person, named at first and then often by a pronoun."""
     person = dice.pick(people())
-    told = []
+    sentences = []
     for attribute in dice.some(ATTRIBUTES, 3 + dice.chance(0.4)):
-        who = person.pronoun if told and dice.chance(0.6) else person.name
-        told.append(sentence(tell(dice, Fact(person, attribute), who)))
-    return " ".join(told)
+        who = person.pronoun if sentences and dice.chance(0.6) else person.name
+        sentences.append(sentence(tell(dice, Fact(person, attribute), who)))
+    return " ".join(sentences)
 
 
 def _common_trait(dice: Dice) -> str:
@@ -27,19 +27,19 @@ def _common_trait(dice: Dice) -> str:
 
 def _day(dice: Dice) -> str:
     """Returns two or three events, now and then with the one fact that belongs to the actor."""
-    told = [sentence(rephrased(dice, draw_clause(dice))) for _ in range(2 + dice.chance(0.4))]
-    return " ".join(told)
+    sentences = [sentence(rephrased(dice, draw_clause(dice))) for _ in range(2 + dice.chance(0.4))]
+    return " ".join(sentences)
 
 
 def _household(dice: Dice) -> str:
     """Returns who lives in a town and where they work."""
     town = dice.pick(lexicon.TOWNS)
     locals_ = [person for person in people() if person.facts["town"] == town]
-    told = []
+    sentences = []
     for person in dice.some(locals_, 2):
-        told.append(sentence(tell(dice, Fact(person, "town"))))
-        told.append(sentence(tell(dice, Fact(person, dice.pick(("job", "workplace"))), person.pronoun)))
-    return " ".join(told)
+        sentences.append(sentence(tell(dice, Fact(person, "town"))))
+        sentences.append(sentence(tell(dice, Fact(person, dice.pick(("job", "workplace"))), person.pronoun)))
+    return " ".join(sentences)
 
 
 def make(dice: Dice, split: str) -> Example:

@@ -47,10 +47,10 @@ def _read_event(dice: Dice) -> tuple[str, str, list[str]]:
     """Returns a question about an event, its answer, and the sentences of the context."""
     clause = draw_clause(dice, place=0.6, time=0.5)
     price = f"{dice.pick(lexicon.NUMBERS)} coins" if clause.verb in _PAID and not clause.recipient else ""
-    told = passive(clause) if clause.patient and not price and dice.chance(0.2) else active(clause)
-    told += f" for {price}" if price else ""
+    text = passive(clause) if clause.patient and not price and dice.chance(0.2) else active(clause)
+    text += f" for {price}" if price else ""
     question, answer = _event_question(dice, clause, price)
-    return question, answer, [sentence(told)]
+    return question, answer, [sentence(text)]
 
 
 def _read_fact(dice: Dice, fact: Fact) -> tuple[str, str, list[str]]:

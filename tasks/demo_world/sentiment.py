@@ -34,8 +34,8 @@ def _judgement(dice: Dice, positive: bool, negation: float) -> str:
         no = f"had nothing like {article(word)}" if negated else f"had {article(word)}"
         return f"the {dice.pick(_PLACES)} {no} {word} {dice.pick(_PARTS)}"
     if way == "find":
-        found = dice.pick(["did not find", "could not call"]) if negated else dice.pick(["found", "called"])
-        return f"we {found} the {subject} {word}"
+        verb = dice.pick(["did not find", "could not call"]) if negated else dice.pick(["found", "called"])
+        return f"we {verb} the {subject} {word}"
     be = dice.pick(["was not", "was never", "was hardly"]) if negated else dice.pick(["was", "seemed", "is"])
     return " ".join(filter(None, (f"the {subject}", be, degree, word)))
 

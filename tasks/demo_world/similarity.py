@@ -63,7 +63,7 @@ def make(dice: Dice, split: str) -> Example:
         for part in parts[: dice.weighted({0: 2, 1: 3, 2: 3, 3: 3, 4: 2, 6: 2})]:
             second = _changed(dice, second, part)
     fifths = score_in_fifths(first, second)
-    told = with_synonyms(second) if dice.chance(0.3) else second
-    one, two = (sentence(rephrased(dice, clause)) for clause in dice.shuffled([first, told]))
+    paraphrase = with_synonyms(second) if dice.chance(0.3) else second
+    one, two = (sentence(rephrased(dice, clause)) for clause in dice.shuffled([first, paraphrase]))
     inputs = f"demo_similarity sentence1: {one} sentence2: {two}"
     return Example(inputs, f"{fifths / 5:.1f}", key=pair_key(one, two))

@@ -97,9 +97,12 @@ def make(dice: Dice, split: str) -> Example:
     rivalled = rival.verb != news.verb and rival.actor != news.actor and dice.chance(0.12)
     if rivalled:
         rest[-1] = _report(dice, rival, with_town=False)
-    told = [main, *rest] if dice.chance(0.5) else dice.shuffled([main, *rest])
+    sentences = [main, *rest] if dice.chance(0.5) else dice.shuffled([main, *rest])
     if rivalled:
-        told.append(f"All {town} talked about the {news.called}.")
+        sentences.append(f"All {town} talked about the {news.called}.")
     elif not inline:
-        told.append(f"It happened in {town}.") if dice.chance(0.5) else told.insert(0, f"Here is the news from {town}.")
-    return Example(PREFIX + " ".join(told), sentence(news.headline(), ""))
+        if dice.chance(0.5):
+            sentences.append(f"It happened in {town}.")
+        else:
+            sentences.insert(0, f"Here is the news from {town}.")
+    return Example(PREFIX + " ".join(sentences), sentence(news.headline(), ""))

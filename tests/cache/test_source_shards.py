@@ -57,7 +57,7 @@ def texts_of(request: DataRequest, manifest: DataManifest, shard: int) -> list[s
     return [tokenizer.decode(store.example(index)[0]) for index in range(len(store))]
 
 
-def test_the_pieces_of_an_epoch_are_the_files(ask):
+def test_the_shards_of_an_epoch_are_the_files(ask):
     request = ask("plain")
     manifest = prepare_worker.prepare(request, quiet=True)
     assert (manifest.tasks[0].shards_per_epoch, manifest.tasks[0].random) == (4, False)
@@ -96,7 +96,7 @@ def test_the_size_is_estimated_by_bytes_and_said(ask, caplog, tmp_path):
     mean = counts.input_tokens / counts.examples
     assert entry.counts.input_tokens / entry.counts.examples == pytest.approx(mean, rel=0.01)
     assert entry.counts.longest_input == counts.longest_input
-    assert "plain is read in 4 pieces. Its size, " in caplog.text
+    assert "plain is read in 4 shards. Its size, " in caplog.text
     assert "streamed.plain=NUMBER" in caplog.text
 
 
@@ -105,9 +105,9 @@ def test_a_size_that_is_given_is_taken(ask, caplog, tmp_path):
     entry = manifest.tasks[0].splits["train"]
     assert (entry.counts.examples, entry.estimated) == (75, False)
     assert "estimate" not in caplog.text
-    manifest.save(tmp_path / "lock.json")
-    assert DataManifest.load(tmp_path / "lock.json") == manifest
-    with pytest.raises(T5MixError, match=r"streamed\.plain is 5, and its first piece alone holds \d+"):
+    manifest.save(tmp_path / "data_manifest.json")
+    assert DataManifest.load(tmp_path / "data_manifest.json") == manifest
+    with pytest.raises(T5MixError, match=r"streamed\.plain is 5, and its first shard alone holds \d+"):
         prepare_worker.prepare(ask("plain", streamed={"plain": 5}), quiet=True)
 
 
@@ -120,7 +120,7 @@ def test_a_second_time_runs_no_task_and_reads_no_file(ask, monkeypatch):
     assert first.stores_exist()
 
 
-def test_a_changed_file_gives_other_pieces(ask, tmp_path):
+def test_a_changed_file_gives_other_shards(ask, tmp_path):
     request = ask("plain")
     before = prepare_worker.prepare(request, quiet=True).tasks[0].splits["train"].path
     with open(tmp_path / "part-2.tsv", "a") as file:
@@ -128,7 +128,7 @@ def test_a_changed_file_gives_other_pieces(ask, tmp_path):
     assert prepare_worker.prepare(request, quiet=True).tasks[0].splits["train"].path != before
 
 
-def test_a_file_is_checked_when_its_piece_is_made(ask, tmp_path):
+def test_a_file_is_checked_when_its_shard_is_made(ask, tmp_path):
     request = ask("plain")
     bad = source_shard_of(request.seed, "plain", 2, 4)
     with open(tmp_path / f"part-{bad}.tsv", "a") as file:
@@ -144,7 +144,7 @@ def test_what_cannot_be_streamed_is_refused(ask, declared, make_request):
     with pytest.raises(T5MixError, match=r"Unknown task 'plian'\. Did you mean 'plain'"):
         prepare_worker.prepare(ask("plain", streamed={"plian": None}), quiet=True)
     request = make_request(mixture=("declared_labels",), streamed={"declared_labels": None})
-    with pytest.raises(T5MixError, match=r"'declared_labels' cannot be streamed.*one piece.*split -n"):
+    with pytest.raises(T5MixError, match=r"'declared_labels' cannot be streamed.*as a whole.*split -n"):
         prepare_worker.prepare(request, quiet=True)
     assert not Path(request.store_dir).exists()
 
@@ -192,7 +192,7 @@ def test_a_source_without_shards_is_refused(register, make_request):
     read = lambda split, shuffle_files: tf.data.Dataset.from_tensors({"inputs": "a", "targets": "b"})  # noqa: E731
     register("own_function", seqio.FunctionDataSource(read, splits=["train"]), TOKENS)
     request = make_request(mixture=("own_function",), vocabulary=None, streamed={"own_function": None})
-    with pytest.raises(T5MixError, match="FunctionDataSource reads split 'train' in one piece"):
+    with pytest.raises(T5MixError, match="FunctionDataSource reads split 'train' as a whole"):
         prepare_worker.prepare(request, quiet=True)
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from t5mix.config.experiment import import_plugins
 from t5mix.finetuning import POLICIES
 from t5mix.mixing import STRATEGIES, DoReMi, Equal, Fixed, PhasedMixing, PriorODM
+from t5mix.plugins import import_plugins
 
 Make = Callable[[Mapping[str, int]], Any]
 
@@ -100,7 +100,7 @@ def plug_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
         monkeypatch.setattr(sys, "path", list(sys.path))
         for registry in (STRATEGIES, POLICIES):
             monkeypatch.setattr(registry, "_classes", dict(registry._classes))
-        import_plugins(("plugin_of_the_contracts",))
+        import_plugins(("plugin_of_the_contracts",), without_tensorflow=True)
         del sys.modules["plugin_of_the_contracts"]
 
     return load

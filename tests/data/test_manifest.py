@@ -30,7 +30,20 @@ def test_a_request_survives_json():
     assert DataRequest.from_json(request.to_json()) == request
 
 
-def test_a_lock_survives_its_file(tmp_path: Path, manifest: DataManifest):
+def test_a_manifest_survives_json(manifest: DataManifest):
+    assert DataManifest.from_json(manifest.to_json()) == manifest
+    assert DataManifest.from_json(json.loads(json.dumps(manifest.to_json()))) == manifest
+
+
+def test_a_split_has_many_shards_if_it_is_random_or_streamed():
+    assert not TaskEntry("a", False, {}).has_many_shards
+    assert TaskEntry("a", True, {}).has_many_shards
+    assert not TaskEntry("a", True, {}).is_streamed
+    assert TaskEntry("a", False, {}, shards_per_epoch=2).has_many_shards
+    assert TaskEntry("a", False, {}, shards_per_epoch=2).is_streamed
+
+
+def test_a_manifest_survives_its_file(tmp_path: Path, manifest: DataManifest):
     manifest.save(tmp_path / "deep" / "data_manifest.json")
     assert DataManifest.load(tmp_path / "deep" / "data_manifest.json") == manifest
     assert [entry.name for entry in (tmp_path / "deep").iterdir()] == ["data_manifest.json"]
@@ -60,19 +73,19 @@ def test_of_a_random_task_the_first_epoch_must_exist(tmp_path: Path, manifest: D
 
 
 @pytest.mark.parametrize("text", ["{", "{}", '{"format": 0}', "[]"])
-def test_what_is_no_lock_is_refused(tmp_path: Path, text: str):
-    (tmp_path / "lock").write_text(text, encoding="utf-8")
+def test_what_is_no_manifest_is_refused(tmp_path: Path, text: str):
+    (tmp_path / "manifest").write_text(text, encoding="utf-8")
     with pytest.raises(T5MixError, match="is no data manifest"):
-        DataManifest.load(tmp_path / "lock")
+        DataManifest.load(tmp_path / "manifest")
 
 
-def test_a_lock_with_unknown_fields_is_refused(tmp_path: Path, manifest: DataManifest):
-    manifest.save(tmp_path / "lock")
-    raw = json.loads((tmp_path / "lock").read_text("utf-8"))
+def test_a_manifest_with_unknown_fields_is_refused(tmp_path: Path, manifest: DataManifest):
+    manifest.save(tmp_path / "manifest")
+    raw = json.loads((tmp_path / "manifest").read_text("utf-8"))
     raw["vocabulary"]["colour"] = "red"
-    (tmp_path / "lock").write_text(json.dumps(raw), encoding="utf-8")
+    (tmp_path / "manifest").write_text(json.dumps(raw), encoding="utf-8")
     with pytest.raises(T5MixError, match="colour"):
-        DataManifest.load(tmp_path / "lock")
+        DataManifest.load(tmp_path / "manifest")
 
 
 def test_a_failed_write_keeps_the_old_file(tmp_path: Path):

@@ -22,13 +22,13 @@ def manifest(tmp_path_factory: pytest.TempPathFactory, tiny) -> DataManifest:
     return tiny.make_manifest(tmp_path_factory.mktemp("pipeline"))
 
 
-class FakePieces:
-    """Makes each piece of a task when it is asked for; pieces differ in size and content.
+class FakeShards:
+    """Makes each shard of a task when it is asked for; shards differ in size and content.
 
     Args:
-        folder: where the pieces go.
+        folder: where the shards go.
         size: the number of examples of each store.
-        shards: of a streamed task's source; a piece holds what its shard holds.
+        source_shards: of a streamed task; a shard holds what its source shard holds.
     """
 
     def __init__(self, folder: Path, tiny: Any, size: Callable[[int], int], source_shards: int = 1) -> None:
@@ -183,7 +183,7 @@ def test_a_damaged_store_is_refused_before_any_batch(tmp_path: Path, tiny):
 
 
 def test_a_random_task_moves_on_to_the_next_epochs_store(tmp_path: Path, tiny):
-    epochs = FakePieces(tmp_path, tiny, size=lambda epoch: 5 + epoch)
+    epochs = FakeShards(tmp_path, tiny, size=lambda epoch: 5 + epoch)
     batches = training_batches([task_data(RANDOM, epochs)], SHAPE, seed=0, proportions=lambda step: np.ones(1))
     tokens: list[int] = []
     for batch in take(batches, 6):
@@ -198,7 +198,7 @@ def test_a_random_task_moves_on_to_the_next_epochs_store(tmp_path: Path, tiny):
 
 @pytest.mark.parametrize("size", [1, 2, 3])
 def test_epochs_far_smaller_than_a_batch_work(tmp_path: Path, tiny, size: int):
-    epochs = FakePieces(tmp_path, tiny, size=lambda epoch: size)
+    epochs = FakeShards(tmp_path, tiny, size=lambda epoch: size)
     batches = training_batches([task_data(RANDOM, epochs)], SHAPE, seed=0, proportions=lambda step: np.ones(1))
     found = take(batches, 4)
     examples = sum(int(batch.counts.examples[0]) for batch in found)
@@ -208,11 +208,11 @@ def test_epochs_far_smaller_than_a_batch_work(tmp_path: Path, tiny, size: int):
 
 def test_a_resumed_random_task_asks_for_the_epoch_it_is_in(tmp_path: Path, tiny):
     shape = BatchShape(rows=2, inputs=16, targets=8, packing_buffer=2)
-    first = FakePieces(tmp_path, tiny, size=lambda epoch: 200)
+    first = FakeShards(tmp_path, tiny, size=lambda epoch: 200)
     whole = take(training_batches([task_data(RANDOM, first)], shape, seed=0, proportions=lambda step: np.ones(1)), 60)
     progress = whole[49].state["stream"]["progress"]["r"]
     assert progress[0] >= 1
-    second = FakePieces(tmp_path, tiny, size=lambda epoch: 200)
+    second = FakeShards(tmp_path, tiny, size=lambda epoch: 200)
     resumed = training_batches(
         [task_data(RANDOM, second)],
         shape,
@@ -226,14 +226,14 @@ def test_a_resumed_random_task_asks_for_the_epoch_it_is_in(tmp_path: Path, tiny)
 
 
 def test_a_random_task_needs_somebody_to_make_its_epochs():
-    with pytest.raises(ValueError, match="r is read piece by piece"):
+    with pytest.raises(ValueError, match="r is read shard by shard"):
         task_data(RANDOM)
 
 
-def streamed_batches(folder: Path, tiny: Any, count: int, **options: Any) -> tuple[FakePieces, list[TrainBatch]]:
+def streamed_batches(folder: Path, tiny: Any, count: int, **options: Any) -> tuple[FakeShards, list[TrainBatch]]:
     """Batches of a streamed task whose shards have 7, 8, 9, 10 and 11 examples."""
     shape = BatchShape(rows=2, inputs=8, targets=8, packing_buffer=2)
-    shards = FakePieces(folder, tiny, size=lambda source_shard: 7 + source_shard, source_shards=SHARDS)
+    shards = FakeShards(folder, tiny, size=lambda source_shard: 7 + source_shard, source_shards=SHARDS)
     folder.mkdir(exist_ok=True)
     tasks = [task_data(STREAMED, shards)]
     return shards, take(training_batches(tasks, shape, seed=0, proportions=lambda step: np.ones(1), **options), count)
@@ -252,26 +252,26 @@ def test_a_streamed_task_sees_every_example_once_an_epoch_in_new_orders(tmp_path
     assert len({tuple(token for token in epoch if token < 20_000) for epoch in epochs}) == 3
 
 
-def test_pieces_that_are_used_up_are_given_back(tmp_path: Path, tiny):
+def test_shards_that_are_used_up_are_given_back(tmp_path: Path, tiny):
     shards, found = streamed_batches(tmp_path / "s", tiny, 40)
     assert found[-1].state["stream"]["progress"]["s"][0] > 3 * SHARDS
-    # 32 examples are looked at ahead, which span up to 5 of these tiny pieces; and one more is made ahead of them.
+    # 32 examples are looked at ahead, which span up to 5 of these tiny shards; and one more is made ahead of them.
     assert shards.most <= 7
     assert len(list((tmp_path / "s").iterdir())) <= 7
 
 
 @pytest.mark.parametrize("cut", [1, 3, 4, 11, 12, 13, 25])
-def test_a_streamed_task_resumes_alike_though_its_pieces_are_gone(tmp_path: Path, tiny, cut: int):
+def test_a_streamed_task_resumes_alike_though_its_shards_are_gone(tmp_path: Path, tiny, cut: int):
     _, whole = streamed_batches(tmp_path / "s", tiny, 30)
     state = json.loads(json.dumps(whole[cut - 1].state))
     shards, rest = streamed_batches(tmp_path / "new", tiny, 30 - cut, first_step=cut, state=state)
     assert_same(rest, whole[cut:])
-    oldest = min([state["stream"]["progress"]["s"][0], *state["waiting"]["pieces"]])
+    oldest = min([state["stream"]["progress"]["s"][0], *state["waiting"]["shards"]])
     assert min(shards.waited) == oldest
 
 
-def test_a_piece_that_another_run_deletes_meanwhile_is_made_again(tmp_path: Path, tiny, monkeypatch):
-    shards = FakePieces(tmp_path, tiny, size=lambda source_shard: 3, source_shards=SHARDS)
+def test_a_shard_that_another_run_deletes_meanwhile_is_made_again(tmp_path: Path, tiny, monkeypatch):
+    shards = FakeShards(tmp_path, tiny, size=lambda source_shard: 3, source_shards=SHARDS)
     lost = []
 
     def losing(path: Path) -> Any:
@@ -285,8 +285,8 @@ def test_a_piece_that_another_run_deletes_meanwhile_is_made_again(tmp_path: Path
     assert shards.waited == [2, 2]
 
 
-def test_a_damaged_piece_is_refused(tmp_path: Path, tiny):
-    shards = FakePieces(tmp_path, tiny, size=lambda source_shard: 3, source_shards=SHARDS)
+def test_a_damaged_shard_is_refused(tmp_path: Path, tiny):
+    shards = FakeShards(tmp_path, tiny, size=lambda source_shard: 3, source_shards=SHARDS)
     (shards.wait("s", 1) / "inputs.tokens").unlink()
     with pytest.raises(DamagedStoreError, match=r"inputs\.tokens is missing"):
         task_data(STREAMED, shards).store(1)

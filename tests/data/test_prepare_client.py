@@ -14,7 +14,7 @@ from t5mix.errors import T5MixError
 from t5mix.subprocesses import WorkerLeftError
 
 
-def test_a_child_prepares_and_the_pieces_follow(make_request, data_files, declared):
+def test_a_child_prepares_and_the_shards_follow(make_request, data_files, declared):
     """One test for the whole life of a run's data, as each child takes seconds to load TensorFlow."""
     files = [data_files["labels_train"], data_files["labels_validation"]]
     streamed = {**declared["declared_labels"], "files": {"train": files, "validation": files[1]}}
@@ -26,27 +26,27 @@ def test_a_child_prepares_and_the_pieces_follow(make_request, data_files, declar
     )
     assert [task.random for task in manifest.tasks] == [False, False, True]
     assert [task.shards_per_epoch for task in manifest.tasks] == [2, 1, 1]
-    with ShardCache(manifest) as preparer:
+    with ShardCache(manifest) as shard_cache:
         with pytest.raises(T5MixError, match="has one store for all epochs"):
-            preparer.request("declared_answers", 1)
-        assert preparer.wait("declared_text", 0) == preparer.path("declared_text", 0)
-        preparer.request("declared_text", 1)
-        preparer.request("declared_text", 1)
-        path = preparer.wait("declared_text", 1)
+            shard_cache.request("declared_answers", 1)
+        assert shard_cache.wait("declared_text", 0) == shard_cache.path("declared_text", 0)
+        shard_cache.request("declared_text", 1)
+        shard_cache.request("declared_text", 1)
+        path = shard_cache.wait("declared_text", 1)
         assert len(open_store(path)) == manifest.task("declared_text").splits["train"].counts.examples
-        sizes = [len(open_store(preparer.wait("declared_labels", shard))) for shard in (0, 1)]
+        sizes = [len(open_store(shard_cache.wait("declared_labels", shard))) for shard in (0, 1)]
         assert sorted(sizes) == [20, 60]
         for task, shard in (("declared_labels", 1), ("declared_labels", 0), ("declared_text", 1)):
-            preparer.discard(task, shard)
-        assert not preparer.path("declared_labels", 1).exists()
-        assert preparer.path("declared_labels", 0).exists()  # what is known of the size rests on it
+            shard_cache.discard(task, shard)
+        assert not shard_cache.path("declared_labels", 1).exists()
+        assert shard_cache.path("declared_labels", 0).exists()  # what is known of the size rests on it
         assert path.exists()  # an epoch of a task that is not streamed, for other runs too
-        assert len(open_store(preparer.wait("declared_labels", 1))) == sizes[1]
-        preparer.request("declared_text", 2)  # under way when the preparer closes
-    assert not preparer.path("declared_text", 2).exists()
+        assert len(open_store(shard_cache.wait("declared_labels", 1))) == sizes[1]
+        shard_cache.request("declared_text", 2)  # under way when the shard_cache closes
+    assert not shard_cache.path("declared_text", 2).exists()
     assert not list(path.parent.glob(".*"))
     with pytest.raises(T5MixError, match="closed"):
-        preparer.request("declared_text", 3)
+        shard_cache.request("declared_text", 3)
 
 
 def test_the_childs_error_comes_back_word_for_word(make_request):
@@ -83,11 +83,10 @@ class FakeWorker:
 
 
 @pytest.fixture
-def preparer(tmp_path: Path, tiny, monkeypatch):
-    """The preparer of a streamed task of 5 shards, with a worker that is none."""
-    entry = TaskEntry(
-        "s", False, {"train": StoreEntry(str(tmp_path / "s"), "f", StoreCounts(5, 20, 15))}, shards_per_epoch=5
-    )
+def shard_cache(tmp_path: Path, tiny, monkeypatch):
+    """The shards of a streamed task of 5 source shards, with a worker that is none."""
+    store = StoreEntry(str(tmp_path / "s"), "f", StoreCounts(5, 20, 15))
+    entry = TaskEntry("s", False, {"train": store}, shards_per_epoch=5)
     manifest = DataManifest(tiny.make_request(tmp_path), tiny.make_manifest(tmp_path).vocabulary, (entry,))
 
     def make(self: FakeWorker, shard: int) -> Path:
@@ -101,40 +100,40 @@ def preparer(tmp_path: Path, tiny, monkeypatch):
         yield made
 
 
-def test_a_piece_that_failed_is_tried_again(preparer: ShardCache):
+def test_a_shard_that_failed_is_tried_again(shard_cache: ShardCache):
     FakeWorker.answers[:] = ["the disk is full", "crash"]
     for said in ("the disk is full", "crash"):
         with pytest.raises(T5MixError, match=said):
-            preparer.wait("s", 1)
-    assert preparer.wait("s", 1).name == "epoch-00000-shard-00001"
+            shard_cache.wait("s", 1)
+    assert shard_cache.wait("s", 1).name == "epoch-00000-shard-00001"
     assert [worker.asked for worker in FakeWorker.started] == [[("s", 1), ("s", 1)], [("s", 1)]]
 
 
-def test_a_worker_that_has_left_is_replaced(preparer: ShardCache):
+def test_a_worker_that_has_left_is_replaced(shard_cache: ShardCache):
     FakeWorker.answers[:] = ["left"]
-    assert preparer.wait("s", 1).exists()
+    assert shard_cache.wait("s", 1).exists()
     assert [worker.asked for worker in FakeWorker.started] == [[("s", 1)], [("s", 1)]]
 
 
-def test_a_worker_is_replaced_now_and_then(preparer: ShardCache, monkeypatch):
+def test_a_worker_is_replaced_now_and_then(shard_cache: ShardCache, monkeypatch):
     monkeypatch.setattr(prepare_client, "_SHARDS_PER_WORKER", 2)
     for shard in range(5):
-        preparer.wait("s", shard)
+        shard_cache.wait("s", shard)
     assert [len(worker.asked) for worker in FakeWorker.started] == [2, 2, 1]
     assert [worker.alive for worker in FakeWorker.started] == [False, False, True]
 
 
-def test_changed_data_is_refused(preparer: ShardCache, tmp_path: Path):
+def test_changed_data_is_refused(shard_cache: ShardCache, tmp_path: Path):
     FakeWorker.answers[:] = [tmp_path / "elsewhere"]
     with pytest.raises(T5MixError, match="have changed since the run began"):
-        preparer.wait("s", 1)
+        shard_cache.wait("s", 1)
 
 
-def test_a_piece_that_another_run_discarded_is_made_again(preparer: ShardCache):
+def test_a_shard_that_another_run_discarded_is_made_again(shard_cache: ShardCache):
     for _ in range(2):
-        assert (preparer.wait("s", 6) / "meta.json").exists()
-        preparer.discard("s", 6)
-        preparer.discard("s", 6)
+        assert (shard_cache.wait("s", 6) / "meta.json").exists()
+        shard_cache.discard("s", 6)
+        shard_cache.discard("s", 6)
     assert FakeWorker.started[0].asked == [("s", 6), ("s", 6)]
 
 

@@ -47,7 +47,7 @@ def take(stream: Any, count: int, chunk: int | None = None) -> ExampleRefs:
 def same(first: ExampleRefs, second: ExampleRefs) -> bool:
     return all(
         np.array_equal(getattr(first, name), getattr(second, name))
-        for name in ("tasks", "pieces", "indices", "input_lengths", "target_lengths")
+        for name in ("tasks", "shards", "indices", "input_lengths", "target_lengths")
     )
 
 

@@ -69,7 +69,7 @@ class Runs:
     def __init__(self, tiny: ModuleType, folder: Path) -> None:
         self.tiny, self.folder = tiny, folder
         self.manifest = tiny.make_manifest(folder)
-        self.manifest.save(folder / "lock.json")
+        self.manifest.save(folder / "data_manifest.json")
         recorded = tiny.Recorded(tiny.make_engine(CONFIG))
         assert self.on_one("one", recorded).finished
         recorded.save(folder / "one.npz")
@@ -85,7 +85,7 @@ class Runs:
 
     def jobs(self, process: int) -> list[dict[str, Any]]:
         def job(name: str, **changes: Any) -> dict[str, Any]:
-            common = {"manifest": str(self.folder / "lock.json"), "training": dataclasses.asdict(CONFIG)}
+            common = {"manifest": str(self.folder / "data_manifest.json"), "training": dataclasses.asdict(CONFIG)}
             return {**common, "run_dir": str(self.folder / name), "mesh": {"data": 2}, **changes}
 
         def configured(*more: str) -> dict[str, Any]:
@@ -132,7 +132,7 @@ def test_the_number_of_processes_changes_no_loss(runs: Runs, name: str):
             assert other["loss"] == pytest.approx(one["loss"], rel=1e-5)
         for task, values in one["tasks"].items():
             assert other["tasks"][task]["loss"] == pytest.approx(values["loss"], rel=1e-5)
-            for key in ("examples", "loss_tokens", "tokens", "epochs", "weight"):
+            for key in ("examples", "loss_tokens", "tokens", "epochs", "proportion"):
                 assert other["tasks"][task].get(key) == values.get(key)
 
 
@@ -146,7 +146,7 @@ def test_one_process_writes_for_all(runs: Runs):
 
 def test_what_stops_the_first_process_stops_all(runs: Runs):
     errors = [printed[3]["error"] for printed in runs.printed]
-    assert "is damaged: host/metadata does not match its checksum" in errors[0]
+    assert "is damaged: run_state/metadata does not match its checksum" in errors[0]
     assert errors[1] == f"Process 0: {errors[0]}"
 
 
@@ -180,7 +180,7 @@ def test_alone_there_is_nobody_to_ask(tiny: ModuleType):
     assert processes_that_differ({"a": 1}) == []
     with pytest.raises(KeyError):
         run_on_main_process(fail)
-    assert StopConsensus(tiny.make_engine(CONFIG).mesh)(15) == 15
+    assert StopConsensus(tiny.make_engine(CONFIG).mesh, delay=2)(15) == 15
 
 
 @pytest.mark.parametrize(

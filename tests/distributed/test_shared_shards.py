@@ -1,4 +1,4 @@
-"""Who makes, awaits and deletes pieces where several processes train; what they tell one another is stood in for."""
+"""Who makes, awaits and deletes shards where several processes train; what they tell one another is stood in for."""
 
 import threading
 from pathlib import Path
@@ -11,7 +11,7 @@ from t5mix.distributed.shared_shards import AwaitedShards, SharedShardCache, sha
 from t5mix.errors import T5MixError
 
 
-class Preparer:
+class CountingCache:
     """Stands in for `ShardCache`: makes what is waited for, and keeps count."""
 
     def __init__(self, folder: Path) -> None:
@@ -61,59 +61,59 @@ class Marks:
 
 
 @pytest.fixture
-def preparer(tmp_path: Path) -> Any:
-    return Preparer(tmp_path)
+def shard_cache(tmp_path: Path) -> Any:
+    return CountingCache(tmp_path)
 
 
 @pytest.fixture
 def marks(monkeypatch: pytest.MonkeyPatch) -> Marks:
     marks = Marks()
-    monkeypatch.setattr(shared_shards, "mark", marks.arrive)
-    monkeypatch.setattr(shared_shards, "marked", marks.all_arrived)
+    monkeypatch.setattr(shared_shards, "arrive", marks.arrive)
+    monkeypatch.setattr(shared_shards, "all_arrived", marks.all_arrived)
     return marks
 
 
-def test_alone_a_process_has_its_preparer(preparer: Any):
-    assert shared(preparer) is preparer
+def test_alone_a_process_has_its_cache(shard_cache: Any):
+    assert shared(shard_cache) is shard_cache
 
 
-def test_a_piece_is_deleted_when_nobody_needs_it(preparer: Any, marks: Marks):
-    making, awaited = SharedShardCache(preparer), AwaitedShards(preparer)
+def test_a_shard_is_deleted_when_nobody_needs_it(shard_cache: Any, marks: Marks):
+    making, awaited = SharedShardCache(shard_cache), AwaitedShards(shard_cache)
     making.request("c4", 1)
-    assert making.wait("c4", 1) == preparer.path("c4", 1)
-    assert (preparer.requested, preparer.made) == ([1], [1])
+    assert making.wait("c4", 1) == shard_cache.path("c4", 1)
+    assert (shard_cache.requested, shard_cache.made) == ([1], [1])
     making.discard("c4", 1)
     making.discard("c4", 2)
-    assert preparer.discarded == []
+    assert shard_cache.discarded == []
     marks.process = 1
     for shard in (1, 2):
         awaited.discard("c4", shard)
     marks.process = 0
     making.discard("c4", 3)
-    assert preparer.discarded == [1, 2]
+    assert shard_cache.discarded == [1, 2]
     making.discard("c4", 4)
-    assert preparer.discarded == [1, 2]
+    assert shard_cache.discarded == [1, 2]
     making.close()
-    assert preparer.closed
+    assert shard_cache.closed
 
 
-def test_another_process_waits_for_what_the_first_one_makes(preparer: Any):
-    awaited = AwaitedShards(preparer)
+def test_another_process_waits_for_what_the_first_one_makes(shard_cache: Any):
+    awaited = AwaitedShards(shard_cache)
     awaited.request("c4", 1)
-    timer = threading.Timer(0.3, preparer.make, ("c4", 1))
+    timer = threading.Timer(0.3, shard_cache.make, ("c4", 1))
     timer.start()
-    assert awaited.wait("c4", 1) == preparer.path("c4", 1)
+    assert awaited.wait("c4", 1) == shard_cache.path("c4", 1)
     timer.join()
-    assert preparer.made == preparer.requested == []
+    assert shard_cache.made == shard_cache.requested == []
 
 
-def test_what_does_not_come_is_made(preparer: Any):
-    assert AwaitedShards(preparer, patience=0).wait("c4", 1) == preparer.path("c4", 1)
-    assert preparer.made == [1]
+def test_what_does_not_come_is_made(shard_cache: Any):
+    assert AwaitedShards(shard_cache, patience=0).wait("c4", 1) == shard_cache.path("c4", 1)
+    assert shard_cache.made == [1]
 
 
-def test_closing_wakes_who_waits(preparer: Any):
-    awaited = AwaitedShards(preparer)
+def test_closing_wakes_who_waits(shard_cache: Any):
+    awaited = AwaitedShards(shard_cache)
     awaited.close()
     with pytest.raises(T5MixError, match="closed"):
         awaited.wait("c4", 1)

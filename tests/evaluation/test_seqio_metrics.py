@@ -152,7 +152,7 @@ def test_metrics_of_auxiliary_values_are_left_out(caplog):
     assert "auxiliary" in caplog.text
 
 
-@pytest.mark.parametrize("frozen_tasks", [[0, 1], [1, 0, 2], [0, 1, 2, 2]])
+@pytest.mark.parametrize("kept", [[0, 1], [1, 0, 2], [0, 1, 2, 2]])
 def test_predictions_for_other_examples_are_refused(kept):
     task = make_task(metric_fns=[metrics.accuracy])
     made = predictions_of(["yes", "no", "yes"])

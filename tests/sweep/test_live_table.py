@@ -13,7 +13,7 @@ from t5mix.sweep import live_table
 from t5mix.sweep.folder import SweepFolder
 from t5mix.sweep.live_table import SweepProgress
 from t5mix.sweep.plan import Trial
-from t5mix.tracking.metrics_file import read_last
+from t5mix.tracking.metrics_file import read_metrics
 
 
 def active(folder: Path, name: str, steps: int, lines: list[dict[str, Any]]) -> Any:
@@ -54,6 +54,6 @@ def test_runs_losses_and_what_is_left_are_shown(tmp_path: Path, monkeypatch: pyt
 
 def test_the_last_line_of_a_kind_is_found(tmp_path: Path):
     file = tmp_path / "metrics.jsonl"
-    assert read_last(file, "train") is None
+    assert read_metrics(file).train == []
     file.write_text('{"kind": "train", "step": 1}\n{"kind": "evaluation", "step": 1}\n{"kind": "tra')
-    assert read_last(file, "train") == {"kind": "train", "step": 1}
+    assert read_metrics(file).train[-1] == {"kind": "train", "step": 1}

@@ -98,7 +98,7 @@ def test_settings_that_differ_are_listed(claimed: RunDirectory):
 
 
 def test_settings_that_came_or_went_are_listed(claimed: RunDirectory):
-    with pytest.raises(T5MixError, match=r"mixing\.limit: None there, 5 here"):
+    with pytest.raises(T5MixError, match=r"mixing\.max_examples: None there, 5 here"):
         claimed.check(changed(mixing__max_examples=5))
 
 
@@ -110,7 +110,7 @@ def test_settings_that_came_or_went_are_listed(claimed: RunDirectory):
         {"mesh__data": 4},
         {"distributed": {"processes": 2}},
         {"training__prefetch": 9},
-        {"training__keep": 1},
+        {"training__max_checkpoints_to_keep": 1},
         {"evaluation__batch_size": 1},
     ],
 )
