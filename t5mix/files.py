@@ -63,6 +63,23 @@ def write_json(path: Path, content: Any) -> None:
         draft.unlink(missing_ok=True)
 
 
+def read_json(path: Path, advice: str = "") -> Any:
+    """Reads a JSON file.
+
+    Args:
+        path: the file.
+        advice: what to do if it is not JSON, a sentence that ends the error's text.
+
+    Raises:
+        T5MixError: it is not JSON.
+        FileNotFoundError: it is not there.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise T5MixError(f"{path} is no JSON: {error}. {advice}".rstrip()) from error
+
+
 def sha256_of(path: Path) -> str:
     """Returns the SHA-256 of a file's content.
 

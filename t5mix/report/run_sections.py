@@ -1,6 +1,5 @@
 """The parts of a report that are about runs: learning rates, costs, curves, mixtures, failures, provenance."""
 
-import shlex
 from collections.abc import Iterable
 from typing import Any
 
@@ -13,8 +12,8 @@ from t5mix.report import formatting
 from t5mix.report.document import Block, Cell, CodeBlock, Paragraph, Section, Table
 from t5mix.report.figures import costs_figure, proportions_figure, rates_figure, training_figure
 from t5mix.report.method_styles import styles_of
-from t5mix.sweep.spec import Method, Overrides
-from t5mix.sweep.trial_reader import Failure
+from t5mix.sweep.methods import MethodVariant, Overrides
+from t5mix.sweep.trial import Failure
 
 
 def rates_section(analysis: Analysis) -> Section | None:
@@ -103,7 +102,7 @@ def missing_section(analysis: Analysis) -> Section | None:
     results = analysis.results
     rows = []
     told: list[Failure] = []
-    for wanted in results.wanted:
+    for wanted in results.expected:
         if wanted in results.reported:
             continue
         failure = results.failure(wanted)
@@ -127,7 +126,7 @@ def missing_section(analysis: Analysis) -> Section | None:
 
 def _why(failure: Failure) -> str:
     status = f" (exit status {failure.status})" if failure.status is not None else ""
-    return f"failed{status}: {(failure.why.strip() or 'no reason given').splitlines()[-1]}"
+    return f"failed{status}: {failure.reason}"
 
 
 def _missing(
@@ -141,7 +140,6 @@ def _missing(
     failure: Failure | None,
 ) -> list[Cell]:
     command = failure.command if failure else ""
-    command = shlex.join(map(str, command)) if isinstance(command, list) else str(command)
     log = failure.log if failure else ""
     if method is None or seed is None:  # a run that trials start from
         texts = (units.UNKNOWN, units.UNKNOWN, units.UNKNOWN, use, state, log, command)
@@ -192,16 +190,16 @@ def _settings(analysis: Analysis) -> Table:
         rows.append([Cell("what all begin with"), Cell(_written(sweep.shared_runs))])
     if sweep.method_settings:
         rows.append([Cell("all methods"), Cell(_written([sweep.method_settings]))])
-    for name, method in analysis.results.methods.items():
-        rows.append([Cell(name, style=styles_of(analysis)[name]), Cell(_method(name, method, analysis))])
+    for label, variant in sweep.variants.items():
+        rows.append([Cell(label, style=styles_of(analysis)[label]), Cell(_method(variant, analysis))])
     return Table("Settings, as on the command line of `t5mix train`.", ["what", "settings"], rows, words=True)
 
 
-def _method(name: str, method: Method, analysis: Analysis) -> str:
-    results = analysis.results
+def _method(variant: MethodVariant, analysis: Analysis) -> str:
+    results, method = analysis.results, variant.method
     own = _written(method.runs) or "as configured"
-    point = name.removeprefix(next(key for key, each in results.sweep.methods.items() if each is method)).strip(", ")
-    rate = results.chosen_rates.get(name)
+    point = _written([variant.settings])
+    rate = results.chosen_rates.get(variant.label)
     tuned = f"{results.sweep.tuning.key}={rate:g}, chosen" if results.sweep.tuning and rate is not None else ""
     fresh = "from fresh parameters" if method.from_scratch else ""
     return "; ".join(part for part in (own, point, tuned, fresh) if part)

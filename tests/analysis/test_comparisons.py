@@ -168,7 +168,7 @@ def test_other_data_and_other_hardware_are_noted(make_sweep_folder: Make, edit_j
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"reference": "c"}, r"sweep\.json: reference is 'c'; the methods are full, rows=8; lora, rows=8"),
+        ({"reference": "c"}, r"sweep\.json: reference is 'c'; the methods are full, batch_size=8; lora, batch_size=8"),
         (
             {"hypotheses": {"H": {"claim": "x", "better": "a", "worse": "b"}}},
             r"sweep\.json: hypotheses\.H\.better is 'a'",
@@ -176,7 +176,7 @@ def test_other_data_and_other_hardware_are_noted(make_sweep_folder: Make, edit_j
         (
             {
                 "hypotheses": {
-                    "H": {"claim": "x", "better": "full, rows=8", "worse": "lora, rows=8", "minus_tasks": ["z"]}
+                    "H": {"claim": "x", "better": "full, batch_size=8", "worse": "lora, batch_size=8", "minus_tasks": ["z"]}
                 }
             },
             r"Unknown task 'z'.*hypotheses\.H\.minus_tasks of",
@@ -185,7 +185,7 @@ def test_other_data_and_other_hardware_are_noted(make_sweep_folder: Make, edit_j
 )
 def test_names_in_the_sweep_that_stand_for_nothing_are_refused(fields: dict, message: str, make_sweep_folder: Make):
     """Where there is a grid, methods go by the names of its points."""
-    sweep_folder = make_sweep_folder(levels={"full, rows=8": 1.0, "lora, rows=8": 0.5})
+    sweep_folder = make_sweep_folder(levels={"full, batch_size=8": 1.0, "lora, batch_size=8": 0.5})
     raw = json.loads((sweep_folder / "sweep.json").read_text(encoding="utf-8"))
     methods = {name.partition(",")[0]: method for name, method in raw["sweep"]["methods"].items()}
     raw["sweep"] |= {"methods": methods, "grid": {"training.batch_size": [8]}, **fields}

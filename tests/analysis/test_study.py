@@ -132,7 +132,7 @@ def test_a_metric_without_examples_has_values_but_no_interval(make_sweep_folder:
 
 
 def test_a_task_that_no_trial_has_yet_is_missing_everywhere(make_sweep_folder: Make):
-    sweep_folder = make_sweep_folder(levels={"full": 1.0, "alone": 0.5}, alone="alone")
+    sweep_folder = make_sweep_folder(levels={"full": 1.0, "alone": 0.5}, single_task_baseline="alone")
     for path in (sweep_folder / "trials").iterdir():
         if path.name.startswith("full") or "paraphrase" in path.name:
             path.unlink()

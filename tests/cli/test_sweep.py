@@ -19,7 +19,7 @@ def test_settings_may_stand_before_and_after_options(monkeypatch: pytest.MonkeyP
 def test_fields_of_the_file_are_told_from_settings_of_the_runs():
     given = ["scale=real", "seeds=[0,1]", "training.steps=5", "~mixing.task_weights", "shared_runs=[]"]
     settings = ["training.steps=5", "~mixing.task_weights"]
-    assert sweep._changes(given) == {"scale": "real", "seeds": [0, 1], "before": [], "settings": settings}
+    assert sweep._changes(given) == {"scale": "real", "seeds": [0, 1], "shared_runs": [], "settings": settings}
 
 
 def test_what_is_no_setting_is_refused(capsys: pytest.CaptureFixture[str]):

@@ -10,7 +10,7 @@ from t5mix.data.token_store import StoreCounts
 from t5mix.errors import T5MixError, UnknownNameError
 from t5mix.sweep import data_checks, plan
 from t5mix.sweep.data_checks import check_data, data_splits, value_names
-from t5mix.sweep.plan import SweepPlanner, check_all
+from t5mix.sweep.plan import SweepPlanner, plan_trials
 from t5mix.sweep.spec import read_sweep
 
 SWEEP: dict[str, Any] = {
@@ -49,7 +49,7 @@ class Prepare:
 
 def check(tasks: Mapping[str, TaskEntry] = TASKS, /, **changes: Any) -> list[DataRequest]:
     planner, prepare = SweepPlanner(read_sweep({**SWEEP, **changes})), Prepare(tasks)
-    check_data(planner, check_all(planner), prepare)
+    check_data(planner, plan_trials(planner), prepare)
     return prepare.requests
 
 
