@@ -18,7 +18,7 @@ class CoresPerRun:
 
     Attributes:
         trial: of a trial, or a run that it starts from.
-        shared: of a run that all methods begin with, and all others wait for.
+        shared: of a shared run, which all others wait for.
     """
 
     trial: int

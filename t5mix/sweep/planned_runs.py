@@ -24,7 +24,7 @@ class PlannedRun:
         config: the configuration that it varies.
         overrides: its settings, without folders.
         parent: the id of the run that it starts from; None for fresh parameters.
-        shared: whether all methods begin with it.
+        shared: whether it is one of the sweep's `shared_runs`.
         experiment: what it is, but for folders.
     """
 

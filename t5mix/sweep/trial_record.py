@@ -29,7 +29,7 @@ def trial_result(
 
     Args:
         experiment: of the reported run.
-        description: the fields of `TrialResult` that the sweep knows, as plain data: method, seed and so on.
+        description: the fields of `TrialResult` that the sweep knows, as plain data: its key, run and settings.
         scores: by split and task.
         seconds: that the evaluation took.
     """

@@ -32,7 +32,7 @@ def entry(name: str, *metrics: str, splits: tuple[str, ...] = SPLITS) -> TaskEnt
     return TaskEntry(name, False, dict.fromkeys(splits, store), metrics)
 
 
-TASKS = {each.name: each for each in (entry("sentiment", "accuracy"), entry("qa", "squad"))}
+TASKS = {task.name: task for task in (entry("sentiment", "accuracy"), entry("qa", "squad"))}
 
 
 class Prepare:
@@ -43,8 +43,8 @@ class Prepare:
 
     def __call__(self, request: DataRequest) -> DataManifest:
         self.requests.append(request)
-        found = tuple(self.tasks[name] for name in request.mixture)
-        return DataManifest(request, VocabularyEntry("bytes", "", "", 100, 384), found)
+        entries = tuple(self.tasks[name] for name in request.mixture)
+        return DataManifest(request, VocabularyEntry("bytes", "", "", 100, 384), entries)
 
 
 def check(tasks: Mapping[str, TaskEntry] = TASKS, /, **changes: Any) -> list[DataRequest]:
@@ -63,8 +63,8 @@ def test_data_has_the_vocabulary_of_the_checkpoint_that_runs_start_from(monkeypa
     monkeypatch.setattr(data_checks, "vocabulary_of", lambda checkpoint: f"that of {checkpoint}")
     one, both = SWEEP["methods"].values()
     methods = {"one": one, "both": {**both, "from_scratch": True}}
-    requests = check(start_from="base", before=[["mixture=[sentiment]"]], methods=methods)
-    assert [each.start_vocabulary for each in requests] == ["that of base/checkpoints/9", None]
+    requests = check(start_from="base", shared_runs=[["mixture=[sentiment]"]], methods=methods)
+    assert [request.start_vocabulary for request in requests] == ["that of base/checkpoints/9", None]
 
 
 def test_runs_that_want_their_data_alike_are_prepared_together():

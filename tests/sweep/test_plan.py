@@ -101,8 +101,8 @@ def test_runs_come_after_those_they_start_from():
     planner, trials = planned()
     ordered = with_ancestors(planner.runs, [trial.run for trial in trials])
     assert len(ordered) == len(planner.runs)
-    places = {run.id: place for place, run in enumerate(ordered)}
-    assert all(run.parent is None or places[run.parent] < places[run.id] for run in ordered)
+    positions = {run.id: position for position, run in enumerate(ordered)}
+    assert all(run.parent is None or positions[run.parent] < positions[run.id] for run in ordered)
 
 
 def test_folders_are_filled_in_at_last():
