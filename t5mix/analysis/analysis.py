@@ -16,7 +16,7 @@ from t5mix.analysis.study import read_study
 from t5mix.analysis.training_curves import Drawn, Progress, method_progress, realised_mixtures
 from t5mix.console import wording
 from t5mix.errors import UnknownNameError
-from t5mix.sweep.trial_reader import TrialResult
+from t5mix.sweep.trial import TrialResult
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -97,21 +97,21 @@ def analyze(results: Results) -> Analysis:
 def _check_tasks(results: Results, study: Study) -> None:
     """Refuses tasks in hypotheses that are not scored."""
     for name, hypothesis in results.sweep.hypotheses.items():
-        for place, tasks in (("tasks", hypothesis.tasks), ("minus_tasks", hypothesis.minus_tasks)):
+        for field, tasks in (("tasks", hypothesis.tasks), ("minus_tasks", hypothesis.minus_tasks)):
             for task in tasks:
                 if task not in study.tasks:
-                    where = f"It is named in hypotheses.{name}.{place} of {results.directory / 'sweep.json'}."
+                    where = f"It is named in hypotheses.{name}.{field} of {results.directory / 'sweep.json'}."
                     raise UnknownNameError("task", task, study.tasks, where)
 
 
 def _notes(results: Results, headline: MethodComparison) -> list[str]:
     """Returns what limits the figures: missing trials, few seeds, undecided learning rates, undefined metrics."""
     notes = []
-    missing = [key for key in results.wanted if key not in results.reported]
+    missing = [key for key in results.expected if key not in results.reported]
     if missing:
         failed = sum(results.failure(key) is not None for key in missing)
         notes.append(
-            f"{len(missing)} of {wording.quantity(len(results.wanted), 'trial')} to be reported "
+            f"{len(missing)} of {wording.quantity(len(results.expected), 'trial')} to be reported "
             f"{'is' if len(missing) == 1 else 'are'} missing, {failed} of them failed: see the list of trials. Means "
             "are over the seeds that there are, differences over those that both methods have."
         )
@@ -137,7 +137,8 @@ def _notes(results: Results, headline: MethodComparison) -> list[str]:
             "might be better."
         )
     entries = [entry for row in headline.entries.values() for entry in row.values()]
-    undefined = max((each.undefined for entry in entries for each in (entry.mean, entry.difference) if each), default=0)
+    estimates = [estimate for entry in entries for estimate in (entry.mean, entry.difference)]
+    undefined = max((estimate.undefined for estimate in estimates if estimate), default=0)
     if undefined > 0.01:
         notes.append(
             f"A metric was undefined in up to {undefined:.0%} of the draws of the examples; those were left out."
@@ -156,7 +157,7 @@ def _trials(results: Results) -> list[TrialResult]:
 
 
 def fingerprints(trial: TrialResult) -> dict[tuple[str, str], str]:
-    """Returns the fingerprints of a trial's data by task and split, as its lock has them."""
+    """Returns the fingerprints of a trial's data by task and split, as its manifest has them."""
     tasks = trial.data.get("tasks") or []
     return {
         (str(task["name"]), str(split)): str(entry.get("fingerprint", ""))
@@ -172,7 +173,7 @@ def _other_data(results: Results) -> list[str]:
         for (task, split), fingerprint in fingerprints(trial).items():
             if split == results.sweep.split and trial.reports(task):
                 seen.setdefault(task, set()).add(fingerprint)
-    return [task for task, found in seen.items() if len(found) > 1]
+    return [task for task, seen_of_task in seen.items() if len(seen_of_task) > 1]
 
 
 def seed_scores(analysis: Analysis) -> dict[tuple[str, int], dict[str, float]]:
@@ -187,12 +188,11 @@ def seed_scores(analysis: Analysis) -> dict[tuple[str, int], dict[str, float]]:
 
 def metric_means(analysis: Analysis) -> dict[tuple[str, str], dict[str, np.ndarray]]:
     """Returns every metric of the reported split: by task and metric, each method's values over seeds."""
-    found: dict[tuple[str, str], dict[str, list[float]]] = {}
+    values: dict[tuple[str, str], dict[str, list[float]]] = {}
     for key, trial in analysis.results.reported.items():
         for task, score in trial.scores.get(analysis.results.sweep.split, {}).items():
             if not trial.reports(task):
                 continue
             for metric, value in score.metrics.items():
-                if value is not None:
-                    found.setdefault((task, metric), {}).setdefault(key.method, []).append(value)
-    return {place: {method: np.asarray(v) for method, v in of.items()} for place, of in found.items()}
+                values.setdefault((task, metric), {}).setdefault(key.method, []).append(value)
+    return {key: {method: np.asarray(v) for method, v in by_method.items()} for key, by_method in values.items()}

@@ -66,8 +66,9 @@ class MethodComparison:
     def reasons(self) -> list[str]:
         """Why some means or differences have no interval, each reason once."""
         entries = [entry for row in self.entries.values() for entry in row.values()]
-        found = [each.reason for entry in entries for each in (entry.mean, entry.difference) if each is not None]
-        return [reason for reason in dict.fromkeys(found) if reason]
+        estimates = [estimate for entry in entries for estimate in (entry.mean, entry.difference)]
+        reasons = dict.fromkeys(estimate.reason for estimate in estimates if estimate is not None)
+        return [reason for reason in reasons if reason]
 
 
 def compare_methods(resampled: Resampled, reference: str, columns: Columns) -> MethodComparison:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from t5mix.analysis.results import Results
-from t5mix.sweep.trial_reader import TrialResult
+from t5mix.sweep.trial import TrialResult
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,29 +37,28 @@ class Cost:
 
 def method_costs(results: Results) -> dict[str, Cost]:
     """Returns the costs of each method of which a seed is whole."""
-    found = {}
-    for name, method in results.methods.items():
-        runs = len(results.sweep.tasks) if method.per_task_runs else 1
+    costs = {}
+    for label, variant in results.sweep.variants.items():
         by_seed: dict[int, list[TrialResult]] = {}
-        for trial in results.of(name):
+        for trial in results.trials_of(label):
             by_seed.setdefault(trial.seed, []).append(trial)
-        whole = [trials for trials in by_seed.values() if len(trials) == runs]
+        whole = [trials for trials in by_seed.values() if len(trials) == len(variant.trial_tasks)]
         if whole:
-            found[name] = _cost(results.chosen_rates[name], whole)
-    return found
+            costs[label] = _cost(results.chosen_rates[label], whole)
+    return costs
 
 
 def _cost(learning_rate: float | None, seeds: Sequence[Sequence[TrialResult]]) -> Cost:
     trials = [trial for of_seed in seeds for trial in of_seed]
-    operations, memory = [t.operations for t in trials], [t.peak_memory_bytes for t in trials]
-    known, measured = [o for o in operations if o is not None], [m for m in memory if m is not None]
+    operations = [trial.operations for trial in trials if trial.operations is not None]
+    memory = [trial.peak_memory_bytes for trial in trials if trial.peak_memory_bytes is not None]
     return Cost(
         learning_rate=learning_rate,
         steps=float(np.mean([trial.steps for trial in trials])),
         trained=sum(trial.parameters.trained for trial in trials) / len(seeds),
         total=float(np.mean([trial.parameters.total for trial in trials])),
-        operations=sum(known) / len(seeds) if len(known) == len(trials) else None,
-        memory=max(measured) if measured else None,
+        operations=sum(operations) / len(seeds) if len(operations) == len(trials) else None,
+        memory=max(memory) if memory else None,
         training=sum(trial.seconds.training for trial in trials) / len(seeds),
         evaluation=sum(trial.seconds.evaluation for trial in trials) / len(seeds),
     )

@@ -12,7 +12,7 @@ from t5mix.sweep.spec import Hypothesis
 
 
 class Verdict(enum.StrEnum):
-    """What became of a hypothesis; a claim that is shown to be false is lost, one that is not shown is inconclusive."""
+    """What became of a hypothesis: shown, shown to be false, or neither."""
 
     SUPPORTED = "supported"
     REFUTED = "refuted"
@@ -25,13 +25,13 @@ class Judgement:
 
     Attributes:
         hypothesis: what was claimed.
-        verdict: won, lost or inconclusive.
+        verdict: supported, refuted or inconclusive.
         reason: why, in words.
         estimate: the paired difference, the better method's metric minus the worse one's; minus the same on the
             tasks of `minus_tasks`, where the hypothesis has some.
         level: of the corrected interval: 1 - alpha / (the hypotheses that Holm's procedure still held open).
         interval: the corrected interval of the difference; None where there is none. It leaves the margin out if and
-            only if the verdict is won or lost.
+            only if the verdict is supported or refuted.
         p_value: two-sided, of a difference equal to the margin; 1 where it cannot be tested.
         corrected_p_value: Holm's, over all hypotheses judged together.
         smallest_effect: how far from the margin a difference must be to be detected at this level with the power
@@ -71,21 +71,21 @@ def judge(
     check_share("alpha", alpha)
     check_share("power", power)
     estimates = [
-        resampled.difference(each.better, each.worse, each.tasks or None, minus=each.minus_tasks or None)
-        for each in hypotheses.values()
+        resampled.difference(claim.better, claim.worse, claim.tasks or None, minus=claim.minus_tasks or None)
+        for claim in hypotheses.values()
     ]
-    tests = [each.p_value(one.margin) for each, one in zip(estimates, hypotheses.values(), strict=True)]
+    tests = [estimate.p_value(claim.margin) for estimate, claim in zip(estimates, hypotheses.values(), strict=True)]
     p_values = [1.0 if p is None else p for p in tests]
     corrected = holm(p_values)
     # A hypothesis is tested while those after it in Holm's order are open too; those never tested share the last level.
     rejected = int((corrected <= alpha).sum())
     ranks = np.minimum(np.argsort(np.argsort(p_values, kind="stable"), kind="stable"), rejected)
     judgements = {}
-    for place, (name, hypothesis) in enumerate(hypotheses.items()):
-        estimate, level = estimates[place], 1 - alpha / (len(hypotheses) - int(ranks[place]))
+    for index, (name, hypothesis) in enumerate(hypotheses.items()):
+        estimate, level = estimates[index], 1 - alpha / (len(hypotheses) - int(ranks[index]))
         interval = estimate.interval(level)
         verdict = Verdict.INCONCLUSIVE
-        if corrected[place] <= alpha:
+        if corrected[index] <= alpha:
             verdict = Verdict.SUPPORTED if estimate.value > hypothesis.margin else Verdict.REFUTED
         judgements[name] = Judgement(
             hypothesis=hypothesis,
@@ -94,8 +94,8 @@ def judge(
             estimate=estimate,
             level=level,
             interval=interval,
-            p_value=p_values[place],
-            corrected_p_value=float(corrected[place]),
+            p_value=p_values[index],
+            corrected_p_value=float(corrected[index]),
             smallest_effect=estimate.smallest_effect(level, power),
         )
     return judgements

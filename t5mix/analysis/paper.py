@@ -32,19 +32,19 @@ class PaperTable:
         """
         if not name:
             return None
-        wanted, rows = _plain(name), {_plain(known): values for known, values in self.rows.items()}
-        if wanted in rows:
-            return rows[wanted]
-        near = [values for known, values in self.rows.items() if wanted in map(_plain, _parts(known))]
+        plain_name, rows = _plain(name), {_plain(row): values for row, values in self.rows.items()}
+        if plain_name in rows:
+            return rows[plain_name]
+        near = [values for row, values in self.rows.items() if plain_name in map(_plain, _parts(row))]
         return near[0] if len(near) == 1 else None
 
     def value(self, row: str | None, column: str | None) -> float | None:
         """Returns a figure; None if the table has no such row or column."""
         values = self.row(row)
-        places = {_plain(known): place for place, known in enumerate(COLUMNS)}
-        if values is None or column is None or _plain(column) not in places:
+        columns = [_plain(name) for name in COLUMNS]
+        if values is None or column is None or _plain(column) not in columns:
             return None
-        return values[places[_plain(column)]]
+        return values[columns.index(_plain(column))]
 
 
 def _parts(name: str) -> list[str]:

@@ -2,17 +2,17 @@
 
 import dataclasses
 import math
-import statistics
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from t5mix.errors import T5MixError
-from t5mix.sweep.reported_metrics import reported_metrics
-from t5mix.sweep.spec import Method, Sweep, grid_points, read_sweep
-from t5mix.sweep.trial_reader import Failure, TrialResult, read_failure, read_object, read_trial
-from t5mix.sweep.tuning import Choice, search
+from t5mix.sweep.methods import Method, MethodVariant
+from t5mix.sweep.reported_metrics import mean_score
+from t5mix.sweep.spec import Sweep, Tuning, read_sweep
+from t5mix.sweep.trial import Failure, TrialKey, TrialResult, read_failure, read_object, read_trial
+from t5mix.sweep.tuning import Choice, choose_learning_rate
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Results:
         plain: the sweep as plain data.
         trials: the finished ones, tuning included.
         failures: what failed for good.
-        written: how the runner chose learning rates, by method; it says so once the sweep has ended.
+        recorded_choices: how the runner chose learning rates, by method; it says so once the sweep has ended.
     """
 
     directory: Path
@@ -42,104 +42,81 @@ class Results:
     plain: Mapping[str, Any]
     trials: tuple[TrialResult, ...]
     failures: tuple[Failure, ...]
-    written: Mapping[str, Choice]
+    recorded_choices: Mapping[str, Choice]
 
-    @cached_property
+    @property
     def methods(self) -> dict[str, Method]:
-        """Each method at each point of the grid, by its name, in the sweep's order (as `Planner.methods` has them)."""
-        return {label: self.sweep.methods[name] for label, (name, _) in grid_points(self.sweep).items()}
-
-    def grid(self, method: str) -> tuple[float, ...]:
-        """Returns the learning rates that a method chooses from."""
-        return self.sweep.learning_rates(self.methods[method])
+        """The method of each variant, by the variant's label, in the sweep's order."""
+        return {label: variant.method for label, variant in self.sweep.variants.items()}
 
     @cached_property
     def choices(self) -> dict[str, Choice]:
         """How learning rates were chosen, of the methods whose rate is decided; before the sweep ends, by its rule."""
-        tuning, found = self.sweep.tuning, {}
-        for name in self.methods:
-            if tuning is None or len(self.grid(name)) < 2:
+        if self.sweep.tuning is None:
+            return {}
+        choices: dict[str, Choice] = {}
+        for label, variant in self.sweep.variants.items():
+            if not variant.tuned:
                 continue
-            choice = self.written.get(name)
-            if choice is None:
-                choice = search(self.grid(name), self._tuning_scores(name).get, tuning.extensions)[1]
+            choice = self.recorded_choices.get(label) or self._choose(variant, self.sweep.tuning)
             if choice is not None:
-                found[name] = choice
-        return found
+                choices[label] = choice
+        return choices
 
-    def _tuning_scores(self, name: str) -> dict[float, float]:
-        """Returns the mean score on the tuning split, by learning rate: of those with which all is done, or failed."""
-        tuning, method = self.sweep.tuning, self.methods[name]
-        assert tuning is not None
-        whole = len(tuning.seeds) * (len(self.sweep.tasks) if method.per_task_runs else 1)
-        done: dict[float, dict[tuple[int, str | None], TrialResult]] = {}
-        for trial in self.trials:
-            rate = trial.learning_rate
-            if (
-                trial.method == name
-                and rate is not None
-                and trial.seed in tuning.seeds
-                and tuning.split in trial.scores
-            ):
-                done.setdefault(rate, {})[trial.seed, trial.task] = trial
-        failed = {each.learning_rate for each in self.failures if each.method == name and each.seed in tuning.seeds}
-        return {
-            **{
-                rate: sum(self._score(trial, tuning.split) for trial in trials.values()) / whole
-                for rate, trials in done.items()
-                if len(trials) == whole
-            },
-            **{rate: -math.inf for rate in failed if rate is not None},
+    def _choose(self, variant: MethodVariant, tuning: Tuning) -> Choice | None:
+        def trial_score(rate: float, seed: int, task: str | None) -> float | None:
+            return self._tuning_scores.get(TrialKey(variant.label, seed, rate, task))
+
+        return choose_learning_rate(variant, tuning, trial_score)[1]
+
+    @cached_property
+    def _tuning_scores(self) -> dict[TrialKey, float]:
+        """Each trial's mean on the tuning split; minus infinity for those that failed."""
+        assert self.sweep.tuning is not None
+        split = self.sweep.tuning.split
+        scores = {
+            trial.key: mean_score(self.sweep, trial.scores[split]) for trial in self.trials if split in trial.scores
         }
-
-    def _score(self, trial: TrialResult, split: str) -> float:
-        """Returns a trial's mean over its tasks."""
-        values = []
-        for task, score in trial.scores[split].items():
-            names = reported_metrics(self.sweep, task, score.metrics)
-            if names and trial.reports(task):
-                values.append(statistics.fmean(score.metrics[name] or 0.0 for name in names))
-        return sum(values) / len(values) if values else -math.inf
+        return {**scores, **{failure.key: -math.inf for failure in self.failures if failure.key is not None}}
 
     @cached_property
     def chosen_rates(self) -> dict[str, float | None]:
         """The learning rate of each method whose rate is decided; None where it is not tuned."""
-        decided: dict[str, float | None] = {}
-        for name in self.methods:
-            grid = self.grid(name)
-            if len(grid) < 2:
-                decided[name] = grid[0] if grid else None
-            elif name in self.choices and self.choices[name].learning_rate is not None:
-                decided[name] = self.choices[name].learning_rate
-        return decided
+        rates: dict[str, float | None] = {}
+        for label, variant in self.sweep.variants.items():
+            if not variant.tuned:
+                rates[label] = variant.middle_rate
+            elif label in self.choices and self.choices[label].learning_rate is not None:
+                rates[label] = self.choices[label].learning_rate
+        return rates
 
     @cached_property
-    def wanted(self) -> tuple[ReportedTrial, ...]:
+    def expected(self) -> tuple[ReportedTrial, ...]:
         """All trials that the report should have, with the missing ones."""
         return tuple(
-            ReportedTrial(name, seed, task)
-            for name, method in self.methods.items()
+            ReportedTrial(label, seed, task)
+            for label, variant in self.sweep.variants.items()
             for seed in self.sweep.seeds
-            for task in (self.sweep.tasks if method.per_task_runs else (None,))
+            for task in variant.trial_tasks
         )
 
     @cached_property
     def reported(self) -> dict[ReportedTrial, TrialResult]:
-        """The trials of `wanted` that are finished.
+        """The trials of `expected` that are finished.
 
         Raises:
             T5MixError: two files hold the same trial.
         """
-        found: dict[ReportedTrial, TrialResult] = {}
-        wanted = set(self.wanted)
+        finished: dict[ReportedTrial, TrialResult] = {}
+        expected = set(self.expected)
         for trial in self.trials:
             key = ReportedTrial(trial.method, trial.seed, trial.task)
-            if key not in wanted or not self._chosen(trial):
+            if key not in expected or not self._chosen(trial):
                 continue
-            if key in found:
-                raise T5MixError(f"{found[key].file} and {trial.file} hold the same trial. Remove one of them.")
-            found[key] = trial
-        return {key: found[key] for key in self.wanted if key in found}
+            if key in finished:
+                raise T5MixError(f"{finished[key].file} and {trial.file} hold the same trial. Remove one of them.")
+            finished[key] = trial
+        return {key: finished[key] for key in self.expected if key in finished}
 
     def _chosen(self, trial: TrialResult | Failure) -> bool:
         if trial.method is None or trial.method not in self.chosen_rates:
@@ -149,15 +126,15 @@ class Results:
             return rate == trial.learning_rate
         return math.isclose(rate, trial.learning_rate)
 
-    def of(self, method: str) -> list[TrialResult]:
+    def trials_of(self, method: str) -> list[TrialResult]:
         """Returns the reported trials of a method that are finished."""
         return [trial for key, trial in self.reported.items() if key.method == method]
 
-    def failure(self, wanted: ReportedTrial) -> Failure | None:
+    def failure(self, trial: ReportedTrial) -> Failure | None:
         """Returns why a trial is missing, if it failed."""
         for failure in self.failures:
-            named = (failure.method, failure.seed, failure.task)
-            if named == (wanted.method, wanted.seed, wanted.task) and self._chosen(failure):
+            key = (failure.method, failure.seed, failure.task)
+            if key == (trial.method, trial.seed, trial.task) and self._chosen(failure):
                 return failure
         return None
 
@@ -185,9 +162,9 @@ def read_results(directory: Path) -> Results:
             f"No trial of {directory} has finished yet: there is nothing to report.{failed} Run the sweep again; it "
             "continues where it stopped."
         )
-    done = {(trial.method, trial.seed, trial.learning_rate, trial.task) for trial in trials}
-    still = [each for each in failures if (each.method, each.seed, each.learning_rate, each.task) not in done]
-    return Results(directory, sweep, raw["sweep"], trials, tuple(still), _choices(directory / "choices.json"))
+    done = {trial.key for trial in trials}
+    unmended = tuple(failure for failure in failures if failure.key not in done)
+    return Results(directory, sweep, raw["sweep"], trials, unmended, _choices(directory / "choices.json"))
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from t5mix.errors import T5MixError, UnknownNameError
 
-Over = str | Iterable[str] | Mapping[str, float] | None
+TaskSelection = str | Iterable[str] | Mapping[str, float] | None
 """A task, the tasks of a plain average, tasks with their weights in one, or None for the plain average of all."""
 
 _NUMBERS_AT_ONCE = 2**22
@@ -67,11 +67,11 @@ class TaskScores:
         drawn = np.full((*self.present.shape, draws), np.nan)
         at_once = max(1, _NUMBERS_AT_ONCE // examples)
         for start in range(0, draws, at_once):
-            some = min(at_once, draws - start)
-            places = generator.integers(examples, size=(some, examples)) + examples * np.arange(some)[:, None]
-            counts = np.bincount(places.ravel(), minlength=some * examples).reshape(some, examples)
-            sums = (counts.astype(float) @ rows.reshape(examples, trials * k)).reshape(some, trials, k)
-            drawn[self.present, start : start + some] = self.evaluate(sums).T
+            count = min(at_once, draws - start)
+            indices = generator.integers(examples, size=(count, examples)) + examples * np.arange(count)[:, None]
+            counts = np.bincount(indices.ravel(), minlength=count * examples).reshape(count, examples)
+            sums = (counts.astype(float) @ rows.reshape(examples, trials * k)).reshape(count, trials, k)
+            drawn[self.present, start : start + count] = self.evaluate(sums).T
         return drawn
 
 
@@ -102,10 +102,10 @@ class Study:
             self._check(name, scores)
 
     def _check(self, name: str, scores: TaskScores) -> None:
-        wanted, shape = (len(self.methods), len(self.seeds)), scores.rows.shape
-        if len(shape) != 4 or shape[:2] != wanted or 0 in shape:
+        expected, shape = (len(self.methods), len(self.seeds)), scores.rows.shape
+        if len(shape) != 4 or shape[:2] != expected or 0 in shape:
             raise T5MixError(
-                f"The rows of the task {name!r} have the shape {shape}; wanted: [{wanted[0]} methods, {wanted[1]} "
+                f"The rows of the task {name!r} have the shape {shape}; wanted: [{expected[0]} methods, {expected[1]} "
                 "seeds, examples, k], with at least one example and k at least 1."
             )
         partly = np.logical_not(np.isfinite(scores.rows).all(axis=(2, 3))) & scores.present
@@ -115,9 +115,9 @@ class Study:
                 "in all of its rows."
             )
         sums = scores.rows[scores.present].sum(axis=1)
-        if (found := scores.evaluate(sums).shape) != sums.shape[:1]:
+        if (shape := scores.evaluate(sums).shape) != sums.shape[:1]:
             raise T5MixError(
-                f"The metric of the task {name!r} takes sums of the shape {sums.shape} to {found}; "
+                f"The metric of the task {name!r} takes sums of the shape {sums.shape} to {shape}; "
                 "it must take [..., k] to [...]."
             )
         undefined = ~np.isfinite(scores.values) & scores.present
@@ -137,7 +137,7 @@ class Study:
             raise UnknownNameError("method", method, self.methods)
         return self.methods.index(method)
 
-    def weights(self, over: Over) -> dict[str, float]:
+    def weights(self, over: TaskSelection) -> dict[str, float]:
         """Returns the weight of each task in an average; they sum to 1.
 
         Raises:
@@ -159,7 +159,7 @@ class Study:
         total = sum(chosen.values())
         return {task: weight / total for task, weight in chosen.items()}
 
-    def wins(self, over: Over = None) -> "Wins":
+    def wins(self, over: TaskSelection = None) -> "Wins":
         """Counts how often each method has the higher metric, over tasks and seeds; see `Wins`.
 
         Raises:

@@ -30,7 +30,7 @@ from collections.abc import Mapping
 import numpy as np
 from scipy import optimize, special
 
-from t5mix.analysis.scores import Over, Study
+from t5mix.analysis.scores import Study, TaskSelection
 from t5mix.errors import T5MixError
 
 _MOST_UNDEFINED = 0.1  # of the draws; leaving out more would hide the draws in which a metric is at its worst
@@ -105,8 +105,8 @@ class Estimate:
         """Returns the distance that the error stays below with a probability."""
         alone = special.stdtrit([self.seeds - 1, self.examples - 1], probability)  # it lies between these two
         bracket = alone.min() - 1, alone.max() + 1
-        found = optimize.root_scalar(lambda x: self._tail(x) - (1 - probability), bracket=bracket)
-        return float(found.root * self.standard_error)
+        root = optimize.root_scalar(lambda x: self._tail(x) - (1 - probability), bracket=bracket)
+        return float(root.root * self.standard_error)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -122,7 +122,7 @@ class Resampled:
     study: Study
     draws: Mapping[str, np.ndarray]
 
-    def mean(self, method: str, over: Over = None) -> Estimate:
+    def mean(self, method: str, over: TaskSelection = None) -> Estimate:
         """Returns a method's metric, its mean over seeds, on a task or an average over tasks.
 
         Raises:
@@ -130,7 +130,7 @@ class Resampled:
         """
         return self._estimate({method: 1.0}, over)
 
-    def difference(self, first: str, second: str, over: Over = None, minus: Over = None) -> Estimate:
+    def difference(self, first: str, second: str, over: TaskSelection = None, minus: TaskSelection = None) -> Estimate:
         """Returns by how much the first method's metric exceeds the second's, over the seeds that both have.
 
         Args:
@@ -148,7 +148,7 @@ class Resampled:
             raise T5MixError(f"The method {first!r} is compared with itself.")
         return self._estimate({first: 1.0, second: -1.0}, over, minus)
 
-    def _estimate(self, signs: Mapping[str, float], over: Over, minus: Over = None) -> Estimate:
+    def _estimate(self, signs: Mapping[str, float], over: TaskSelection, minus: TaskSelection = None) -> Estimate:
         study, weights = self.study, self.study.weights(over)
         if minus is not None:
             weights = _less(weights, study.weights(minus))
@@ -157,17 +157,19 @@ class Resampled:
             for method, sign in signs.items()
             for task, weight in weights.items()
         ]
-        scores = np.sum([factor * study.tasks[task].values[place] for factor, task, place in parts], axis=0)
+        scores = np.sum([factor * study.tasks[task].values[row] for factor, task, row in parts], axis=0)
         paired = np.isfinite(scores)
         examples = min(study.tasks[task].rows.shape[2] for task in weights)
         value = float(scores[paired].mean()) if paired.any() else np.nan
-        known = Estimate(value, seeds=int(paired.sum()), examples=examples)
-        if known.seeds < 2:
-            return dataclasses.replace(known, reason=f"an interval needs 2 seeds or more; there are {known.seeds}")
+        estimate = Estimate(value, seeds=int(paired.sum()), examples=examples)
+        if estimate.seeds < 2:
+            return dataclasses.replace(
+                estimate, reason=f"an interval needs 2 seeds or more; there are {estimate.seeds}"
+            )
         if examples < 2:
-            return dataclasses.replace(known, reason="a task has a single example")
-        drawn = np.sum([factor * self.draws[task][place][paired] for factor, task, place in parts], axis=0)
-        return _with_errors(known, scores[paired], drawn)
+            return dataclasses.replace(estimate, reason="a task has a single example")
+        drawn = np.sum([factor * self.draws[task][row][paired] for factor, task, row in parts], axis=0)
+        return _with_errors(estimate, scores[paired], drawn)
 
 
 def resample(study: Study, draws: int = 2000, seed: int = 0) -> Resampled:
@@ -207,13 +209,13 @@ def _less(weights: Mapping[str, float], minus: Mapping[str, float]) -> dict[str,
     return left
 
 
-def _with_errors(known: Estimate, scores: np.ndarray, drawn: np.ndarray) -> Estimate:
+def _with_errors(estimate: Estimate, scores: np.ndarray, drawn: np.ndarray) -> Estimate:
     """Returns the estimate with its errors: from scores [seeds], and from draws of the examples [seeds, draws]."""
     defined = np.isfinite(drawn).all(axis=0)
-    known = dataclasses.replace(known, undefined=float(1 - defined.mean()))
-    if known.undefined > _MOST_UNDEFINED:
-        return dataclasses.replace(known, reason=f"the metric is undefined in {known.undefined:.0%} of the draws")
-    drawn, seeds = drawn[:, defined], known.seeds
+    estimate = dataclasses.replace(estimate, undefined=float(1 - defined.mean()))
+    if estimate.undefined > _MOST_UNDEFINED:
+        return dataclasses.replace(estimate, reason=f"the metric is undefined in {estimate.undefined:.0%} of the draws")
+    drawn, seeds = drawn[:, defined], estimate.seeds
     together, alone = drawn.mean(axis=0).var(), drawn.var(axis=1).mean()
     shared = max(0.0, (seeds * together - alone) / (seeds - 1))
     between = scores.var(ddof=1) / seeds
@@ -223,5 +225,5 @@ def _with_errors(known: Estimate, scores: np.ndarray, drawn: np.ndarray) -> Esti
         # their luck with the examples.
         between = max(0.0, alone - shared) / seeds
     if max(between, shared) <= rounding**2:
-        return dataclasses.replace(known, reason="neither seeds nor examples make a difference")
-    return dataclasses.replace(known, seed_error=float(np.sqrt(between)), example_error=float(np.sqrt(shared)))
+        return dataclasses.replace(estimate, reason="neither seeds nor examples make a difference")
+    return dataclasses.replace(estimate, seed_error=float(np.sqrt(between)), example_error=float(np.sqrt(shared)))

@@ -1,18 +1,18 @@
 """From trials to the study that statistics work on: which task is judged by which metric, example by example."""
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from t5mix.analysis.results import ReportedTrial, Results
 from t5mix.analysis.scores import Study, TaskScores
 from t5mix.console import units, wording
-from t5mix.errors import T5MixError, UnknownNameError
+from t5mix.errors import T5MixError
 from t5mix.metrics.example_scores import REDUCERS
 from t5mix.sweep.reported_metrics import reported_metrics
 from t5mix.sweep.spec import Sweep
-from t5mix.sweep.trial_reader import TaskScore, TrialResult
+from t5mix.sweep.trial import TaskScore, TrialResult
 
 _DISAGREE = 0.05  # points between a trial's metric and what its examples give
 
@@ -68,11 +68,11 @@ def _task_scores(
     """Returns the scores of one task; a task of which nothing is known yet has one example, which is NaN."""
     if not scores:
         return TaskScores.of_means(np.full((len(results.methods), len(results.sweep.seeds), 1), np.nan))
-    told, parts = zip(*(_metric_scores(results, task, metric, scores) for metric in metrics), strict=True)
-    values = np.mean(told, axis=0)
-    known = [part for part in parts if part is not None]
-    unit_counts = [part.rows.shape[2] for part in known]
-    if len(known) < len(metrics):
+    metric_values, parts = zip(*(_metric_scores(results, task, metric, scores) for metric in metrics), strict=True)
+    values = np.mean(metric_values, axis=0)
+    with_examples = [part for part in parts if part is not None]
+    unit_counts = [part.rows.shape[2] for part in with_examples]
+    if len(with_examples) < len(metrics):
         lacking = [metric for metric, part in zip(metrics, parts, strict=True) if part is None]
         are = "is" if len(lacking) == 1 else "are"
         notes.append(f"No intervals with {task}: its {wording.listed(lacking)} {are} not known example by example.")
@@ -82,7 +82,7 @@ def _task_scores(
             f"No intervals with {task}: its {wording.listed(metrics)} are counted over different units: {counts}."
         )
     else:
-        gathered = _side_by_side(known)
+        gathered = _side_by_side(with_examples)
         apart = np.nanmax(np.abs(gathered.values - values), initial=0.0)
         if apart > _DISAGREE:
             notes.append(
@@ -98,8 +98,8 @@ def _side_by_side(parts: Sequence[TaskScores]) -> TaskScores:
     ends = np.cumsum([part.rows.shape[-1] for part in parts])[:-1]
 
     def mean(sums: np.ndarray) -> np.ndarray:
-        each = zip(parts, np.split(sums, ends, axis=-1), strict=True)
-        return np.mean([part.metric(own) for part, own in each], axis=0)
+        split_sums = np.split(sums, ends, axis=-1)
+        return np.mean([part.metric(part_sums) for part, part_sums in zip(parts, split_sums, strict=True)], axis=0)
 
     return TaskScores(mean, np.concatenate([part.rows for part in parts], axis=-1))
 
@@ -108,49 +108,33 @@ def _metric_scores(
     results: Results, task: str, metric: str, scores: Mapping[ReportedTrial, TaskScore]
 ) -> tuple[np.ndarray, TaskScores | None]:
     """Returns a metric as the trials say it, [methods, seeds], and by example; None where a trial lacks that."""
-    places = {method: place for place, method in enumerate(results.methods)}
-    seeds = {seed: place for place, seed in enumerate(results.sweep.seeds)}
-    values = np.full((len(places), len(seeds)), np.nan)
+    methods = {method: index for index, method in enumerate(results.methods)}
+    seeds = {seed: index for index, seed in enumerate(results.sweep.seeds)}
+    values = np.full((len(methods), len(seeds)), np.nan)
     rows: dict[tuple[int, int], np.ndarray] = {}
     first: tuple[TrialResult, str, np.ndarray] | None = None
     for key, score in scores.items():
-        trial, where = results.reported[key], (places[key.method], seeds[key.seed])
+        trial, where = results.reported[key], (methods[key.method], seeds[key.seed])
         if metric not in score.metrics:
             raise T5MixError(f"{trial.file} has no {metric!r} of the task {task!r}, which other trials have.")
-        value = score.metrics[metric]
-        values[where] = np.nan if value is None else value
+        values[where] = score.metrics[metric]
         if metric not in score.examples:
             continue
-        found = score.examples[metric]
-        rows[where] = _checked_rows(trial, task, found.rows)
-        first = first or (trial, found.kind, rows[where])
-        if (found.kind, rows[where].shape) != (first[1], first[2].shape):
+        examples = score.examples[metric]
+        if not examples.rows.size:
+            shape = examples.rows.shape
+            raise T5MixError(f"{trial.file}: the examples of the task {task!r} have the shape {shape}; wanted: rows.")
+        rows[where] = examples.rows
+        first = first or (trial, examples.kind, rows[where])
+        if (examples.kind, rows[where].shape) != (first[1], first[2].shape):
             raise T5MixError(
                 f"{first[0].file} and {trial.file} scored other examples of the task {task!r}: {first[2].shape} rows "
-                f"of the kind {first[1]!r} and {rows[where].shape} of {found.kind!r}. Only scores on the same examples "
-                "can be compared; run one of them again."
+                f"of the kind {first[1]!r} and {rows[where].shape} of {examples.kind!r}. Only scores on the same "
+                "examples can be compared; run one of them again."
             )
     if first is None or len(rows) < len(scores):
         return values, None
     together = np.full((*values.shape, *first[2].shape), np.nan)
-    for where, found in rows.items():
-        together[where] = found
-    return values, TaskScores(_reducer(first[1], first[0]), together)
-
-
-def _checked_rows(trial: TrialResult, task: str, raw: object) -> np.ndarray:
-    try:
-        rows = np.asarray(raw, float)
-    except (TypeError, ValueError) as error:
-        raise T5MixError(
-            f"{trial.file}: the examples of the task {task!r} are no table of numbers: {error}."
-        ) from error
-    if rows.ndim != 2 or not rows.size:
-        raise T5MixError(f"{trial.file}: the examples of the task {task!r} have the shape {rows.shape}; wanted: rows.")
-    return rows
-
-
-def _reducer(kind: str, trial: TrialResult) -> Callable[[np.ndarray], np.ndarray]:
-    if kind not in REDUCERS:
-        raise T5MixError(f"{trial.file}: {UnknownNameError('kind of example scores', kind, REDUCERS)}")
-    return REDUCERS[kind]
+    for where, of_trial in rows.items():
+        together[where] = of_trial
+    return values, TaskScores(REDUCERS[first[1]], together)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from t5mix.analysis.results import Results
-from t5mix.sweep.trial_reader import RunCurves, TaskMixture, TrialResult
+from t5mix.sweep.trial import RunCurves, TaskMixture, TrialResult
 
 _Curve = tuple[Sequence[int] | np.ndarray, Sequence[float | None] | np.ndarray]
 
@@ -45,21 +45,21 @@ class Progress:
 
 def method_progress(results: Results) -> dict[str, Progress]:
     """Returns the curves of each method of which a reported trial is finished."""
-    return {name: _progress(trials) for name in results.methods if (trials := results.of(name))}
+    return {name: _progress(trials) for name in results.methods if (trials := results.trials_of(name))}
 
 
 def _progress(trials: Sequence[TrialResult]) -> Progress:
-    alone = any(trial.task is not None for trial in trials)
-    losses = _by_task(trials, lambda curves: {task: (curves.steps, told.loss) for task, told in curves.tasks.items()})
+    per_task = any(trial.task is not None for trial in trials)
+    losses = _by_task(trials, lambda run: {task: (run.steps, curve.loss) for task, curve in run.tasks.items()})
     proportions = _by_task(
-        trials, lambda curves: {t: (curves.steps, told.proportion) for t, told in curves.tasks.items()}
+        trials, lambda run: {task: (run.steps, curve.proportion) for task, curve in run.tasks.items()}
     )
-    validation = _by_task(trials, lambda curves: {t: (curves.evaluated, v) for t, v in curves.validation.items()})
+    validation = _by_task(trials, lambda run: {task: (run.evaluated, loss) for task, loss in run.validation.items()})
     together = [(line.steps, line.values) for line in validation.values()]
     return Progress(
-        loss=None if alone else _mean([(trial.curves.steps, trial.curves.loss) for trial in trials]),
+        loss=None if per_task else _mean([(trial.curves.steps, trial.curves.loss) for trial in trials]),
         losses=losses,
-        proportions={} if alone else proportions,
+        proportions={} if per_task else proportions,
         validation=validation,
         mean_validation=_mean(together, everywhere=True) if together else None,
     )
@@ -67,23 +67,23 @@ def _progress(trials: Sequence[TrialResult]) -> Progress:
 
 def _by_task(trials: Sequence[TrialResult], read: Callable[[RunCurves], Mapping[str, _Curve]]) -> dict[str, Line]:
     """Returns the mean over seeds of each task's curve."""
-    found: dict[str, list[_Curve]] = {}
+    by_task: dict[str, list[_Curve]] = {}
     for trial in trials:
         for task, curve in read(trial.curves).items():
             if trial.reports(task):
-                found.setdefault(task, []).append(curve)
-    return {task: _mean(curves) for task, curves in found.items()}
+                by_task.setdefault(task, []).append(curve)
+    return {task: _mean(curves) for task, curves in by_task.items()}
 
 
 def _mean(curves: Sequence[_Curve], everywhere: bool = False) -> Line:
     """Returns the mean of curves at each step, of those that have a value there; or only where all have."""
-    found: dict[int, list[float]] = {}
+    by_step: dict[int, list[float]] = {}
     for steps, values in curves:
         for step, value in zip(steps, values, strict=False):
             if value is not None and np.isfinite(value):
-                found.setdefault(int(step), []).append(float(value))
-    steps = sorted(step for step, values in found.items() if not everywhere or len(values) == len(curves))
-    return Line(np.asarray(steps, int), np.asarray([np.mean(found[step]) for step in steps], float))
+                by_step.setdefault(int(step), []).append(float(value))
+    steps = sorted(step for step, values in by_step.items() if not everywhere or len(values) == len(curves))
+    return Line(np.asarray(steps, int), np.asarray([np.mean(by_step[step]) for step in steps], float))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,20 +101,22 @@ def realised_mixtures(results: Results) -> dict[tuple[str, ...], dict[str, Drawn
     """
     grouped: dict[tuple, tuple[list[str], dict[str, Drawn]]] = {}
     for name, method in results.methods.items():
-        trials = [trial for trial in results.of(name) if trial.mixture]
+        trials = [trial for trial in results.trials_of(name) if trial.mixture]
         if method.per_task_runs or not trials:
             continue
         drawn = _drawn([trial.mixture for trial in trials])
-        alike = tuple((task, round(each.share, 3), float(f"{each.epochs:.2g}")) for task, each in drawn.items())
+        alike = tuple(
+            (task, round(of_task.share, 3), float(f"{of_task.epochs:.2g}")) for task, of_task in drawn.items()
+        )
         grouped.setdefault(alike, ([], drawn))[0].append(name)
     return {tuple(names): drawn for names, drawn in grouped.values()}
 
 
 def _drawn(mixtures: Sequence[Mapping[str, TaskMixture]]) -> dict[str, Drawn]:
     totals = [sum(task.examples for task in mixture.values()) or 1.0 for mixture in mixtures]
-    found = {}
+    drawn = {}
     for name in dict.fromkeys(name for mixture in mixtures for name in mixture):
         shares = [m[name].examples / total if name in m else 0.0 for m, total in zip(mixtures, totals, strict=True)]
         epochs = [m[name].epochs if name in m else 0.0 for m in mixtures]
-        found[name] = Drawn(float(np.mean(shares)), float(np.mean(epochs)))
-    return found
+        drawn[name] = Drawn(float(np.mean(shares)), float(np.mean(epochs)))
+    return drawn

@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from t5mix.console import units
 from t5mix.console.tables import new_table, print_table
 from t5mix.errors import T5MixError, UnknownNameError
 
@@ -21,31 +22,32 @@ def run(options: argparse.Namespace) -> int:
     """Runs a sweep, or shows what it would run."""
     environment = dict(os.environ)  # of the processes; this one leaves accelerators to them
     os.environ["JAX_PLATFORMS"] = "cpu"
-    from t5mix.sweep.executors import usable_cores, visible_gpus
+    from t5mix.sweep.executors import CoresPerRun, usable_cores, visible_gpus
     from t5mix.sweep.folder import SweepFolder
-    from t5mix.sweep.plan import SweepPlanner, check_all
-    from t5mix.sweep.runner import Cores
-    from t5mix.sweep.spec import load_sweep
+    from t5mix.sweep.plan import SweepPlanner, plan_trials
+    from t5mix.sweep.sweep_file import load_sweep
 
     changes = _changes(options.overrides)
     scale = changes.pop("scale", None)
-    sweep = load_sweep(find(options.sweep), scale, changes)
+    sweep = load_sweep(find_sweep_file(options.sweep), scale, changes)
     folder = SweepFolder(Path(options.out or Path("sweeps", sweep.name if scale is None else f"{sweep.name}-{scale}")))
-    there, gpus = usable_cores(), visible_gpus()
-    each = options.cores or max(1, there // 4)
-    jobs = options.jobs or (len(gpus) or max(1, there // each))
-    known = folder.read("sweep.json")
-    cores = Cores(each, max(each, there)) if known is None or options.cores else Cores(**known["cores"])
+    usable, gpus = usable_cores(), visible_gpus()
+    per_trial = options.cores or max(1, usable // 4)
+    jobs = options.jobs or (len(gpus) or max(1, usable // per_trial))
+    begun = folder.read("sweep.json")
+    cores = CoresPerRun(per_trial, max(per_trial, usable))
+    if begun is not None and not options.cores:
+        cores = CoresPerRun(**begun["cores"])
     folder.check(sweep, vars(cores))
     planner = SweepPlanner(sweep)
-    trials = check_all(planner)
+    trials = plan_trials(planner)
     _show_plan(planner, trials, cores, jobs, folder, gpus)
     if options.dry_run:
         return 0
     from t5mix.sweep.live_table import SweepProgress
     from t5mix.sweep.runner import Runner
 
-    executor = _executor(options, folder, jobs, there, gpus, environment)
+    executor = _executor(options, folder, jobs, usable, gpus, environment)
     display = SweepProgress(folder)
     try:
         with _sigterm_as_interrupt():
@@ -57,17 +59,17 @@ def run(options: argparse.Namespace) -> int:
     finally:
         display.close()
         executor.close()
-    causes = {failure["run"]["folder"]: failure for failure in failures}
+    causes = {failure.run.folder: failure for failure in failures}
     for name, failure in causes.items():
-        print(f"Failed: {name}: {failure['why'].splitlines()[-1]}", file=sys.stderr)
-        print(f"  log: {folder.path / failure['log']}\n  again: {failure['command']}", file=sys.stderr)
+        print(f"Failed: {name}: {failure.reason}", file=sys.stderr)
+        print(f"  log: {folder.path / failure.log}\n  again: {failure.command}", file=sys.stderr)
     if failures:
         print(f"{len(failures)} trials are missing; the same command tries them again.", file=sys.stderr)
     print(f"Done: {folder.path}. Next: t5mix report {folder.path}", file=sys.stderr)
     return 1 if failures else 0
 
 
-def find(name: str) -> Path:
+def find_sweep_file(name: str) -> Path:
     """Returns the file of a sweep: one's own, or one of the package's by name.
 
     Raises:
@@ -76,27 +78,27 @@ def find(name: str) -> Path:
     if name.endswith((".yaml", ".yml")):
         return Path(name)
     files = resources.files("t5mix.sweep") / "presets"
-    known = sorted(each.name.removesuffix(".yaml") for each in files.iterdir() if each.name.endswith(".yaml"))
-    if name not in known:
-        raise UnknownNameError("sweep", name, known, "A file of your own ends in .yaml.")
+    names = sorted(file.name.removesuffix(".yaml") for file in files.iterdir() if file.name.endswith(".yaml"))
+    if name not in names:
+        raise UnknownNameError("sweep", name, names, "A file of your own ends in .yaml.")
     return Path(str(files / f"{name}.yaml"))
 
 
-def _changes(given: list[str]) -> dict[str, Any]:
+def _changes(overrides: list[str]) -> dict[str, Any]:
     """Reads `scale=NAME`, fields of the sweep file, and settings of all runs."""
-    from t5mix.sweep.spec import Sweep
+    from t5mix.sweep.spec import RENAMED_KEYS, Sweep
 
-    fields = {field.name for field in dataclasses.fields(Sweep)} | {"scale"}  # type: ignore[arg-type]
+    fields = {field.name for field in dataclasses.fields(Sweep)} | {"scale", *RENAMED_KEYS}  # type: ignore[arg-type]
     changes: dict[str, Any] = {}
     settings = []
-    for each in given:
-        key, equals, value = each.partition("=")
-        if not equals and not each.startswith("~"):  # which takes a setting of the configuration out
-            raise T5MixError(f"{each!r} is no setting: write key=value, such as scale=tiny or training.steps=50.")
+    for override in overrides:
+        key, equals, value = override.partition("=")
+        if not equals and not override.startswith("~"):  # which takes a setting of the configuration out
+            raise T5MixError(f"{override!r} is no setting: write key=value, such as scale=tiny or training.steps=50.")
         if key in fields:
             changes[key] = yaml.safe_load(value)
         else:
-            settings.append(each)
+            settings.append(override)
     if settings:
         changes["settings"] = settings
     return changes
@@ -116,13 +118,13 @@ def _executor(
 
     if options.executor == "local":
         return LocalExecutor(jobs, cores, gpus, {**environment, "PYTHONPATH": import_path()})
-    found = {"PYTHONPATH": import_path()}
+    worker_environment = {"PYTHONPATH": import_path()}
     if options.executor == "ray":
-        return RayExecutor(options.address, options.jobs, options.gpus, found)
+        return RayExecutor(options.address, options.jobs, options.gpus, worker_environment)
     cluster = "slurm" if options.executor == "slurm" else "local"
-    extra = {key: yaml.safe_load(value) for key, _, value in (each.partition("=") for each in options.option)}
+    extra = {key: yaml.safe_load(value) for key, _, value in (option.partition("=") for option in options.option)}
     most = options.jobs or (100 if cluster == "slurm" else jobs)
-    return SubmititExecutor(cluster, folder.path.absolute() / "submitit", most, options.gpus, found, extra)
+    return SubmititExecutor(cluster, folder.path.absolute() / "submitit", most, options.gpus, worker_environment, extra)
 
 
 def _show_plan(planner: Any, trials: Any, cores: Any, jobs: int, folder: Any, gpus: list[str]) -> None:
@@ -130,23 +132,24 @@ def _show_plan(planner: Any, trials: Any, cores: Any, jobs: int, folder: Any, gp
 
     sweep = planner.sweep
     table = new_table("method", "runs", "steps", "learning rates", "seeds")
-    for name in planner.methods():
-        own = {trial.run for trial in trials if trial.method == name}
-        rates = [rate for rate in planner.learning_rates(name) if rate is not None]
-        steps = sorted({planner.runs[run].steps for run in own})
+    for label, variant in sweep.variants.items():
+        runs = {trial.run for trial in trials if trial.method == label}
+        steps = sorted({planner.runs[run].steps for run in runs})
         table.add_row(
-            name,
-            str(len(own)),
+            label,
+            str(len(runs)),
             ", ".join(f"{count:,}" for count in steps),
-            ", ".join(f"{rate:g}" for rate in rates) or "as configured",
+            ", ".join(f"{rate:g}" for rate in variant.learning_rates) or "as configured",
             ", ".join(map(str, sweep.seeds)),
         )
     console = print_table(sweep.title or sweep.name, table, stderr=True)
-    about = estimate_sweep(planner, trials, cores, jobs)
-    span = f"roughly {max(1, about.seconds / 60):,.0f} minutes" if not gpus else "a time that the first runs will tell"
+    estimate = estimate_sweep(planner, trials, cores, jobs)
+    span = (
+        f"roughly {units.duration(max(60, estimate.seconds))}" if not gpus else "a time that the first runs will tell"
+    )
     console.print(
-        f"{about.runs} runs, those that others start from included, {about.steps:,} steps; {jobs} at once, each on "
-        f"{cores.trial} of the cores; {span}, up to {about.disk_bytes / 2**20:,.0f} MiB in {folder.path}.",
+        f"{estimate.runs} runs, those that others start from included, {estimate.steps:,} steps; {jobs} at once, each "
+        f"on {cores.trial} of the cores; {time}, up to {units.data_size(estimate.disk_bytes)} in {folder.path}.",
         highlight=False,
         soft_wrap=True,
     )

@@ -1,6 +1,5 @@
 """The parts of a report about where its numbers come from: failures, software and data, how to run it all again."""
 
-import shlex
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,8 +10,8 @@ from t5mix.analysis.results import Results
 from t5mix.console import units
 from t5mix.report.document import Block, Cell, CodeBlock, Paragraph, Section, Table
 from t5mix.report.method_styles import styles_of
-from t5mix.sweep.spec import Method, Overrides
-from t5mix.sweep.trial_reader import Failure
+from t5mix.sweep.methods import MethodVariant, Overrides
+from t5mix.sweep.trial import Failure
 
 
 def missing_section(analysis: Analysis) -> Section | None:
@@ -20,7 +19,7 @@ def missing_section(analysis: Analysis) -> Section | None:
     results = analysis.results
     rows = []
     explained: list[Failure] = []
-    for trial in results.wanted:
+    for trial in results.expected:
         if trial in results.reported:
             continue
         rate = results.chosen_rates.get(trial.method)
@@ -46,7 +45,7 @@ def missing_section(analysis: Analysis) -> Section | None:
 
 def _failure_text(failure: Failure) -> str:
     status = f" (exit status {failure.status})" if failure.status is not None else ""
-    return f"failed{status}: {(failure.why.strip() or 'no reason given').splitlines()[-1]}"
+    return f"failed{status}: {failure.reason}"
 
 
 def _missing_row(
@@ -59,7 +58,6 @@ def _missing_row(
     """Returns a trial's row; `key` is its method, seed, learning rate and task."""
     method, seed, rate, task = key
     command = failure.command if failure else ""
-    command = shlex.join(map(str, command)) if isinstance(command, list) else str(command)
     log = failure.log if failure else ""
     if method is None or seed is None:  # a run that trials start from
         texts = (units.UNKNOWN, units.UNKNOWN, units.UNKNOWN, purpose, state, log, command)
@@ -111,20 +109,19 @@ def _settings(analysis: Analysis) -> Table:
         rows.append([Cell("what all begin with"), Cell(_overrides_text(sweep.shared_runs))])
     if sweep.method_settings:
         rows.append([Cell("all methods"), Cell(_overrides_text([sweep.method_settings]))])
-    for name, method in analysis.results.methods.items():
-        rows.append([Cell(name, style=styles_of(analysis)[name]), Cell(_method_settings(name, method, analysis))])
+    for label, variant in sweep.variants.items():
+        rows.append([Cell(label, style=styles_of(analysis)[label]), Cell(_method_settings(variant, analysis))])
     return Table("Settings, as on the command line of `t5mix train`.", ["what", "settings"], rows, text=True)
 
 
-def _method_settings(name: str, method: Method, analysis: Analysis) -> str:
-    results = analysis.results
+def _method_settings(variant: MethodVariant, analysis: Analysis) -> str:
+    results, method = analysis.results, variant.method
     runs = _overrides_text(method.runs) or "as configured"
-    declared = next(key for key, other in results.sweep.methods.items() if other is method)
-    point = name.removeprefix(declared).strip(", ")
-    rate = results.chosen_rates.get(name)
+    point = _overrides_text([variant.settings])
+    rate = results.chosen_rates.get(variant.label)
     tuned = f"{results.sweep.tuning.key}={rate:g}, chosen" if results.sweep.tuning and rate is not None else ""
-    fresh = "from fresh parameters" if method.from_scratch else ""
-    return "; ".join(part for part in (runs, point, tuned, fresh) if part)
+    from_scratch = "from fresh parameters" if method.from_scratch else ""
+    return "; ".join(part for part in (runs, point, tuned, from_scratch) if part)
 
 
 def _overrides_text(runs: Iterable[Overrides]) -> str:

@@ -68,7 +68,7 @@ def transfer_section(analysis: Analysis) -> Section:
 
 def metrics_section(analysis: Analysis) -> Section:
     """Every metric of every task."""
-    methods = [method for method in analysis.results.methods if analysis.results.of(method)]
+    methods = [method for method in analysis.results.methods if analysis.results.trials_of(method)]
     rows = []
     for (task, metric), values in metric_means(analysis).items():
         row = [Cell(f"{task}: {metric}", ("headline",) if metric in analysis.metrics.get(task, ()) else ())]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from t5mix.errors import T5MixError
-from t5mix.sweep.executors import Handle
+from t5mix.sweep.executors import ProcessHandle
 
 _ENDED = 1  # the exit status of a process that was lost: another try may fare better
 
@@ -56,27 +56,30 @@ class RayExecutor:
                 f"There is no Ray cluster at {address!r}: {error}. `ray start --head` starts one."
             ) from error
         self._ray, self._jobs, self._gpus, self._environment = ray, jobs, gpus, dict(environment)
-        self._running: list[tuple[Handle, int]] = []
+        self._running: list[tuple[ProcessHandle, int]] = []
 
     def has_room(self, cores: int) -> bool:
         """Says whether the cluster has cores for another process."""
-        self._running = [(handle, own) for handle, own in self._running if handle.poll() is None]
-        there = int(self._ray.cluster_resources().get("CPU", 1))
-        free = there - sum(own for _, own in self._running)
-        return free >= min(cores, there) and (self._jobs is None or len(self._running) < self._jobs)
+        self._running = [(handle, count) for handle, count in self._running if handle.poll() is None]
+        total = self._total_cores()
+        free = total - sum(count for _, count in self._running)
+        return free >= min(cores, total) and (self._jobs is None or len(self._running) < self._jobs)
 
     def submit(self, name: str, command: Sequence[str], log: Path, cores: int) -> "_OnRay":
         """Hands a process to the cluster."""
-        there = int(self._ray.cluster_resources().get("CPU", 1))
-        remote = self._ray.remote(num_cpus=min(cores, there), num_gpus=self._gpus, max_retries=0)(run_command)
+        count = min(cores, self._total_cores())
+        remote = self._ray.remote(num_cpus=count, num_gpus=self._gpus, max_retries=0)(run_command)
         reference = remote.options(name=name).remote(list(command), str(log), self._environment, os.getcwd())
         handle = _OnRay(self._ray, reference)
-        self._running.append((handle, min(cores, there)))
+        self._running.append((handle, count))
         return handle
 
     def close(self) -> None:
         """Leaves the cluster."""
         self._ray.shutdown()
+
+    def _total_cores(self) -> int:
+        return int(self._ray.cluster_resources().get("CPU", 1))
 
 
 class _OnRay:
@@ -139,7 +142,7 @@ class SubmititExecutor:
 
     def has_room(self, cores: int) -> bool:
         """Says whether fewer than the most are queued or run."""
-        self._running = [each for each in self._running if each.poll() is None]
+        self._running = [process for process in self._running if process.poll() is None]
         return len(self._running) < self._jobs
 
     def submit(self, name: str, command: Sequence[str], log: Path, cores: int) -> "_Submitted":

@@ -8,7 +8,8 @@ from t5mix.data.manifest import DataManifest, DataRequest
 from t5mix.errors import T5MixError, UnknownNameError
 from t5mix.metrics import METRICS
 from t5mix.runs.start import vocabulary_of
-from t5mix.sweep.plan import SweepPlanner, Trial, order
+from t5mix.sweep.plan import SweepPlanner, Trial
+from t5mix.sweep.planned_runs import with_ancestors
 from t5mix.sweep.reported_metrics import reported_metrics
 from t5mix.sweep.spec import Sweep
 from t5mix.tracking.run_directory import find_checkpoint
@@ -30,12 +31,12 @@ def check_data(planner: SweepPlanner, trials: Iterable[Trial], prepare: Callable
     sweep, splits = planner.sweep, data_splits(planner.sweep)
     runs = [planner.runs[identity] for identity in dict.fromkeys(trial.run for trial in trials)]
     experiments = [run.experiment for run in runs]
-    declared = {name: task for each in experiments for name, task in each.tasks.items()}
-    streamed = {name: count for each in experiments for name, count in each.streamed.items()}
+    declared = {name: task for experiment in experiments for name, task in experiment.tasks.items()}
+    streamed = {name: count for experiment in experiments for name, count in experiment.streamed.items()}
     mixtures: dict[str, dict[str, None]] = {}  # by request, but for the mixture
     for run in runs:
         request = run.experiment.data_request(splits)
-        start = order(planner.runs, [run.id])[0].experiment.start_from
+        start = with_ancestors(planner.runs, [run.id])[0].experiment.start_from
         alike = dataclasses.replace(
             request,
             mixture=(),
@@ -45,26 +46,28 @@ def check_data(planner: SweepPlanner, trials: Iterable[Trial], prepare: Callable
             start_vocabulary=None if start is None else vocabulary_of(find_checkpoint(Path(start).expanduser())),
         )
         mixtures.setdefault(alike.to_json(), {}).update(dict.fromkeys(request.mixture))
-    known = {}
+    entries = {}
     for alike, mixture in mixtures.items():
         request = dataclasses.replace(DataRequest.from_json(alike), mixture=tuple(mixture))
-        known.update({task.name: task for task in prepare(request).tasks})
-    reported = sweep.tasks or tuple(name for name, task in known.items() if task.metrics)
+        entries.update({task.name: task for task in prepare(request).tasks})
+    reported = sweep.tasks or tuple(name for name, task in entries.items() if task.metrics)
     if not reported:
-        raise T5MixError(f"None of the tasks has a metric: {', '.join(known)}.")
+        raise T5MixError(f"None of the tasks has a metric: {', '.join(entries)}.")
     in_columns = (name for column in sweep.columns.values() for name in column.weights)
-    in_claims = (name for each in sweep.hypotheses.values() for name in (*each.tasks, *each.minus_tasks))
+    in_claims = (name for claim in sweep.hypotheses.values() for name in (*claim.tasks, *claim.minus_tasks))
     for name in (*in_columns, *in_claims, *sweep.metrics):
         if name not in reported:
             raise UnknownNameError("task", name, reported, "The sweep reports no other.")
     for name in reported:
-        if name not in known:
-            raise UnknownNameError("task", name, known, "The runs train no other.")
-        if missing := [split for split in splits if split not in known[name].splits]:
-            raise T5MixError(f"The task {name!r} has no split {missing[0]!r}; it has {', '.join(known[name].splits)}.")
-        if not known[name].metrics:
+        if name not in entries:
+            raise UnknownNameError("task", name, entries, "The runs train no other.")
+        if missing := [split for split in splits if split not in entries[name].splits]:
+            raise T5MixError(
+                f"The task {name!r} has no split {missing[0]!r}; it has {', '.join(entries[name].splits)}."
+            )
+        if not entries[name].metrics:
             raise T5MixError(f"The task {name!r} has no metric, and the sweep reports it. Name others under tasks.")
-        if (values := value_names(known[name].metrics)) is not None:
+        if (values := value_names(entries[name].metrics)) is not None:
             reported_metrics(sweep, name, values)
 
 

@@ -5,8 +5,9 @@ import math
 from collections.abc import Sequence
 
 from t5mix.runs.engine import parameter_shapes
-from t5mix.sweep.plan import PlannedRun, SweepPlanner, Trial, order
-from t5mix.sweep.runner import Cores
+from t5mix.sweep.executors import CoresPerRun
+from t5mix.sweep.plan import SweepPlanner, Trial
+from t5mix.sweep.planned_runs import PlannedRun, with_ancestors
 
 _SPEED = 3e10  # operations a second that training reaches on a core of these years
 _SECONDS_A_RUN = 40.0  # starting, compiling and scoring a small model
@@ -30,7 +31,7 @@ class SweepEstimate:
     disk_bytes: int
 
 
-def estimate_sweep(planner: SweepPlanner, trials: Sequence[Trial], cores: Cores, at_once: int) -> SweepEstimate:
+def estimate_sweep(planner: SweepPlanner, trials: Sequence[Trial], cores: CoresPerRun, at_once: int) -> SweepEstimate:
     """Returns what all runs that are known beforehand take.
 
     Args:
@@ -39,7 +40,7 @@ def estimate_sweep(planner: SweepPlanner, trials: Sequence[Trial], cores: Cores,
         cores: of each run.
         at_once: how many trials run at once.
     """
-    runs = order(planner.runs, [trial.run for trial in trials])
+    runs = with_ancestors(planner.runs, [trial.run for trial in trials])
     shared = sum(_seconds(run, _SPEED * cores.shared) for run in runs if run.shared)
     others = sum(_seconds(run, _SPEED * cores.trial) for run in runs if not run.shared)
     return SweepEstimate(

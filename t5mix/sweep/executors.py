@@ -1,6 +1,7 @@
 """Where the processes of a sweep run: on this machine here, on a cluster in `t5mix.sweep.cluster_executors`."""
 
 import contextlib
+import dataclasses
 import os
 import shutil
 import subprocess
@@ -11,7 +12,20 @@ from typing import Protocol
 _GRACE_SECONDS = 60.0  # for a process that was told to end, to write a checkpoint
 
 
-class Handle(Protocol):
+@dataclasses.dataclass(frozen=True)
+class CoresPerRun:
+    """Threads that runs compute with on a CPU. Their number decides the last digits of results.
+
+    Attributes:
+        trial: of a trial, or a run that it starts from.
+        shared: of a shared run, which all others wait for.
+    """
+
+    trial: int
+    shared: int
+
+
+class ProcessHandle(Protocol):
     """A process that was started."""
 
     def poll(self) -> int | None:
@@ -34,7 +48,7 @@ class Executor(Protocol):
         """Says whether a process that computes on so many cores may be submitted now."""
         ...
 
-    def submit(self, name: str, command: Sequence[str], log: Path, cores: int) -> Handle:
+    def submit(self, name: str, command: Sequence[str], log: Path, cores: int) -> ProcessHandle:
         """Starts a process, or has it wait for its turn elsewhere.
 
         Args:
@@ -63,21 +77,21 @@ class LocalExecutor:
     def __init__(self, jobs: int, cores: int, gpus: Sequence[str], environment: Mapping[str, str]) -> None:
         self._jobs, self._environment = jobs, environment
         self._all = sorted(os.sched_getaffinity(0))[:cores] if hasattr(os, "sched_getaffinity") else list(range(cores))
-        each = len(gpus) // jobs
-        self._gpus = [",".join(gpus[each * job : each * (job + 1)]) for job in range(jobs)] if each else []
+        share = len(gpus) // jobs
+        self._gpus = [",".join(gpus[share * job : share * (job + 1)]) for job in range(jobs)] if share else []
         self._running: list[_Local] = []
 
     def has_room(self, cores: int) -> bool:
         """Says whether a process may start: with so many cores, or all, free."""
-        self._running = [each for each in self._running if each.poll() is None]
-        free = len(self._all) - sum(len(each.cores) for each in self._running)
+        self._running = [process for process in self._running if process.poll() is None]
+        free = len(self._all) - sum(len(process.cores) for process in self._running)
         return len(self._running) < self._jobs and free >= min(cores, len(self._all))
 
     def submit(self, name: str, command: Sequence[str], log: Path, cores: int) -> "_Local":
         """Starts a process."""
-        taken = {core for each in self._running for core in each.cores}
-        own = [core for core in self._all if core not in taken][:cores]
-        gpu = next((gpu for gpu in self._gpus if gpu not in [each.gpu for each in self._running]), None)
+        taken = {core for process in self._running for core in process.cores}
+        free = [core for core in self._all if core not in taken][:cores]
+        gpu = next((gpu for gpu in self._gpus if gpu not in [process.gpu for process in self._running]), None)
         environment = {**self._environment, **({} if gpu is None else {"CUDA_VISIBLE_DEVICES": gpu})}
         with open(log, "ab") as file:
             process = subprocess.Popen(
@@ -90,8 +104,8 @@ class LocalExecutor:
             )
         if hasattr(os, "sched_setaffinity"):
             with contextlib.suppress(ProcessLookupError):  # it has ended at once
-                os.sched_setaffinity(process.pid, own)
-        handle = _Local(process, own, gpu)
+                os.sched_setaffinity(process.pid, free)
+        handle = _Local(process, free, gpu)
         self._running.append(handle)
         return handle
 
@@ -118,7 +132,7 @@ class _Local:
             self._process.wait()
 
 
-def end_all(handles: Sequence[Handle]) -> None:
+def terminate_all(handles: Sequence[ProcessHandle]) -> None:
     """Ends processes in good order, so that what they did is kept."""
     for handle in handles:
         handle.end()

@@ -6,8 +6,8 @@ All that is needed to read them is JSON:
     manifest.json    all runs that were planned beforehand
     runs/            a folder for each run, as `t5mix train` leaves it
     trials/          a file for each finished trial: what was run on what, and what came out (`t5mix.sweep.trial`)
-    choices.json     the learning rate of each method, and the scores that it was chosen by
-    budget.json      what a step of each method takes, where budgets are equalised
+    choices.json     the learning rates that were chosen, and the scores that they were chosen by
+    budget.json      what a step takes, where budgets are equalised
     failed/          a file for each run that failed: why, its log, how to run it again
     jobs/, logs/     what each process was told, and what it said
 """
@@ -20,13 +20,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter
-
 from t5mix.errors import T5MixError
 from t5mix.files import read_json, write_json
-from t5mix.sweep.spec import Sweep, read_sweep
-
-TRIAL_FORMAT = 1  # of the files in trials/
+from t5mix.sweep.spec import Sweep, read_sweep, sweep_to_dict
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,17 +94,16 @@ class SweepFolder:
         if self.path.exists() and not self.path.is_dir():
             raise T5MixError(f"{self.path} is a file; the results of a sweep go to a folder. Choose another --out.")
         if not (self.path / "sweep.json").exists():
-            others = [each.name for each in self.path.iterdir()] if self.path.exists() else []
-            if others := sorted(name for name in others if not name.startswith(".")):
+            names = [path.name for path in self.path.iterdir()] if self.path.exists() else []
+            if others := sorted(name for name in names if not name.startswith(".")):
                 raise T5MixError(
                     f"{self.path} is not empty ({', '.join(others[:3])}) and holds no sweep. Choose another --out."
                 )
             return
-        there, here = plain(self.sweep()), plain(sweep)
-        there |= {"cores": self.read("sweep.json")["cores"]}
-        here |= {"cores": dict(cores)}
-        if differing := [key for key in here if here[key] != there[key]]:
-            lines = [f"  {key}: {_short(there[key])} there, {_short(here[key])} here" for key in differing]
+        old = {**sweep_to_dict(self.sweep()), "cores": self.read("sweep.json")["cores"]}
+        new = {**sweep_to_dict(sweep), "cores": dict(cores)}
+        if differing := [key for key in new if new[key] != old[key]]:
+            lines = [f"  {key}: {_short(old[key])} there, {_short(new[key])} here" for key in differing]
             raise T5MixError(
                 "\n".join([f"{self.path} holds the results of another sweep:", *lines])
                 + "\nChoose another --out, or start the sweep as it was to continue it."
@@ -117,22 +112,22 @@ class SweepFolder:
     def claim(self, sweep: Sweep, cores: Mapping[str, int], versions: Mapping[str, str]) -> None:
         """Makes the folder this sweep's."""
         if self.read("sweep.json") is None:
-            self.write("sweep.json", {"sweep": plain(sweep), "cores": dict(cores), "versions": dict(versions)})
+            self.write("sweep.json", {"sweep": sweep_to_dict(sweep), "cores": dict(cores), "versions": dict(versions)})
 
     @contextlib.contextmanager
-    def held(self) -> Iterator[None]:
+    def locked(self) -> Iterator[None]:
         """A context in which no other process runs this sweep.
 
         Raises:
             T5MixError: one does.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        with only_one(self.path / ".lock", wait=False):
+        with exclusive_lock(self.path / ".lock", wait=False):
             yield
 
 
 @contextlib.contextmanager
-def only_one(path: Path, *, wait: bool) -> Iterator[None]:
+def exclusive_lock(path: Path, *, wait: bool) -> Iterator[None]:
     """A context that one process at a time can be in; it ends with the process, however that ends.
 
     Args:
@@ -148,11 +143,6 @@ def only_one(path: Path, *, wait: bool) -> Iterator[None]:
         except BlockingIOError as error:
             raise T5MixError(f"A sweep is already running in {path.parent}. Wait for it, or end it first.") from error
         yield
-
-
-def plain(sweep: Sweep) -> dict[str, Any]:
-    """Returns a sweep as plain data that `read_sweep` reads back."""
-    return TypeAdapter(Sweep).dump_python(sweep, mode="json")
 
 
 def _short(value: Any) -> str:

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from t5mix.console import units
 from t5mix.sweep.folder import SweepFolder
-from t5mix.sweep.runner import Active
+from t5mix.sweep.progress import RunningProcess
 from t5mix.tracking.metrics_file import read_metrics
 from t5mix.tracking.run_directory import RunDirectory
 
@@ -35,21 +35,21 @@ class SweepProgress:
         self._bar = self._overall.add_task("", total=None, left="")
         self._live = Live(console=self._console, refresh_per_second=2, transient=True)
         self._began = time.monotonic()
-        self._told = -1
+        self._last_done = -1
         if self._console.is_terminal:
             self._live.start()
 
-    def update(self, active: list[Active], done: int, total: int) -> None:
+    def update(self, processes: list[RunningProcess], done: int, total: int) -> None:
         """Shows the processes that run, and how much is left."""
         left = self._left(done, total)
         self._overall.update(self._bar, completed=done, total=total, left=left)
         if self._console.is_terminal:
-            self._live.update(Group(self._table(active), self._overall))
-        elif done > self._told:
-            self._told = done
-            self.say(f"{done} of {total} runs done. {left}".rstrip())
+            self._live.update(Group(self._table(processes), self._overall))
+        elif done > self._last_done:
+            self._last_done = done
+            self.info(f"{done} of {total} runs done. {left}".rstrip())
 
-    def say(self, text: str) -> None:
+    def info(self, text: str) -> None:
         """Writes a line above the table."""
         self._console.print(text, highlight=False, markup=False, soft_wrap=True)
 
@@ -64,22 +64,15 @@ class SweepProgress:
         seconds = (time.monotonic() - self._began) / done * (total - done)
         return f"about {units.duration(round(seconds))} left"
 
-    def _table(self, active: list[Active]) -> Table:
+    def _table(self, processes: list[RunningProcess]) -> Table:
         table = Table("run", "step", "loss", "running for", box=None, pad_edge=False)
-        for each in active:
-            step, loss = _progress(self._folder.runs / each.run.folder)
-            doing = f"{step:,} of {each.run.steps:,}" if step < each.run.steps else "being scored"
-            table.add_row(_name(each), doing, loss, units.clock(time.monotonic() - each.since))
+        for process in processes:
+            run = process.run
+            step, loss = _progress(self._folder.runs / run.folder)
+            doing = f"{step:,} of {run.steps:,}" if step < run.steps else "being scored"
+            name = run.name if process.trial is None else str(process.trial)
+            table.add_row(name, doing, loss, units.clock(time.monotonic() - process.since))
         return table
-
-
-def _name(active: Active) -> str:
-    """Returns a trial by what tells it from the others; of another run, its name."""
-    trial = active.trial
-    if trial is None:
-        return active.run.name
-    rate = None if trial.learning_rate is None else f"rate {trial.learning_rate:g}"
-    return ", ".join(part for part in (trial.method, trial.task, rate, f"seed {trial.seed}") if part)
 
 
 def _progress(run: Path) -> tuple[int, str]:

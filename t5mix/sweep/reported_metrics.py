@@ -1,9 +1,10 @@
 """Which metrics of a task are reported: the one rule for tuning, checks and reports. Loads no JAX."""
 
-from collections.abc import Collection
+import statistics
+from collections.abc import Collection, Mapping
 
-from t5mix.errors import UnknownNameError
-from t5mix.metrics.example_scores import TEACHER_FORCED
+from t5mix.errors import T5MixError, UnknownNameError
+from t5mix.metrics.example_scores import TEACHER_FORCED, TaskEvaluation
 from t5mix.sweep.spec import Sweep
 
 
@@ -29,3 +30,24 @@ def reported_metrics(sweep: Sweep, task: str, metrics: Collection[str]) -> tuple
     if first is None and task in sweep.tasks and "token_accuracy" in metrics:
         first = "token_accuracy"
     return () if first is None else (first,)
+
+
+def mean_score(sweep: Sweep, evaluations: Mapping[str, TaskEvaluation]) -> float:
+    """Returns the mean over tasks of what is reported for each: its metric, or the mean of several.
+
+    Args:
+        sweep: the sweep.
+        evaluations: of a trial on one split, by task.
+
+    Raises:
+        T5MixError: a task has no metric, or not the one that the sweep names.
+    """
+    values = []
+    for task, evaluation in evaluations.items():
+        names = reported_metrics(sweep, task, evaluation.metrics)
+        if not names:
+            raise T5MixError(
+                f"The task {task!r} has no metric to be reported; there are {', '.join(evaluation.metrics)}."
+            )
+        values.append(statistics.fmean(evaluation.metrics[name] for name in names))
+    return statistics.fmean(values)

@@ -7,66 +7,25 @@ import shutil
 import sys
 import time
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from t5mix.errors import T5MixError
-from t5mix.files import read_json, write_json
+from t5mix.files import read_json
 from t5mix.subprocesses import import_path
 from t5mix.sweep.data_checks import check_data, data_splits
 from t5mix.sweep.equal_budget import equal_steps
-from t5mix.sweep.executors import Executor, Handle, end_all
+from t5mix.sweep.executors import CoresPerRun, Executor, terminate_all
 from t5mix.sweep.folder import SweepFolder
-from t5mix.sweep.plan import PlannedRun, SweepPlanner, Trial, check_all, manifest, order, placed
+from t5mix.sweep.plan import SweepPlanner, Trial, plan_trials
+from t5mix.sweep.planned_runs import PlannedRun, experiment_in, sweep_manifest, with_ancestors
+from t5mix.sweep.progress import RunningProcess, SweepListener
 from t5mix.sweep.scheduler import RequiredTrials, SweepScheduler
-from t5mix.sweep.worker import LASTING, RunRequest, prepared
+from t5mix.sweep.trial import Failure, RunReference, read_failure
+from t5mix.sweep.worker import PERMANENT_ERROR, RunRequest, prepare_once
 from t5mix.tracking.provenance import versions
 
 _POLL_SECONDS = 0.3
 _LOG_TAIL = 1500  # characters of a failed process's log that say why
-
-
-@dataclasses.dataclass(frozen=True)
-class Cores:
-    """Threads that runs compute with on a CPU. Their number decides the last digits of results.
-
-    Attributes:
-        trial: of a trial, or a run that it starts from.
-        shared: of a run that all methods begin with, and all others wait for.
-    """
-
-    trial: int
-    shared: int
-
-
-@dataclasses.dataclass
-class Active:
-    """A process that was started.
-
-    Attributes:
-        run: what it trains.
-        trial: what it scores; None if it only trains.
-        handle: of the process.
-        work: what it does, in words, once it is done.
-        since: when it was started, in seconds of `time.monotonic`.
-    """
-
-    run: PlannedRun
-    trial: Trial | None
-    handle: Handle
-    work: str
-    since: float
-
-
-class Watcher(Protocol):
-    """Told how the sweep goes."""
-
-    def update(self, active: list[Active], done: int, total: int) -> None:
-        """Takes notice of the processes that run, and of how many are done and known to come."""
-        ...
-
-    def say(self, text: str) -> None:
-        """Takes notice of an event."""
-        ...
 
 
 class Runner:
@@ -78,7 +37,7 @@ class Runner:
         executor: starts processes.
         cores: that they compute with.
         retries: how often a run that failed for a passing reason is tried again.
-        watcher: is told how it goes.
+        listener: is told how it goes.
     """
 
     def __init__(
@@ -86,31 +45,31 @@ class Runner:
         planner: SweepPlanner,
         folder: SweepFolder,
         executor: Executor,
-        cores: Cores,
+        cores: CoresPerRun,
         retries: int,
-        watcher: Watcher,
+        listener: SweepListener,
     ) -> None:
         self._sweep, self._folder, self._executor = planner.sweep, folder, executor
-        self._cores, self._retries, self._watcher = cores, retries, watcher
+        self._cores, self._retries, self._listener = cores, retries, listener
         self._planner = planner
         self._scheduler = SweepScheduler(self._planner, folder)
-        self._active: dict[str, Active] = {}
+        self._active: dict[str, RunningProcess] = {}
         self._attempts: dict[str, int] = {}
         self._ended = 0
 
-    def run(self) -> list[dict[str, Any]]:
+    def run(self) -> list[Failure]:
         """Runs all that is not done yet.
 
         Returns:
-            What failed, as `failed/` has it.
+            The trials that failed.
 
         Raises:
             T5MixError: the sweep, its data or its folder is not in order; no trial was started.
             KeyboardInterrupt: it was interrupted, and all processes have ended.
         """
-        with self._folder.held():
-            trials = check_all(self._planner)
-            check_data(self._planner, trials, functools.partial(prepared, folder=self._folder.data))
+        with self._folder.locked():
+            trials = plan_trials(self._planner)
+            check_data(self._planner, trials, functools.partial(prepare_once, folder=self._folder.data))
             self._folder.claim(self._sweep, dataclasses.asdict(self._cores), versions())
             shutil.rmtree(self._folder.path / "failed", ignore_errors=True)
             for name in ("jobs", "logs", "trials"):
@@ -119,19 +78,19 @@ class Runner:
                 if self._sweep.budget.equal != "steps":
                     self._planner = SweepPlanner(self._sweep, self._equal_steps())
                     self._scheduler = SweepScheduler(self._planner, self._folder)
-                    check_all(self._planner)
-                self._folder.write("manifest.json", manifest(self._planner))
+                    plan_trials(self._planner)
+                self._folder.write("manifest.json", sweep_manifest(self._planner.runs))
                 return self._train_all()
             except BaseException:
-                end_all([active.handle for active in self._active.values()])
+                terminate_all([process.handle for process in self._active.values()])
                 raise
 
-    def _train_all(self) -> list[dict[str, Any]]:
-        failures: dict[str, dict[str, Any]] = {}
+    def _train_all(self) -> list[Failure]:
+        failures: dict[str, Failure] = {}
         while True:
             self._collect()
-            wanted = self._scheduler.required_trials()
-            jobs = list(self._scheduler.ready_runs(wanted))
+            required = self._scheduler.required_trials()
+            jobs = list(self._scheduler.ready_runs(required))
             for run, trial, splits in jobs:
                 if run.id in self._active:
                     continue
@@ -139,9 +98,9 @@ class Runner:
                 if not self._executor.has_room(cores):
                     break  # none overtakes: one that needs many cores would wait for ever
                 self._start(run, trial, splits, cores)
-            failures |= self._failures(wanted)
-            total = self._ended + self._scheduler.count(wanted) + self._scheduler.pending()
-            self._watcher.update(list(self._active.values()), self._ended, total)
+            failures |= self._failures(required)
+            total = self._ended + self._scheduler.count(required) + self._scheduler.pending()
+            self._listener.update(list(self._active.values()), self._ended, total)
             if not self._active and not jobs:
                 self._folder.write("choices.json", self._scheduler.choices())
                 return list(failures.values())
@@ -155,19 +114,15 @@ class Runner:
         self._job(run, trial, splits, cores).save(self._folder.job(run.folder))
         handle = self._executor.submit(run.folder, self._command(run), self._folder.log(run.folder).absolute(), cores)
         self._attempts[run.id] = self._attempts.get(run.id, 0) + 1
-        self._active[run.id] = Active(run, trial, handle, work, time.monotonic())
+        self._active[run.id] = RunningProcess(run, trial, handle, work, time.monotonic())
 
     def _job(self, run: PlannedRun, trial: Trial | None, splits: tuple[str, ...], cores: int) -> RunRequest:
-        folder, parents = self._folder.path.absolute(), order(self._planner.runs, [run.id])[:-1]
-        experiment = placed(run, folder / "runs", self._planner.runs)
-        about = {
+        folder, runs = self._folder.path.absolute(), self._planner.runs
+        experiment = experiment_in(folder / "runs", run, runs)
+        description = {
             "sweep": self._sweep.name,
-            **({} if trial is None else _named(trial)),
-            "run": {
-                "id": run.id,
-                "folder": f"runs/{run.folder}",
-                "parents": [f"runs/{parent.folder}" for parent in parents],
-            },
+            **({} if trial is None else dataclasses.asdict(trial.key)),
+            "run": dataclasses.asdict(self._reference(run)),
             "settings": list(run.overrides),
         }
         return RunRequest(
@@ -176,106 +131,107 @@ class Runner:
             data_splits=data_splits(self._sweep),
             tasks=self._sweep.tasks if trial is None or trial.task is None else (trial.task,),
             checkpoint=self._sweep.checkpoint,
-            about=about,
+            description=description,
             trial=None if trial is None else str(self._folder.trial(run.folder).absolute()),
             data=str(self._folder.data.absolute()),
             cores=cores,
             cache=str(Path(experiment.store_dir).parent / "compiled"),
         )
 
+    def _reference(self, run: PlannedRun) -> RunReference:
+        *ancestors, _ = with_ancestors(self._planner.runs, [run.id])
+        return RunReference(run.id, f"runs/{run.folder}", [f"runs/{ancestor.folder}" for ancestor in ancestors])
+
     def _command(self, run: PlannedRun) -> list[str]:
         return [sys.executable, "-m", "t5mix.sweep.worker", str(self._folder.job(run.folder).absolute())]
 
     def _collect(self) -> None:
         """Takes notice of the processes that have ended."""
-        for identity, active in list(self._active.items()):
-            status = active.handle.poll()
+        for run_id, process in list(self._active.items()):
+            status = process.handle.poll()
             if status is None:
                 continue
-            del self._active[identity]
-            seconds = time.monotonic() - active.since
-            name = active.run.folder
-            if status == 0 and self._left_its_result(active):
+            del self._active[run_id]
+            seconds = time.monotonic() - process.since
+            name = process.run.folder
+            if status == 0 and self._left_its_result(process):
                 self._ended += 1
-                self._watcher.say(f"{name}: {active.work} in {seconds:,.0f} s")
-            elif status != LASTING and self._attempts[identity] <= self._retries:
-                self._watcher.say(f"{name}: ended with status {status}; trying again. Its log: {self._log(active.run)}")
+                self._listener.info(f"{name}: {process.work} in {seconds:,.0f} s")
+            elif status != PERMANENT_ERROR and self._attempts[run_id] <= self._retries:
+                self._listener.info(
+                    f"{name}: ended with status {status}; trying again. Its log: {self._log(process.run)}"
+                )
             else:
-                self._scheduler.failed.add(identity)
-                self._fail(active, status)
+                self._scheduler.failed.add(run_id)
+                self._fail(process, status)
 
-    def _left_its_result(self, active: Active) -> bool:
-        return self._scheduler.trained(active.run) if active.trial is None else bool(self._scheduler.scores(active.run))
+    def _left_its_result(self, process: RunningProcess) -> bool:
+        run = process.run
+        return self._scheduler.trained(run) if process.trial is None else bool(self._scheduler.scores(run))
 
     def _log(self, run: PlannedRun) -> Path:
         return self._folder.log(run.folder)
 
-    def _fail(self, active: Active, status: int) -> None:
-        log = self._log(active.run)
+    def _fail(self, process: RunningProcess, status: int) -> None:
+        run, log = process.run, self._log(process.run)
         text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
         why = text[-_LOG_TAIL:].strip() or "it said nothing"
-        self._watcher.say(f"{active.run.folder} failed with status {status}: {why.splitlines()[-1]}\n  Its log: {log}")
-        failure = {
-            **({} if active.trial is None else _named(active.trial)),
-            "run": {"id": active.run.id, "folder": f"runs/{active.run.folder}"},
-            "status": status,
-            "why": why,
-            "log": str(log.relative_to(self._folder.path)),
-            "command": shlex.join(["env", f"PYTHONPATH={import_path()}", *self._command(active.run)]),
-        }
-        write_json(self._folder.failure(active.run.folder), failure)
+        failure = Failure(
+            run=self._reference(run),
+            status=status,
+            why=why,
+            log=str(log.relative_to(self._folder.path)),
+            command=shlex.join(["env", f"PYTHONPATH={import_path()}", *self._command(run)]),
+        )
+        self._listener.info(f"{run.folder} failed with status {status}: {failure.reason}\n  Its log: {log}")
+        failure = failure if process.trial is None else failure.of(process.trial)
+        failure.write(self._folder.failure(run.folder))
 
-    def _failures(self, wanted: RequiredTrials) -> dict[str, dict[str, Any]]:
+    def _failures(self, required: RequiredTrials) -> dict[str, Failure]:
         """Returns the trials that cannot be had, each with what went wrong, and writes them down."""
-        found = {}
-        for trial in wanted:
-            run = next(
-                (run for run in order(self._planner.runs, [trial.run]) if run.id in self._scheduler.failed), None
-            )
+        failures = {}
+        for trial in required:
+            chain = with_ancestors(self._planner.runs, [trial.run])
+            run = next((run for run in chain if run.id in self._scheduler.failed), None)
             if run is None:
                 continue
-            cause = read_json(self._folder.failure(run.folder))
-            found[trial.run] = {**cause, **_named(trial)}
-            own = self._folder.failure(self._planner.runs[trial.run].folder)
-            if run.id != trial.run and not own.exists():
-                write_json(own, found[trial.run])
-        return found
+            failures[trial.run] = read_failure(self._folder.failure(run.folder)).of(trial)
+            path = self._folder.failure(chain[-1].folder)
+            if not path.exists():
+                failures[trial.run].write(path)
+        return failures
+
+    # Equal budgets --------------------------------------------------------------------------------
 
     def _equal_steps(self) -> dict[str, int]:
         """Finds out what a step of each method takes, once, and returns the steps that each method gets."""
-        unit, of = self._sweep.budget.equal, self._sweep.budget.of
-        known = self._folder.read("budget.json") or {}
+        budget = self._sweep.budget
+        costs = self._folder.read("budget.json") or {}
         configured = {}
-        for name in self._planner.methods():
-            rates = self._planner.learning_rates(name)
-            trial = self._planner.trials(name, self._sweep.seeds[0], rates[len(rates) // 2])[0]
+        for label, variant in self._sweep.variants.items():
+            trial = self._planner.trials(variant, self._sweep.seeds[0], variant.middle_rate)[0]
             run = self._planner.runs[trial.run]
-            configured[name] = run.steps
-            if name not in known:
-                known[name] = self._measured(run, unit)
-                self._folder.write("budget.json", known)
-        steps = equal_steps(
-            configured, {name: known[name]["per_step"] for name in configured}, of or next(iter(configured))
-        )
-        self._folder.write("budget.json", {name: {**known[name], "steps": steps[name]} for name in configured})
+            configured[label] = run.steps
+            if label not in costs:
+                costs[label] = self._step_cost(run, budget.equal)
+                self._folder.write("budget.json", costs)
+        per_step = {label: costs[label]["per_step"] for label in configured}
+        steps = equal_steps(configured, per_step, budget.of or next(iter(configured)))
+        self._folder.write("budget.json", {label: {**costs[label], "steps": steps[label]} for label in configured})
         return steps
 
-    def _measured(self, run: PlannedRun, unit: str) -> dict[str, Any]:
+    def _step_cost(self, run: PlannedRun, unit: str) -> dict[str, Any]:
         name = f"measure-{run.folder}"
         job, out = self._folder.job(name).absolute(), self._folder.path.absolute() / "jobs" / f"{name}-out.json"
         self._job(run, None, (), self._cores.trial).save(job)
-        self._watcher.say(f"{run.name}: finding out what a step takes in {unit}")
-        command = [sys.executable, "-m", "t5mix.sweep.measure", str(job), unit, str(out)]
+        self._listener.info(f"{run.name}: finding out what a step takes in {unit}")
+        command = [sys.executable, "-m", "t5mix.sweep.step_cost", str(job), unit, str(out)]
         log = self._folder.log(name).absolute()
         handle = self._executor.submit(name, command, log, self._cores.trial)
-        self._active[name] = Active(run, None, handle, "measured", time.monotonic())
+        self._active[name] = RunningProcess(run, None, handle, "measured", time.monotonic())
         while (status := handle.poll()) is None:
             time.sleep(_POLL_SECONDS)
         del self._active[name]
         if status != 0:
             raise T5MixError(f"budget: {run.name} could not be measured: {log.read_text('utf-8')[-_LOG_TAIL:].strip()}")
         return read_json(out)
-
-
-def _named(trial: Trial) -> dict[str, Any]:
-    return {name: getattr(trial, name) for name in ("method", "seed", "learning_rate", "task")}

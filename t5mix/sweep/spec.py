@@ -1,49 +1,35 @@
-"""The sweep file: what is compared, over which seeds and learning rates, and what is claimed before anything runs."""
+"""A sweep: what is compared, over which seeds and learning rates, and what is claimed before anything runs."""
 
 import dataclasses
-import itertools
 import re
 from collections.abc import Mapping
-from pathlib import Path
+from functools import cached_property
 from typing import Any, Literal
 
-import yaml
+from pydantic import TypeAdapter
 
 from t5mix.configurable import configurable
-from t5mix.errors import T5MixError, UnknownNameError
+from t5mix.sweep.methods import (
+    Method,
+    MethodVariant,
+    Overrides,
+    Values,
+    grid_points,
+    label_at,
+    settings_at,
+    unique_file_names,
+)
 from t5mix.validation import validate
 
-Overrides = tuple[str, ...]
-"""Settings of a run as on the command line, `key=value`. `{task}` stands for a task, see `Method.per_task_runs`."""
-
-
-@configurable
-class Method:
-    """One of the things that are compared.
-
-    Attributes:
-        runs: the method's own runs, in order, each with its settings; each starts from the one before it, the first
-            from the last of the sweep's `shared_runs`, or from its `start_from`. The last one is reported, and its
-            learning rate is tuned.
-        from_scratch: whether the first run starts from nothing, and not from the sweep's `start_from` and
-        `shared_runs`.
-        per_task_runs: whether the method's own runs are made once for each task, on which alone they are then reported.
-            `{task}` in their settings stands for it, and `{others}` for the other tasks, joined by commas.
-        learning_rates: to choose from; None for those of the sweep's `tuning`.
-        paper: the row of the paper's table that it corresponds to, if any.
-    """
-
-    runs: tuple[Overrides, ...] = ((),)
-    from_scratch: bool = False
-    per_task_runs: bool = False
-    learning_rates: tuple[float, ...] | None = None
-    paper: str | None = None
-
-    def __post_init__(self) -> None:
-        if not self.runs:
-            raise ValueError("runs is empty: a method has at least one run")
-        if self.per_task_runs and not any("{task}" in setting for setting in self.runs[-1]):
-            raise ValueError("per_task_runs is set, and the last run does not depend on {task}")
+RENAMED_KEYS = {
+    "before": "shared_runs",
+    "fresh": "from_scratch",
+    "than_on": "minus_tasks",
+    "alone": "single_task_baseline",
+    "each_task": "per_task_runs",
+    "seeded_before": "seeded_shared_runs",
+}
+"""Keys of sweep files that go by another name now."""
 
 
 @configurable
@@ -77,11 +63,12 @@ class Hypothesis:
 
     Attributes:
         claim: in words.
-        better: the method that should win.
-        worse: the method that should lose.
+        better: the method that should score higher.
+        worse: the method that should score lower.
         margin: by how much, in points of the metric; below zero for "at most that much worse".
         tasks: on the mean of which tasks; by default all.
-        minus_tasks: tasks on which it wins by less: what is judged is the difference on `tasks` minus that on these.
+        minus_tasks: tasks on which the difference should be smaller: what is judged is the difference on `tasks` minus
+            that on these.
     """
 
     claim: str
@@ -108,7 +95,7 @@ class Column:
         if not self.tasks or () in self.tasks:
             raise ValueError("tasks is empty or holds an empty list: a column is the average of at least one")
         if len(self.weights) < sum(map(len, self._groups)):
-            raise ValueError(f"tasks names a task twice: {', '.join(name for each in self._groups for name in each)}")
+            raise ValueError(f"tasks names a task twice: {', '.join(task for group in self._groups for task in group)}")
 
     @property
     def weights(self) -> dict[str, float]:
@@ -117,7 +104,7 @@ class Column:
 
     @property
     def _groups(self) -> list[tuple[str, ...]]:
-        return [(each,) if isinstance(each, str) else each for each in self.tasks]
+        return [(task,) if isinstance(task, str) else task for task in self.tasks]
 
 
 @configurable
@@ -145,8 +132,7 @@ class Sweep:
         settings: of every run.
         method_settings: of every run of a method, as opposed to those of `shared_runs`.
         start_from: a run's folder or a checkpoint that `shared_runs`, or without it the methods, start from; None for
-        fresh
-            parameters. It counts as it is when a run starts: leave it alone while the sweep runs.
+            fresh parameters. It counts as it is when a run starts: leave it alone while the sweep runs.
         shared_runs: runs that all methods begin with, each starting from the one before it.
         methods: what is compared, by name.
         grid: settings and the values to try of each; every method is run with every combination.
@@ -154,8 +140,7 @@ class Sweep:
             with all first values, with all second ones, and so on.
         seeds: of the methods' own runs; the same seed means the same data order for all methods.
         seeded_shared_runs: whether the runs that the reported ones start from are made anew for each seed, or once,
-        with the
-            first one: intervals then speak of fine-tuning, from this one checkpoint.
+            with the first one: intervals then speak of fine-tuning, from this one checkpoint.
         tuning: how learning rates are chosen; None to take them as configured.
         split: the split that is reported.
         checkpoint: the one that is reported: "latest", or "best", for each task the one with the lowest loss on the
@@ -166,8 +151,7 @@ class Sweep:
         budget: what is equal for all methods.
         reference: the method that the others are compared with; None for the first.
         single_task_baseline: the method, one with `per_task_runs`, that trains each task alone: the report shows what
-        each task gains or
-            loses against it under the others.
+            each task gains or loses against it under the others.
         paper: the number of the paper's table whose layout and figures are shown beside ours: 10, 11 or 12.
         hypotheses: judged in the report, by name.
     """
@@ -180,8 +164,8 @@ class Sweep:
     method_settings: Overrides = ()
     start_from: str | None = None
     shared_runs: tuple[Overrides, ...] = ()
-    grid: Mapping[str, tuple[Any, ...]] = dataclasses.field(default_factory=dict)
-    zip: Mapping[str, tuple[Any, ...]] = dataclasses.field(default_factory=dict)
+    grid: Values = dataclasses.field(default_factory=dict)
+    zip: Values = dataclasses.field(default_factory=dict)
     seeds: tuple[int, ...] = (0, 1, 2)
     seeded_shared_runs: bool = False
     tuning: Tuning | None = None
@@ -216,20 +200,39 @@ class Sweep:
                 raise ValueError(f"metrics.{task} is {list(names)}: name at least one metric, and each once")
         if any(method.per_task_runs for method in self.methods.values()) and not self.tasks:
             raise ValueError("tasks is empty: methods with per_task_runs need to know the tasks")
-        known = grid_points(self)
-        named = {
+        for key, label in self._named_variants().items():
+            if label is not None and label not in self.variants:
+                raise ValueError(f"{key} is {label!r}; the methods are {'; '.join(self.variants)}")
+
+    def _named_variants(self) -> dict[str, str | None]:
+        """Returns the labels that the sweep names, by the key that names them."""
+        labels = {
             "reference": self.reference,
             "single_task_baseline": self.single_task_baseline,
             "budget.of": self.budget.of,
         }
         for name, hypothesis in self.hypotheses.items():
-            named |= {f"hypotheses.{name}.better": hypothesis.better, f"hypotheses.{name}.worse": hypothesis.worse}
-        for place, method in named.items():
-            if method is not None and method not in known:
-                raise ValueError(f"{place} is {method!r}; the methods are {'; '.join(known)}")
+            labels |= {f"hypotheses.{name}.better": hypothesis.better, f"hypotheses.{name}.worse": hypothesis.worse}
+        return labels
 
-    def learning_rates(self, method: Method) -> tuple[float, ...]:
-        """Returns those that a method chooses from, in ascending order; none where nothing is tuned."""
+    @cached_property
+    def variants(self) -> dict[str, MethodVariant]:
+        """Each method at each point of the grid, by its label: all that is compared, in order."""
+        points = grid_points(self.grid, self.zip)
+        labelled = {label_at(name, point): (method, point) for name, method in self.methods.items() for point in points}
+        return {
+            label: MethodVariant(
+                id=file,
+                label=label,
+                method=method,
+                settings=settings_at(point),
+                learning_rates=self._learning_rates(method),
+                trial_tasks=self.tasks if method.per_task_runs else (None,),
+            )
+            for file, (label, (method, point)) in zip(unique_file_names(list(labelled)), labelled.items(), strict=True)
+        }
+
+    def _learning_rates(self, method: Method) -> tuple[float, ...]:
         if self.tuning is None:
             return ()
         return tuple(sorted(self.tuning.learning_rates if method.learning_rates is None else method.learning_rates))
@@ -240,77 +243,19 @@ class Sweep:
         return (named,) if isinstance(named, str) else named
 
 
-def grid_points(sweep: Sweep) -> dict[str, tuple[str, dict[str, Any]]]:
-    """Returns each method at each point of grid and zip, by its name: the method's own name, and the point's settings.
-
-    The points of zip are its positions; without one there is a single point, which sets nothing.
-    """
-    grid = [dict(zip(sweep.grid, values, strict=True)) for values in itertools.product(*sweep.grid.values())]
-    together = [dict(zip(sweep.zip, values, strict=True)) for values in zip(*sweep.zip.values(), strict=True)] or [{}]
-    points = [{**point, **more} for point, more in itertools.product(grid, together)]
-    return {
-        ", ".join([name, *(f"{key.rpartition('.')[2]}={value}" for key, value in point.items())]): (name, point)
-        for name in sweep.methods
-        for point in points
-    }
-
-
-def load_sweep(path: Path, scale: str | None = None, changes: Mapping[str, Any] | None = None) -> Sweep:
-    """Reads a sweep file.
+def read_sweep(raw: Mapping[str, Any], source: str = "the sweep") -> Sweep:
+    """Validates plain data.
 
     Args:
-        path: of a YAML file with the fields of `Sweep`, and optionally `scales`: by name, the fields that are others
-            at that scale. There `settings` and `method_settings` are appended to the file's own, and `methods` and
-            `hypotheses` may be lists of names, of those that remain; all else replaces it. `scale` names the one to
-            take where none is asked for.
-        scale: one of them; None for the file's own choice, or the file as it is.
-        changes: fields that are others still, as in a scale.
-
-    Raises:
-        T5MixError: the file is missing or no YAML, the scale is unknown, or a field is; a value is not allowed.
-    """
-    if not path.is_file():
-        raise T5MixError(f"There is no sweep file {path}.")
-    try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise T5MixError(f"{path} is no YAML: {error}") from error
-    if not isinstance(raw, dict):
-        raise T5MixError(f"{path} holds no sweep: it should be a mapping with name, config and methods.")
-    scales, default = raw.pop("scales", None) or {}, raw.pop("scale", None)
-    scale = scale or default
-    if scale is not None:
-        if scale not in scales:
-            raise UnknownNameError("scale", scale, list(scales))
-        raw = _changed(raw, scales[scale] or {})
-    raw = _changed(raw, changes or {})
-    if "config" in raw and raw["config"] is None:
-        raise T5MixError(
-            f"{path.name} is for tasks of your own{f' at the scale {scale!r}' if scale else ''}: name the file that "
-            "declares them, config=FILE.yaml. docs/sweeps.md has an example."
-        )
-    return read_sweep(raw, str(path))
-
-
-def _changed(raw: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns a sweep's fields, changed: settings are appended, a list of methods' or hypotheses' names picks them."""
-    changed = {**raw, **changes}
-    for key in ("settings", "method_settings"):
-        changed[key] = [*(raw.get(key) or ()), *(changes.get(key) or ())]
-    for key in ("methods", "hypotheses"):
-        if isinstance(changes.get(key), list):
-            there = raw.get(key) or {}
-            for name in changes[key]:
-                if name not in there:
-                    raise UnknownNameError(key, str(name), there)
-            changed[key] = {name: there[name] for name in changes[key]}
-    return changed
-
-
-def read_sweep(raw: Mapping[str, Any], place: str = "the sweep") -> Sweep:
-    """Validates plain data.
+        raw: the fields of `Sweep`.
+        source: where they come from; messages begin with it.
 
     Raises:
         T5MixError: a field is unknown or missing, or a value is not allowed.
     """
-    return validate(Sweep, dict(raw), source=place)
+    return validate(Sweep, dict(raw), source=source, renamed=RENAMED_KEYS)
+
+
+def sweep_to_dict(sweep: Sweep) -> dict[str, Any]:
+    """Returns a sweep as plain data that `read_sweep` reads back."""
+    return TypeAdapter(Sweep).dump_python(sweep, mode="json")

@@ -2,8 +2,15 @@
 
 import dataclasses
 import math
+import statistics
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+from t5mix.sweep.methods import MethodVariant
+from t5mix.sweep.spec import Tuning
+
+TrialScore = Callable[[float, int, str | None], float | None]
+"""(learning rate, seed, task) -> a trial's mean over its tasks; None if not known yet, minus infinity if it failed."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,6 +43,34 @@ class Choice:
             extended=tuple(raw["extended"]),
             at_edge=raw["at_edge"],
         )
+
+
+def choose_learning_rate(
+    variant: MethodVariant, tuning: Tuning, trial_score: TrialScore
+) -> tuple[list[float], Choice | None]:
+    """Says which learning rates of a method are to be tried, and which is chosen once all of them are: the one rule.
+
+    A learning rate's score is the mean over seeds of the mean over tasks. If one of its trials failed, so has it.
+
+    Args:
+        variant: the method.
+        tuning: the seeds, and how often the grid may be extended.
+        trial_score: the score of each trial on the tuning split.
+
+    Returns:
+        All rates in rising order, and the choice, or None while some have no score.
+    """
+
+    def rate_score(rate: float) -> float | None:
+        by_seed = [[trial_score(rate, seed, task) for task in variant.trial_tasks] for seed in tuning.seeds]
+        if any(score == -math.inf for scores in by_seed for score in scores):
+            return -math.inf
+        complete = [[score for score in scores if score is not None] for scores in by_seed]
+        if any(len(scores) < len(variant.trial_tasks) for scores in complete):
+            return None
+        return statistics.fmean(statistics.fmean(scores) for scores in complete)
+
+    return search(variant.learning_rates, rate_score, tuning.extensions)
 
 
 def search(

@@ -20,9 +20,10 @@ from typing import Any
 from t5mix.data.manifest import DataManifest, DataRequest
 from t5mix.errors import T5MixError
 from t5mix.files import read_json, sha256_of_text, write_json
-from t5mix.sweep.folder import only_one
+from t5mix.sweep.folder import exclusive_lock
+from t5mix.sweep.trial import TaskScore, read_trial
 
-LASTING = 2  # the exit status of an error that another try would meet again
+PERMANENT_ERROR = 2  # the exit status of an error that another try would meet again
 _WATCH_SECONDS = 0.5
 
 
@@ -36,8 +37,8 @@ class RunRequest:
         data_splits: the splits that are prepared, the same for all jobs of a sweep.
         tasks: those that are scored; none for all that have metrics.
         checkpoint: "latest", or "best" for each task's own.
-        about: what the document of the trial says of the trial.
-        trial: the file of that document; None if the run is no trial.
+        description: what the trial's file says of the trial.
+        trial: that file; None if the run is no trial.
         data: folder of the data manifests, shared by all jobs of a sweep.
         cores: threads that it computes with on a CPU.
         cache: folder of compiled programs, shared by all jobs.
@@ -48,7 +49,7 @@ class RunRequest:
     data_splits: tuple[str, ...]
     tasks: tuple[str, ...]
     checkpoint: str
-    about: Mapping[str, Any]
+    description: Mapping[str, Any]
     trial: str | None
     data: str
     cores: int
@@ -70,21 +71,21 @@ def main() -> int:
     """Does the job that the command line names."""
     path = Path(sys.argv[1])
     job = RunRequest.load(path)
-    configure(job)
+    configure_process(job)
     from t5mix.subprocesses import ProcessDiedError
 
     try:
-        with only_one(path.with_suffix(".lock"), wait=True):  # a sweep that was killed may have left one behind
-            return do(job)
+        with exclusive_lock(path.with_suffix(".lock"), wait=True):  # a sweep that was killed may have left one behind
+            return carry_out(job)
     except ProcessDiedError as error:
         print(error, file=sys.stderr)  # noqa: T201 - the log of the job
         return 1
     except T5MixError as error:
         print(error, file=sys.stderr)  # noqa: T201
-        return LASTING
+        return PERMANENT_ERROR
 
 
-def configure(job: RunRequest) -> None:
+def configure_process(job: RunRequest) -> None:
     """Sets what must be set before JAX is loaded, and has this process end with the one that started it."""
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", job.cache)
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
@@ -92,7 +93,7 @@ def configure(job: RunRequest) -> None:
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
 
 
-def do(job: RunRequest) -> int:
+def carry_out(job: RunRequest) -> int:
     """Trains and scores what is not yet, and returns the exit status."""
     from t5mix.config.reading import read_experiment
     from t5mix.runs.train import train_experiment
@@ -101,7 +102,7 @@ def do(job: RunRequest) -> int:
     experiment = read_experiment(job.experiment)
     directory = RunDirectory(Path(experiment.run_dir))
     if directory.result() is None:
-        prepare = functools.partial(prepared, folder=Path(job.data))
+        prepare = functools.partial(prepare_once, folder=Path(job.data))
         outcome = train_experiment(experiment, splits=job.data_splits, prepare=prepare)
         if not outcome.finished:
             assert outcome.signal is not None
@@ -112,21 +113,21 @@ def do(job: RunRequest) -> int:
 
 
 def _score(job: RunRequest, experiment: Any, trial: Path) -> None:
-    """Scores the splits that are not scored yet, and writes the trial's document."""
-    from t5mix.sweep.trial import record
+    """Scores the splits that are not scored yet, and writes the trial's file."""
+    from t5mix.sweep.trial_record import trial_result
 
-    before = read_json(trial) if trial.exists() else {"scores": {}, "seconds": {}}
-    scores, started = before["scores"], time.monotonic()
+    earlier, started = read_trial(trial) if trial.exists() else None, time.monotonic()
+    scores = {} if earlier is None else earlier.scores
     missing = [split for split in job.splits if split not in scores]
     if not missing:
         return
     for split in missing:
-        scores[split] = evaluate(Path(experiment.run_dir), split, job.tasks, job.checkpoint)
-    seconds = time.monotonic() - started + before["seconds"].get("evaluation", 0.0)
-    write_json(trial, record(experiment, job.about, scores, seconds))
+        scores[split] = score_run(Path(experiment.run_dir), split, job.tasks, job.checkpoint)
+    seconds = time.monotonic() - started + (0.0 if earlier is None else earlier.seconds.evaluation)
+    trial_result(experiment, job.description, scores, seconds).write(trial)
 
 
-def evaluate(run: Path, split: str, tasks: tuple[str, ...], checkpoint: str) -> dict[str, Any]:
+def score_run(run: Path, split: str, tasks: tuple[str, ...], checkpoint: str) -> dict[str, TaskScore]:
     """Scores a run on one split.
 
     Args:
@@ -136,7 +137,7 @@ def evaluate(run: Path, split: str, tasks: tuple[str, ...], checkpoint: str) -> 
         checkpoint: "latest", or "best" for each task's own.
 
     Returns:
-        For each task `metrics`, the name of its `headline`, `examples` (what each adds to a metric), and the `step`.
+        The score of each task.
     """
     from t5mix.runs.evaluate import evaluate_run
     from t5mix.runs.load import checkpoint_of
@@ -150,13 +151,13 @@ def evaluate(run: Path, split: str, tasks: tuple[str, ...], checkpoint: str) -> 
         step = checkpoint_of(run, "latest" if checkpoint == "latest" else name).name
         by_step.setdefault(step, []).append(name)
     scores = {}
-    for step, some in by_step.items():
-        for name, found in evaluate_run(run, which=step, split=split, tasks=some).items():
-            scores[name] = {**found.to_json(), "step": int(step)}
+    for step, at_step in by_step.items():
+        for name, evaluation in evaluate_run(run, which=step, split=split, tasks=at_step).items():
+            scores[name] = TaskScore(evaluation.metrics, evaluation.examples, int(step))
     return {name: scores[name] for name in names}
 
 
-def prepared(request: DataRequest, folder: Path) -> DataManifest:
+def prepare_once(request: DataRequest, folder: Path) -> DataManifest:
     """Prepares data, or finds it prepared for the same request by another job of the sweep."""
     from t5mix.data.prepare_client import prepare_in_subprocess
 

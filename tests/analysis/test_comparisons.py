@@ -50,15 +50,15 @@ def test_what_is_shown_is_what_holms_correction_leaves(analysis: Analysis):
     p_values = [entry.difference.p_value() for entry in entries if entry.difference is not None]
     order = np.argsort(p_values)
     rejected = set()
-    for step, place in enumerate(order):
-        if p_values[place] * (len(p_values) - step) > 0.05:
+    for step, index in enumerate(order):
+        if p_values[index] * (len(p_values) - step) > 0.05:
             break
-        rejected.add(place)
+        rejected.add(index)
     assert 0 < len(rejected) < len(entries)
-    for place, entry in enumerate(entries):
+    for index, entry in enumerate(entries):
         assert entry.difference is not None
-        assert (entry.better or entry.worse) == (place in rejected)
-        assert entry.better == (place in rejected and entry.difference.value > 0)
+        assert (entry.better or entry.worse) == (index in rejected)
+        assert entry.better == (index in rejected and entry.difference.value > 0)
     assert [method for method in table.others if table.entries[method]["Pairs"].better] == ["odm"]
     # "adapter" on "Pairs" is not; uncorrected, its interval would tell the same, but not that of every method.
     assert not table.entries["adapter"]["Pairs"].worse
@@ -100,10 +100,10 @@ def test_an_inner_list_of_a_column_counts_as_one_task(make_sweep_folder: Make):
     metrics = {"demo_sentiment": "accuracy", "demo_entailment": "accuracy", "demo_paraphrase": "f1"}
     sweep_folder = make_sweep_folder(metrics=metrics, fields={"columns": {"A": pair}})
     tasks = [by_hand(sweep_folder, "lora", task, metric) for task, metric in metrics.items()]
-    expected = [one / 2 + (two + three) / 4 for one, two, three in zip(*(each.values() for each in tasks), strict=True)]
-    found = analyze(read_results(sweep_folder))
-    assert found.headline.entries["lora"]["A"].mean.value == pytest.approx(np.mean(expected))
-    assert list(found.headline.columns["A"]) == list(metrics)
+    expected = [one / 2 + (two + three) / 4 for one, two, three in zip(*(task.values() for task in tasks), strict=True)]
+    analysis = analyze(read_results(sweep_folder))
+    assert analysis.headline.entries["lora"]["A"].mean.value == pytest.approx(np.mean(expected))
+    assert list(analysis.headline.columns["A"]) == list(metrics)
     with pytest.raises(UnknownNameError, match=r"Unknown task 'z'.*columns\.A of sweep\.json"):
         headline_columns(sweep(columns={"A": {"tasks": [["x", "z"]]}}), {"x": None})
 
@@ -127,24 +127,24 @@ def test_notes_tell_of_missing_trials_and_edges(analysis: Analysis):
 
 
 def test_one_seed_is_noted(make_sweep_folder: Make):
-    found = analyze(read_results(make_sweep_folder(seeds=(0,))))
-    assert any(note.startswith("There is one seed") for note in found.notes)
-    assert found.headline.reasons == ["an interval needs 2 seeds or more; there are 1"]
+    analysis = analyze(read_results(make_sweep_folder(seeds=(0,))))
+    assert any(note.startswith("There is one seed") for note in analysis.notes)
+    assert analysis.headline.reasons == ["an interval needs 2 seeds or more; there are 1"]
 
 
 @pytest.mark.parametrize(("seeds", "noted"), [((0, 1), True), ((0, 1, 2), False)])
 def test_two_seeds_are_noted(make_sweep_folder: Make, seeds: tuple[int, ...], noted: bool):
-    found = analyze(read_results(make_sweep_folder(seeds=seeds)))
-    assert any(note.startswith("There are two seeds: ") for note in found.notes) == noted
+    analysis = analyze(read_results(make_sweep_folder(seeds=seeds)))
+    assert any(note.startswith("There are two seeds: ") for note in analysis.notes) == noted
 
 
 def test_an_open_learning_rate_is_noted(make_sweep_folder: Make):
     sweep_folder = make_sweep_folder()
     (sweep_folder / "choices.json").unlink()
     next(path for path in (sweep_folder / "trials").iterdir() if path.name.startswith("lora-0-0.001")).unlink()
-    found = analyze(read_results(sweep_folder))
-    assert any(note == "The learning rate of “lora” is not chosen yet: not reported." for note in found.notes)
-    assert np.isnan(found.headline.entries["lora"]["average"].mean.value)
+    analysis = analyze(read_results(sweep_folder))
+    assert any(note == "The learning rate of “lora” is not chosen yet: not reported." for note in analysis.notes)
+    assert np.isnan(analysis.headline.entries["lora"]["average"].mean.value)
 
 
 def test_other_data_and_other_hardware_are_noted(make_sweep_folder: Make, edit_json: Callable[..., None]):
@@ -168,7 +168,7 @@ def test_other_data_and_other_hardware_are_noted(make_sweep_folder: Make, edit_j
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"reference": "c"}, r"sweep\.json: reference is 'c'; the methods are full, rows=8; lora, rows=8"),
+        ({"reference": "c"}, r"sweep\.json: reference is 'c'; the methods are full, batch_size=8; lora, batch_size=8"),
         (
             {"hypotheses": {"H": {"claim": "x", "better": "a", "worse": "b"}}},
             r"sweep\.json: hypotheses\.H\.better is 'a'",
@@ -176,7 +176,12 @@ def test_other_data_and_other_hardware_are_noted(make_sweep_folder: Make, edit_j
         (
             {
                 "hypotheses": {
-                    "H": {"claim": "x", "better": "full, rows=8", "worse": "lora, rows=8", "minus_tasks": ["z"]}
+                    "H": {
+                        "claim": "x",
+                        "better": "full, batch_size=8",
+                        "worse": "lora, batch_size=8",
+                        "minus_tasks": ["z"],
+                    }
                 }
             },
             r"Unknown task 'z'.*hypotheses\.H\.minus_tasks of",
@@ -185,7 +190,7 @@ def test_other_data_and_other_hardware_are_noted(make_sweep_folder: Make, edit_j
 )
 def test_names_in_the_sweep_that_stand_for_nothing_are_refused(fields: dict, message: str, make_sweep_folder: Make):
     """Where there is a grid, methods go by the names of its points."""
-    sweep_folder = make_sweep_folder(levels={"full, rows=8": 1.0, "lora, rows=8": 0.5})
+    sweep_folder = make_sweep_folder(levels={"full, batch_size=8": 1.0, "lora, batch_size=8": 0.5})
     raw = json.loads((sweep_folder / "sweep.json").read_text(encoding="utf-8"))
     methods = {name.partition(",")[0]: method for name, method in raw["sweep"]["methods"].items()}
     raw["sweep"] |= {"methods": methods, "grid": {"training.batch_size": [8]}, **fields}

@@ -25,7 +25,7 @@ def test_a_method_with_a_run_for_each_task_pays_for_all_of_them(analysis: Analys
 
 
 def test_only_whole_seeds_count(make_sweep_folder: Callable[..., Path]):
-    folder = make_sweep_folder(levels={"full": 1.0, "alone": 0.5}, alone="alone")
+    folder = make_sweep_folder(levels={"full": 1.0, "alone": 0.5}, single_task_baseline="alone")
     for path in (folder / "trials").iterdir():
         if path.name.startswith("alone-2") and "sentiment" in path.name:
             path.unlink()

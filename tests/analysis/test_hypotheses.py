@@ -81,13 +81,13 @@ def test_each_verdict():
         },
     )
     assert {name: each.verdict.value for name, each in judged.items()} == {
-        "clear": "won",
-        "wrong": "lost",
+        "clear": "supported",
+        "wrong": "refuted",
         "close": "inconclusive",
-        "by much": "won",
-        "by too much": "lost",
-        "hardly worse": "won",
-        "much worse": "lost",
+        "by much": "supported",
+        "by too much": "refuted",
+        "hardly worse": "supported",
+        "much worse": "refuted",
     }
     assert judged["clear"].reason == "the 99.29 % interval lies above 0"
     assert judged["by too much"].reason.endswith("lies below 8")
@@ -161,7 +161,7 @@ def test_a_hypothesis_may_be_about_more_on_some_tasks_than_on_others():
         },
     )
     verdicts = {name: each.verdict.value for name, each in judged.items()}
-    assert verdicts == {"more": "won", "by less than 5": "lost", "less": "lost", "alike": "inconclusive"}
+    assert verdicts == {"more": "supported", "by less than 5": "refuted", "less": "refuted", "alike": "inconclusive"}
     assert judged["more"].estimate == resampled.difference("a", "b", "x", minus=["y", "z"])
     assert judged["more"].estimate.value == pytest.approx(3.9, abs=0.4)
 

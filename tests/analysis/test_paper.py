@@ -7,7 +7,7 @@ import yaml
 
 from t5mix.analysis.paper import COLUMNS, SIGMA, TABLES
 
-FILES = Path(__file__).parents[2] / "t5mix" / "sweep" / "files"
+FILES = Path(__file__).parents[2] / "t5mix" / "sweep" / "presets"
 
 
 def test_every_row_has_every_column():

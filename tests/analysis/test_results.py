@@ -11,7 +11,6 @@ import pytest
 from t5mix.analysis.analysis import analyze
 from t5mix.analysis.results import ReportedTrial, Results, read_results
 from t5mix.errors import T5MixError
-from t5mix.sweep.plan import SweepPlanner
 from t5mix.sweep.spec import read_sweep
 
 Make = Callable[..., Path]
@@ -27,11 +26,15 @@ def trial_file(sweep_folder: Path, start: str) -> Path:
 
 def test_the_trials_with_the_chosen_rate_and_the_sweeps_seeds_are_reported(sweep_folder: Path):
     results = read_results(sweep_folder)
-    assert len(results.wanted) == 4 * 3 + 3 * 3
-    assert set(results.wanted) - set(results.reported) == {ReportedTrial("lora, r=8", 1, None)}
-    rates = {name: {trial.learning_rate for trial in results.of(name)} for name in results.methods}
+    assert len(results.expected) == 4 * 3 + 3 * 3
+    assert set(results.expected) - set(results.reported) == {ReportedTrial("lora, r=8", 1, None)}
+    rates = {name: {trial.learning_rate for trial in results.trials_of(name)} for name in results.methods}
     assert rates == {"full": {0.002}, "lora, r=8": {0.008}, "adapter": {0.002}, "odm": {0.002}, "alone": {0.002}}
-    assert {trial.task for trial in results.of("alone")} == {"demo_sentiment", "demo_entailment", "demo_paraphrase"}
+    assert {trial.task for trial in results.trials_of("alone")} == {
+        "demo_sentiment",
+        "demo_entailment",
+        "demo_paraphrase",
+    }
 
 
 def test_a_failed_trial_is_told_from_one_that_has_not_run(sweep_folder: Path, make_sweep_folder: Make):
@@ -42,7 +45,7 @@ def test_a_failed_trial_is_told_from_one_that_has_not_run(sweep_folder: Path, ma
     unfinished = make_sweep_folder()
     trial_file(unfinished, "full-2").unlink()
     results = read_results(unfinished)
-    assert set(results.wanted) - set(results.reported) == {ReportedTrial("full", 2, None)}
+    assert set(results.expected) - set(results.reported) == {ReportedTrial("full", 2, None)}
     assert results.failure(ReportedTrial("full", 2, None)) is None
 
 
@@ -55,10 +58,10 @@ def test_a_trial_that_failed_and_then_succeeded_is_no_failure(make_sweep_folder:
 
 def test_a_run_that_trials_start_from_may_have_failed(make_sweep_folder: Make):
     sweep_folder = make_sweep_folder()
-    content = {"run": {"id": "1", "folder": "runs/before-1"}, "status": 1, "why": "no", "log": "l", "command": "c"}
-    (sweep_folder / "failed" / "before-1.json").write_text(json.dumps(content), encoding="utf-8")
+    content = {"run": {"id": "1", "folder": "runs/shared-1"}, "status": 1, "why": "no", "log": "l", "command": "c"}
+    (sweep_folder / "failed" / "shared-1.json").write_text(json.dumps(content), encoding="utf-8")
     (failure,) = read_results(sweep_folder).failures
-    assert (failure.method, failure.run.folder) == (None, "runs/before-1")
+    assert (failure.method, failure.run.folder) == (None, "runs/shared-1")
 
 
 def test_drafts_are_no_trials(make_sweep_folder: Make):
@@ -67,7 +70,7 @@ def test_drafts_are_no_trials(make_sweep_folder: Make):
     assert read_results(sweep_folder).trials
 
 
-def test_methods_at_a_grid_are_the_planners():
+def test_methods_at_a_grid_have_their_values():
     raw = {
         "name": "s",
         "config": "demo",
@@ -76,7 +79,8 @@ def test_methods_at_a_grid_are_the_planners():
     }
     sweep = read_sweep(raw)
     results = Results(Path(), sweep, raw, (), (), {})
-    assert list(results.methods) == list(SweepPlanner(sweep).methods())
+    assert list(results.methods) == list(sweep.variants)
+    assert len(results.methods) == 2 * 2 * 2 * 2
     assert "a, temperature=2, packing=True, finetuning=full" in results.methods
 
 
@@ -87,13 +91,17 @@ def test_before_the_sweep_ends_rates_are_chosen_by_its_rule(make_sweep_folder: M
     sweep_folder = make_sweep_folder(edge="lora")
     written = read_results(sweep_folder).choices
     (sweep_folder / "choices.json").unlink()
-    found = read_results(sweep_folder).choices
-    assert found.keys() == written.keys() == {"full", "lora"}
-    for name, choice in found.items():
+    computed = read_results(sweep_folder).choices
+    assert computed.keys() == written.keys() == {"full", "lora"}
+    for name, choice in computed.items():
         assert choice.learning_rate == written[name].learning_rate
         assert choice.scores == pytest.approx(dict(written[name].scores))
         assert (tuple(choice.extended), choice.at_edge) == (tuple(written[name].extended), written[name].at_edge)
-    assert (found["lora"].learning_rate, found["lora"].extended, found["lora"].at_edge) == (0.008, (0.008,), True)
+    assert (computed["lora"].learning_rate, computed["lora"].extended, computed["lora"].at_edge) == (
+        0.008,
+        (0.008,),
+        True,
+    )
 
 
 def test_a_rate_is_open_while_a_tuning_trial_is_missing(make_sweep_folder: Make):
@@ -102,7 +110,7 @@ def test_a_rate_is_open_while_a_tuning_trial_is_missing(make_sweep_folder: Make)
     trial_file(sweep_folder, "lora-0-0.001").unlink()
     results = read_results(sweep_folder)
     assert results.chosen_rates == {"full": 0.002}
-    assert results.of("lora") == []
+    assert results.trials_of("lora") == []
 
 
 def test_a_rate_that_failed_is_not_chosen(make_sweep_folder: Make):

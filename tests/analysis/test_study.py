@@ -23,24 +23,24 @@ def reported(sweep_folder: Path) -> list[Path]:
 
 
 def test_the_study_holds_what_the_trials_say(sweep_folder: Path):
-    found = read_study(read_results(sweep_folder))
+    headlines = read_study(read_results(sweep_folder))
     accuracy = {"demo_sentiment": ("accuracy",), "demo_entailment": ("accuracy",)}
-    assert found.metrics == {**accuracy, "demo_paraphrase": ("f1",)}
-    assert found.study.methods == ("full", "lora, r=8", "adapter", "odm", "alone")
-    assert found.notes == ()
+    assert headlines.metrics == {**accuracy, "demo_paraphrase": ("f1",)}
+    assert headlines.study.methods == ("full", "lora, r=8", "adapter", "odm", "alone")
+    assert headlines.notes == ()
     for path in (sweep_folder / "trials").iterdir():
         raw = json.loads(path.read_text(encoding="utf-8"))
         for task, score in raw["scores"].get("test", {}).items():
-            value = found.study.tasks[task].values[found.study.index(raw["method"]), raw["seed"]]
-            (metric,) = found.metrics[task]
+            value = headlines.study.tasks[task].values[headlines.study.index(raw["method"]), raw["seed"]]
+            (metric,) = headlines.metrics[task]
             assert value == pytest.approx(score["metrics"][metric])
-    missing = np.isnan(found.study.tasks["demo_sentiment"].values)
+    missing = np.isnan(headlines.study.tasks["demo_sentiment"].values)
     assert np.argwhere(missing).tolist() == [[1, 1]]
 
 
 def test_a_named_metric_is_reported(make_sweep_folder: Make):
-    found = read_study(read_results(make_sweep_folder(fields={"metrics": {"demo_paraphrase": "accuracy"}})))
-    assert found.metrics["demo_paraphrase"] == ("accuracy",)
+    headlines = read_study(read_results(make_sweep_folder(fields={"metrics": {"demo_paraphrase": "accuracy"}})))
+    assert headlines.metrics["demo_paraphrase"] == ("accuracy",)
 
 
 # Several metrics of a task ----------------------------------------------------------------------------
@@ -50,21 +50,21 @@ BOTH = {"metrics": {"demo_paraphrase": ["f1", "accuracy"]}}
 
 def means(sweep_folder: Path, method: str, split: str = "test") -> dict[float, list[float]]:
     """The mean of both metrics of a method's trials, seed by seed, by learning rate."""
-    found: dict[float, list[float]] = {}
+    by_rate: dict[float, list[float]] = {}
     for path in sorted((sweep_folder / "trials").iterdir()):
         raw = json.loads(path.read_text(encoding="utf-8"))
         if raw["method"] == method and split in raw["scores"]:
             metrics = raw["scores"][split]["demo_paraphrase"]["metrics"]
-            found.setdefault(raw["learning_rate"], []).append((metrics["f1"] + metrics["accuracy"]) / 2)
-    return found
+            by_rate.setdefault(raw["learning_rate"], []).append((metrics["f1"] + metrics["accuracy"]) / 2)
+    return by_rate
 
 
 def test_several_metrics_of_a_task_are_averaged(make_sweep_folder: Make):
     sweep_folder = make_sweep_folder(fields=BOTH)
-    found = read_study(read_results(sweep_folder))
-    assert found.metrics["demo_paraphrase"] == ("f1", "accuracy")
-    assert found.notes == ()
-    assert found.study.tasks["demo_paraphrase"].values[0] == pytest.approx(means(sweep_folder, "full")[0.002])
+    headlines = read_study(read_results(sweep_folder))
+    assert headlines.metrics["demo_paraphrase"] == ("f1", "accuracy")
+    assert headlines.notes == ()
+    assert headlines.study.tasks["demo_paraphrase"].values[0] == pytest.approx(means(sweep_folder, "full")[0.002])
 
 
 def test_draws_of_the_examples_take_both_metrics_from_the_same_ones(make_sweep_folder: Make):
@@ -96,20 +96,20 @@ def test_metrics_of_different_units_have_a_mean_but_no_interval(make_sweep_folde
         edit_json(
             path, lambda raw: raw["scores"]["test"]["demo_paraphrase"]["examples"]["accuracy"]["rows"].__delitem__(0)
         )
-    found = read_study(read_results(sweep_folder))
+    headlines = read_study(read_results(sweep_folder))
     expected = "No intervals with demo_paraphrase: its f1 and accuracy are counted over different units: 200 and 199."
-    assert found.notes == (expected,)
-    assert found.study.tasks["demo_paraphrase"].values[0] == pytest.approx(means(sweep_folder, "full")[0.002])
-    assert resample(found.study, 50).mean("full", "demo_paraphrase").reason == "a task has a single example"
+    assert headlines.notes == (expected,)
+    assert headlines.study.tasks["demo_paraphrase"].values[0] == pytest.approx(means(sweep_folder, "full")[0.002])
+    assert resample(headlines.study, 50).mean("full", "demo_paraphrase").reason == "a task has a single example"
 
 
 def test_one_metric_without_examples_leaves_the_mean_without_an_interval(make_sweep_folder: Make, edit_json: Edit):
     sweep_folder = make_sweep_folder(fields=BOTH)
     for path in reported(sweep_folder):
         edit_json(path, lambda raw: raw["scores"]["test"]["demo_paraphrase"]["examples"].pop("f1"))
-    found = read_study(read_results(sweep_folder))
-    assert found.notes == ("No intervals with demo_paraphrase: its f1 is not known example by example.",)
-    assert found.study.tasks["demo_paraphrase"].values[0] == pytest.approx(means(sweep_folder, "full")[0.002])
+    headlines = read_study(read_results(sweep_folder))
+    assert headlines.notes == ("No intervals with demo_paraphrase: its f1 is not known example by example.",)
+    assert headlines.study.tasks["demo_paraphrase"].values[0] == pytest.approx(means(sweep_folder, "full")[0.002])
 
 
 # What is missing or cannot be -------------------------------------------------------------------------
@@ -119,9 +119,9 @@ def test_a_metric_without_examples_has_values_but_no_interval(make_sweep_folder:
     sweep_folder = make_sweep_folder()
     for path in reported(sweep_folder):
         edit_json(path, lambda raw: raw["scores"]["test"]["demo_sentiment"]["examples"].clear())
-    found = read_study(read_results(sweep_folder))
-    assert found.notes == ("No intervals with demo_sentiment: its accuracy is not known example by example.",)
-    resampled = resample(found.study, 50)
+    headlines = read_study(read_results(sweep_folder))
+    assert headlines.notes == ("No intervals with demo_sentiment: its accuracy is not known example by example.",)
+    resampled = resample(headlines.study, 50)
     raw = [
         json.loads(path.read_text(encoding="utf-8")) for path in reported(sweep_folder) if path.name.startswith("full")
     ]
@@ -132,14 +132,14 @@ def test_a_metric_without_examples_has_values_but_no_interval(make_sweep_folder:
 
 
 def test_a_task_that_no_trial_has_yet_is_missing_everywhere(make_sweep_folder: Make):
-    sweep_folder = make_sweep_folder(levels={"full": 1.0, "alone": 0.5}, alone="alone")
+    sweep_folder = make_sweep_folder(levels={"full": 1.0, "alone": 0.5}, single_task_baseline="alone")
     for path in (sweep_folder / "trials").iterdir():
         if path.name.startswith("full") or "paraphrase" in path.name:
             path.unlink()
-    found = read_study(read_results(sweep_folder))
-    assert np.isnan(found.study.tasks["demo_paraphrase"].values).all()
-    assert resample(found.study, 50).mean("alone", "demo_paraphrase").seeds == 0
-    assert resample(found.study, 50).mean("alone", "demo_sentiment").seeds == 3
+    headlines = read_study(read_results(sweep_folder))
+    assert np.isnan(headlines.study.tasks["demo_paraphrase"].values).all()
+    assert resample(headlines.study, 50).mean("alone", "demo_paraphrase").seeds == 0
+    assert resample(headlines.study, 50).mean("alone", "demo_sentiment").seeds == 3
 
 
 def test_examples_that_disagree_with_the_metric_are_noted(make_sweep_folder: Make, edit_json: Edit):

@@ -9,7 +9,7 @@ from t5mix.analysis.analysis import Analysis
 from t5mix.report.document import CodeBlock
 from t5mix.report.provenance_sections import reproduction_section
 from t5mix.report.write import write_report
-from t5mix.sweep.spec import load_sweep
+from t5mix.sweep.sweep_file import load_sweep
 
 
 def test_the_folder_holds_all_formats(written_report: Path):

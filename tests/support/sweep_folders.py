@@ -42,7 +42,7 @@ def make_sweep_folder(synthetic: ModuleType, tmp_path: Path) -> Callable[..., Pa
         plain = {"columns": {}, "single_task_baseline": None, "hypotheses": {}, "paper": None, "shared_runs": []}
         levels = {"full": 1.0, "lora": 0.2}
         metrics = {"demo_sentiment": "accuracy", "demo_paraphrase": "f1"}
-        own = {
+        spec = {
             "levels": levels,
             "metrics": metrics,
             "single_task_baseline": None,
@@ -51,7 +51,7 @@ def make_sweep_folder(synthetic: ModuleType, tmp_path: Path) -> Callable[..., Pa
             **changes,
         }
         return synthetic.make_sweep(
-            tmp_path / "sweep", synthetic.Spec(**own, fields={**plain, **(fields or {})}), failed
+            tmp_path / "sweep", synthetic.Spec(**spec, fields={**plain, **(fields or {})}), failed
         )
 
     return make_sweep_folder

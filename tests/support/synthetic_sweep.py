@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from t5mix.sweep.trial import Parameters, RunReference, Seconds, TaskScore, TrialResult, read_trial
+
 EXAMPLES = 200
 GRID = (0.001, 0.002, 0.004)
 
@@ -53,12 +55,9 @@ class Spec:
         first, second, *_ = self.levels
         methods: dict[str, Any] = {}
         for name in self.levels:
-            runs = (
-                [["mixture=[{task}]"]]
-                if name == self.single_task_baseline
-                else [[f"finetuning={name.partition(',')[0]}"]]
-            )
-            methods[name] = {"runs": runs, "per_task_runs": name == self.single_task_baseline}
+            per_task = name == self.single_task_baseline
+            runs = [["mixture=[{task}]"]] if per_task else [[f"finetuning={name.partition(',')[0]}"]]
+            methods[name] = {"runs": runs, "per_task_runs": per_task}
         methods[first]["paper"] = "all parameters"
         return {
             "name": "made-up",
@@ -105,9 +104,7 @@ def make_sweep(folder: Path, spec: Spec | None = None, failed: tuple[str, int] |
     sweep = spec.sweep()
     for name in ("trials", "failed"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    _write(
-        folder / "sweep.json", {"sweep": sweep, "versions": {"python": "3.11"}, "cores": {"trial": 1, "shared_runs": 2}}
-    )
+    _write(folder / "sweep.json", {"sweep": sweep, "versions": {"python": "3.11"}, "cores": {"trial": 1, "shared": 2}})
     tuned: dict[str, dict[str, list[float]]] = {name: {} for name in spec.levels}
     for key in _keys(spec, sweep["tuning"] is not None):
         name, rate = key["method"], key["learning_rate"]
@@ -120,7 +117,7 @@ def make_sweep(folder: Path, spec: Spec | None = None, failed: tuple[str, int] |
         _write(folder / "trials" / file, document)
         if key["seed"] == spec.seeds[0]:
             scores = document["scores"]["validation"].items()
-            tuned[name].setdefault(str(rate), []).extend(each["metrics"][spec.metrics[t]] for t, each in scores)
+            tuned[name].setdefault(str(rate), []).extend(score["metrics"][spec.metrics[task]] for task, score in scores)
     if sweep["tuning"] is not None:
         _write(folder / "choices.json", {name: _choice(spec, name, scores) for name, scores in tuned.items()})
     return folder
@@ -162,7 +159,7 @@ def trial(spec: Spec, key: Mapping[str, Any], splits: list[str]) -> dict[str, An
         "format": 1,
         "sweep": "made-up",
         **key,
-        "run": {"id": "0" * 64, "folder": f"runs/{name}", "parents": ["runs/before"]},
+        "run": {"id": "0" * 64, "folder": f"runs/{name}", "parents": ["runs/shared"]},
         "settings": [f"finetuning={name}", f"seed={seed}"],
         "experiment": {},
         "versions": {"python": "3.11.2", "jax": "0.10.1"},
@@ -194,15 +191,34 @@ def trial(spec: Spec, key: Mapping[str, Any], splits: list[str]) -> dict[str, An
     }
 
 
+def pretended_trial(job: Mapping[str, Any], accuracies: Mapping[str, float]) -> TrialResult:
+    """Returns what a job of a sweep would have recorded, on the splits it was asked for and those already scored.
+
+    Args:
+        job: what `t5mix.sweep.worker` was asked to do, as plain data.
+        accuracies: by task.
+    """
+    path, description = Path(job["trial"]), job["description"]
+    scores = read_trial(path).scores if path.exists() else {}
+    evaluated = {task: TaskScore({"loss": 1.0, "accuracy": accuracy}) for task, accuracy in accuracies.items()}
+    return TrialResult(
+        **{**description, "run": RunReference(**description["run"])},
+        steps=1,
+        parameters=Parameters(1, 1),
+        seconds=Seconds(1.0),
+        scores={**scores, **dict.fromkeys(job["splits"], evaluated)},
+    )
+
+
 def _scores(spec: Spec, key: Mapping[str, Any], split: str, task: str) -> dict[str, Any]:
     """Returns a method's scores: whether its level, its luck and the example's add up to a right answer."""
-    place = [zlib.crc32(f"{split} {task}".encode())]
-    difficulty = np.random.default_rng(place).standard_normal(EXAMPLES)
-    positive = np.random.default_rng([*place, 1]).random(EXAMPLES) < 0.6
-    own = np.random.default_rng([*place, zlib.crc32(str(key["method"]).encode()), int(key["seed"])])
+    seed = [zlib.crc32(f"{split} {task}".encode())]
+    difficulty = np.random.default_rng(seed).standard_normal(EXAMPLES)
+    positive = np.random.default_rng([*seed, 1]).random(EXAMPLES) < 0.6
+    luck = np.random.default_rng([*seed, zlib.crc32(str(key["method"]).encode()), int(key["seed"])])
     method, rate = str(key["method"]), key["learning_rate"] or spec.best(str(key["method"]))
-    level = spec.levels[method] - 0.3 * abs(np.log(rate / spec.best(method))) + 0.01 * own.standard_normal()
-    right = level + 0.15 * own.standard_normal(EXAMPLES) > difficulty
+    level = spec.levels[method] - 0.3 * abs(np.log(rate / spec.best(method))) + 0.01 * luck.standard_normal()
+    right = level + 0.15 * luck.standard_normal(EXAMPLES) > difficulty
     hits, misses, alarms = right & positive, ~right & positive, ~right & ~positive
     f1 = 100 * 2 * hits.sum() / max(1, 2 * hits.sum() + misses.sum() + alarms.sum())
     metrics = {"loss": float(1.5 - level / 4), "token_accuracy": 70.0 + 5 * level}
@@ -245,7 +261,7 @@ def large() -> Spec:
     )
     tasks = ("acceptability", "sentiment", "entailment", "paraphrase", "similarity", "qa", "closed_book", "pronoun")
     tasks = tuple(f"demo_{task}" for task in (*tasks, "translation", "summary"))
-    levels = {name: 1.0 - 0.1 * ((7 * place) % 12) for place, name in enumerate(names)}
+    levels = {name: 1.0 - 0.1 * ((7 * index) % 12) for index, name in enumerate(names)}
     columns = {
         "Classification": {"tasks": list(tasks[:4]), "paper": "GLUE"},
         "Reading": {"tasks": [tasks[5]], "paper": "SQuAD"},

@@ -10,7 +10,7 @@ from t5mix.data.token_store import StoreCounts
 from t5mix.errors import T5MixError, UnknownNameError
 from t5mix.sweep import data_checks, plan
 from t5mix.sweep.data_checks import check_data, data_splits, value_names
-from t5mix.sweep.plan import SweepPlanner, check_all
+from t5mix.sweep.plan import SweepPlanner, plan_trials
 from t5mix.sweep.spec import read_sweep
 
 SWEEP: dict[str, Any] = {
@@ -32,7 +32,7 @@ def entry(name: str, *metrics: str, splits: tuple[str, ...] = SPLITS) -> TaskEnt
     return TaskEntry(name, False, dict.fromkeys(splits, store), metrics)
 
 
-TASKS = {each.name: each for each in (entry("sentiment", "accuracy"), entry("qa", "squad"))}
+TASKS = {task.name: task for task in (entry("sentiment", "accuracy"), entry("qa", "squad"))}
 
 
 class Prepare:
@@ -43,13 +43,13 @@ class Prepare:
 
     def __call__(self, request: DataRequest) -> DataManifest:
         self.requests.append(request)
-        found = tuple(self.tasks[name] for name in request.mixture)
-        return DataManifest(request, VocabularyEntry("bytes", "", "", 100, 384), found)
+        entries = tuple(self.tasks[name] for name in request.mixture)
+        return DataManifest(request, VocabularyEntry("bytes", "", "", 100, 384), entries)
 
 
 def check(tasks: Mapping[str, TaskEntry] = TASKS, /, **changes: Any) -> list[DataRequest]:
     planner, prepare = SweepPlanner(read_sweep({**SWEEP, **changes})), Prepare(tasks)
-    check_data(planner, check_all(planner), prepare)
+    check_data(planner, plan_trials(planner), prepare)
     return prepare.requests
 
 
@@ -63,8 +63,8 @@ def test_data_has_the_vocabulary_of_the_checkpoint_that_runs_start_from(monkeypa
     monkeypatch.setattr(data_checks, "vocabulary_of", lambda checkpoint: f"that of {checkpoint}")
     one, both = SWEEP["methods"].values()
     methods = {"one": one, "both": {**both, "from_scratch": True}}
-    requests = check(start_from="base", before=[["mixture=[sentiment]"]], methods=methods)
-    assert [each.start_vocabulary for each in requests] == ["that of base/checkpoints/9", None]
+    requests = check(start_from="base", shared_runs=[["mixture=[sentiment]"]], methods=methods)
+    assert [request.start_vocabulary for request in requests] == ["that of base/checkpoints/9", None]
 
 
 def test_runs_that_want_their_data_alike_are_prepared_together():

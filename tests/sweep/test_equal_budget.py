@@ -13,12 +13,14 @@ from t5mix.errors import T5MixError
 from t5mix.files import write_json
 from t5mix.sweep import runner
 from t5mix.sweep.equal_budget import equal_steps
+from t5mix.sweep.executors import CoresPerRun
 from t5mix.sweep.folder import SweepFolder
-from t5mix.sweep.measure import per_step
 from t5mix.sweep.plan import SweepPlanner
-from t5mix.sweep.runner import Cores, Runner
+from t5mix.sweep.runner import Runner
 from t5mix.sweep.spec import read_sweep
+from t5mix.sweep.step_cost import cost_per_step
 from t5mix.sweep.worker import RunRequest
+from tests.support.synthetic_sweep import pretended_trial
 
 SETTINGS = [
     "mixture=[letters]",
@@ -62,16 +64,16 @@ def test_steps_take_as_much_as_those_of_one_method():
 def test_tokens_are_those_that_batches_hold():
     inputs, targets = 3 + 1, 1 + 1  # with the end of the sequence
     examples = 4 * min(24 // inputs, 8 // targets)
-    assert per_step(job(), "tokens") == pytest.approx(examples * (inputs + targets), rel=0.05)
+    assert cost_per_step(job(), "tokens") == pytest.approx(examples * (inputs + targets), rel=0.05)
 
 
 @pytest.mark.usefixtures("_letters")
 def test_operations_and_seconds_are_fewer_where_less_trains():
-    full, frozen = (per_step(job(*more), "flops") for more in ((), ("finetuning=feature_based",)))
+    full, frozen = (cost_per_step(job(*more), "flops") for more in ((), ("finetuning=feature_based",)))
     assert frozen < 0.8 * full
-    phases = per_step(job("finetuning=gradual_unfreezing"), "flops")
+    phases = cost_per_step(job("finetuning=gradual_unfreezing"), "flops")
     assert frozen < phases < full
-    assert 0 < per_step(job("finetuning=gradual_unfreezing"), "seconds") < 5
+    assert 0 < cost_per_step(job("finetuning=gradual_unfreezing"), "seconds") < 5
 
 
 class Measuring:
@@ -85,17 +87,16 @@ class Measuring:
         return True
 
     def submit(self, name: str, command: Sequence[str], log: Path, cores: int) -> "Measuring":
-        if "t5mix.sweep.measure" in command:
-            told, unit, out = command[-3:]
-            kind = json.loads(Path(told).read_text())["experiment"]["finetuning"]["kind"]
+        if "t5mix.sweep.step_cost" in command:
+            job_file, unit, out = command[-3:]
+            kind = json.loads(Path(job_file).read_text())["experiment"]["finetuning"]["kind"]
             self.measured.append(f"{kind} in {unit}")
             write_json(Path(out), {"unit": unit, "per_step": {"full": 6.0, "lora": 4.0}[kind]})
             return self
-        told = json.loads(Path(command[-1]).read_text())
-        self.steps[told["about"]["method"]] = told["experiment"]["training"]["steps"]
-        write_json(Path(told["experiment"]["run_dir"], "result.json"), {})
-        found = {"copy": {"metrics": {"accuracy": 1.0}, "examples": {}}}
-        write_json(Path(told["trial"]), {"scores": dict.fromkeys(told["splits"], found)})
+        job = json.loads(Path(command[-1]).read_text())
+        self.steps[job["description"]["method"]] = job["experiment"]["training"]["steps"]
+        write_json(Path(job["experiment"]["run_dir"], "result.json"), {})
+        pretended_trial(job, {"copy": 1.0}).write(Path(job["trial"]))
         return self
 
     def poll(self) -> int:
@@ -109,7 +110,7 @@ class Measuring:
 
     def update(self, *args: Any) -> None: ...
 
-    def say(self, text: str) -> None: ...
+    def info(self, text: str) -> None: ...
 
 
 def test_a_sweep_measures_once_and_gives_each_method_its_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -127,7 +128,7 @@ def test_a_sweep_measures_once_and_gives_each_method_its_steps(tmp_path: Path, m
     )
     for _ in range(2):
         executor = Measuring()
-        Runner(SweepPlanner(sweep), SweepFolder(tmp_path), executor, Cores(1, 1), 0, executor).run()
+        Runner(SweepPlanner(sweep), SweepFolder(tmp_path), executor, CoresPerRun(1, 1), 0, executor).run()
         if not (tmp_path / "again").exists():
             (tmp_path / "again").touch()
             assert executor.measured == ["full in flops", "lora in flops"]

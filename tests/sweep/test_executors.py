@@ -10,7 +10,7 @@ import pytest
 
 from t5mix.errors import T5MixError
 from t5mix.sweep.cluster_executors import RayExecutor, SubmititExecutor
-from t5mix.sweep.executors import Executor, Handle, LocalExecutor, end_all, visible_gpus
+from t5mix.sweep.executors import Executor, LocalExecutor, ProcessHandle, terminate_all, visible_gpus
 
 PATIENCE = 60.0
 ENVIRONMENT = {"OF_THE_SWEEP": "yes"}
@@ -21,26 +21,26 @@ def python(code: str) -> list[str]:
     return [sys.executable, "-c", code]
 
 
-def status(handle: Handle) -> int:
+def status(handle: ProcessHandle) -> int:
     began = time.monotonic()
-    while (found := handle.poll()) is None:
+    while (code := handle.poll()) is None:
         assert time.monotonic() - began < PATIENCE
         time.sleep(0.05)
-    return found
+    return code
 
 
 @pytest.fixture(params=["local", "submitit", pytest.param("ray", marks=pytest.mark.slow)])
 def executor(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Executor]:
     if request.param == "local":
-        made: Executor = LocalExecutor(2, 2, [], LOCAL_ENVIRONMENT)
+        chosen: Executor = LocalExecutor(2, 2, [], LOCAL_ENVIRONMENT)
     elif request.param == "submitit":
         pytest.importorskip("submitit")
-        made = SubmititExecutor("local", tmp_path / "submitit", 2, 0, ENVIRONMENT, {})
+        chosen = SubmititExecutor("local", tmp_path / "submitit", 2, 0, ENVIRONMENT, {})
     else:
         pytest.importorskip("ray")
-        made = RayExecutor(None, 2, 0, ENVIRONMENT)
-    yield made
-    made.close()
+        chosen = RayExecutor(None, 2, 0, ENVIRONMENT)
+    yield chosen
+    chosen.close()
 
 
 def test_a_process_says_what_it_says_and_ends_as_it_ends(executor: Executor, tmp_path: Path):
@@ -55,13 +55,13 @@ def test_a_process_says_what_it_says_and_ends_as_it_ends(executor: Executor, tmp
 def test_no_more_than_the_most_run_at_once(executor: Executor, tmp_path: Path):
     handles = [executor.submit(f"{i}", python("import time; time.sleep(8)"), tmp_path / f"{i}", 1) for i in range(2)]
     assert not executor.has_room(1)
-    end_all(handles)
+    terminate_all(handles)
     assert executor.has_room(1)
 
 
 def test_processes_have_cores_and_gpus_of_their_own(tmp_path: Path):
-    there = sorted(os.sched_getaffinity(0))
-    executor = LocalExecutor(2, len(there), ["4", "5", "6", "7"], LOCAL_ENVIRONMENT)
+    cores = sorted(os.sched_getaffinity(0))
+    executor = LocalExecutor(2, len(cores), ["4", "5", "6", "7"], LOCAL_ENVIRONMENT)
     code = """
 import os, time
 time.sleep(0.3)
@@ -72,7 +72,7 @@ time.sleep(0.5)
     handles = [executor.submit(log.name, python(code), log, 1) for log in logs]
     assert [status(handle) for handle in handles] == [0, 0]
     said = [log.read_text().strip() for log in logs]
-    assert said == [f"[{there[0]}] 4,5", f"[{there[1]}] 6,7"]
+    assert said == [f"[{cores[0]}] 4,5", f"[{cores[1]}] 6,7"]
 
 
 def test_one_that_needs_all_cores_waits_for_the_others(tmp_path: Path):
@@ -80,7 +80,7 @@ def test_one_that_needs_all_cores_waits_for_the_others(tmp_path: Path):
     handle = executor.submit("small", python("import time; time.sleep(60)"), tmp_path / "log", 1)
     assert executor.has_room(1)
     assert not executor.has_room(2)
-    end_all([handle])
+    terminate_all([handle])
     assert executor.has_room(2)
     assert executor.has_room(64)  # more than there are: all of them will do
 

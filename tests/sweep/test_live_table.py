@@ -21,8 +21,8 @@ def active(folder: Path, name: str, steps: int, lines: list[dict[str, Any]]) -> 
     run.mkdir(parents=True)
     (run / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"kind": "tr')
     trial = None if name == "base" else Trial(name, 1, 0.002, None, "id")
-    told = SimpleNamespace(name=name, folder=name, steps=steps)
-    return SimpleNamespace(run=told, trial=trial, since=live_table.time.monotonic() - 65)
+    planned = SimpleNamespace(name=name, folder=name, steps=steps)
+    return SimpleNamespace(run=planned, trial=trial, since=live_table.time.monotonic() - 65)
 
 
 @pytest.mark.parametrize("terminal", [True, False])
@@ -38,7 +38,7 @@ def test_runs_losses_and_what_is_left_are_shown(tmp_path: Path, monkeypatch: pyt
     ]
     screen._began -= 600
     screen.update(runs, 2, 6)
-    screen.say("something happened to half[1]")
+    screen.info("something happened to half[1]")
     screen.close()
     said = " ".join(shown.getvalue().split())
     assert "something happened to half[1]" in said

@@ -7,14 +7,15 @@ from typing import Any
 import pytest
 import yaml
 
-from t5mix.analysis.averages import GLUE
-from t5mix.cli.sweep import find
+from t5mix.cli.sweep import find_sweep_file
 from t5mix.errors import T5MixError
 from t5mix.sweep import plan
 from t5mix.sweep.estimate import estimate_sweep
-from t5mix.sweep.plan import SweepPlanner, check_all, order, placed
-from t5mix.sweep.runner import Cores
-from t5mix.sweep.spec import load_sweep, read_sweep
+from t5mix.sweep.executors import CoresPerRun
+from t5mix.sweep.plan import SweepPlanner, plan_trials
+from t5mix.sweep.planned_runs import experiment_in, with_ancestors
+from t5mix.sweep.spec import RENAMED_KEYS, read_sweep
+from t5mix.sweep.sweep_file import load_sweep
 
 SWEEP: dict[str, Any] = {
     "name": "small",
@@ -32,14 +33,14 @@ SWEEP: dict[str, Any] = {
 
 def planned(**changes: Any) -> tuple[SweepPlanner, list[Any]]:
     planner = SweepPlanner(read_sweep({**SWEEP, **changes}))
-    return planner, check_all(planner)
+    return planner, plan_trials(planner)
 
 
 def test_trials_that_begin_alike_share_their_runs():
     planner, trials = planned()
-    (before,) = (run for run in planner.runs.values() if run.parent is None)
-    assert before.steps == 30
-    assert {run.parent for run in planner.runs.values()} == {None, before.id}
+    (shared,) = (run for run in planner.runs.values() if run.parent is None)
+    assert shared.steps == 30
+    assert {run.parent for run in planner.runs.values()} == {None, shared.id}
     # full: two rates with seed 0, one with seed 1; lora: one rate with each seed.
     assert len(planner.runs) == 1 + 3 + 2
     assert {(t.method, t.seed, t.learning_rate) for t in trials} == {
@@ -77,7 +78,7 @@ def test_a_method_may_train_each_task_apart():
 
 def test_a_grid_multiplies_the_methods():
     planner, _ = planned(methods={"lora": {"runs": [["finetuning=lora"]]}}, grid={"finetuning.rank": [2, 4]})
-    assert list(planner.methods()) == ["lora, rank=2", "lora, rank=4"]
+    assert list(planner.sweep.variants) == ["lora, rank=2", "lora, rank=4"]
     ranks = {setting for run in planner.runs.values() for setting in run.overrides if "rank" in setting}
     assert ranks == {"finetuning.rank=2", "finetuning.rank=4"}
 
@@ -86,11 +87,11 @@ def test_settings_that_change_together_multiply_the_methods_by_their_positions()
     together = {"finetuning.rank": [2, 4], "finetuning.alpha": [4, 8]}
     lora = {"lora": {"runs": [["finetuning=lora"]]}}
     planner, _ = planned(methods=lora, zip=together)
-    assert list(planner.methods()) == ["lora, rank=2, alpha=4", "lora, rank=4, alpha=8"]
+    assert list(planner.sweep.variants) == ["lora, rank=2, alpha=4", "lora, rank=4, alpha=8"]
     pairs = {run.overrides[-5:-3] for run in planner.runs.values() if run.parent is not None}
     assert pairs == {("finetuning.rank=2", "finetuning.alpha=4"), ("finetuning.rank=4", "finetuning.alpha=8")}
     planner, _ = planned(methods=lora, zip=together, grid={"training.batch_size": [8, 16]})
-    assert list(planner.methods()) == [
+    assert list(planner.sweep.variants) == [
         *("lora, batch_size=8, rank=2, alpha=4", "lora, batch_size=8, rank=4, alpha=8"),
         *("lora, batch_size=16, rank=2, alpha=4", "lora, batch_size=16, rank=4, alpha=8"),
     ]
@@ -98,16 +99,16 @@ def test_settings_that_change_together_multiply_the_methods_by_their_positions()
 
 def test_runs_come_after_those_they_start_from():
     planner, trials = planned()
-    ordered = order(planner.runs, [trial.run for trial in trials])
+    ordered = with_ancestors(planner.runs, [trial.run for trial in trials])
     assert len(ordered) == len(planner.runs)
-    places = {run.id: place for place, run in enumerate(ordered)}
-    assert all(run.parent is None or places[run.parent] < places[run.id] for run in ordered)
+    positions = {run.id: position for position, run in enumerate(ordered)}
+    assert all(run.parent is None or positions[run.parent] < positions[run.id] for run in ordered)
 
 
 def test_folders_are_filled_in_at_last():
     planner, trials = planned()
     run = planner.runs[trials[0].run]
-    experiment = placed(run, Path("out/runs"), planner.runs)
+    experiment = experiment_in(Path("out/runs"), run, planner.runs)
     assert experiment.run_dir == f"out/runs/{run.folder}"
     assert experiment.start_from == f"out/runs/{planner.runs[run.parent or ''].folder}"
     assert "~" not in experiment.store_dir
@@ -117,15 +118,15 @@ def test_all_but_fresh_methods_start_from_a_checkpoint_that_is_there(monkeypatch
     looked_for: list[str | None] = []
     monkeypatch.setattr(plan, "starting_checkpoint", lambda experiment: looked_for.append(experiment.start_from))
     monkeypatch.chdir(tmp_path)
-    own = {"runs": [["training.batch_size=4"], ["start_from=elsewhere"]]}  # what its first run leaves takes its place
-    methods = {"full": {}, "two": own, "other": {"runs": [["start_from=other"]]}, "scratch": {"from_scratch": True}}
+    two = {"runs": [["training.batch_size=4"], ["start_from=elsewhere"]]}  # what its first run leaves takes its place
+    methods = {"full": {}, "two": two, "other": {"runs": [["start_from=other"]]}, "scratch": {"from_scratch": True}}
     planner, trials = planned(methods=methods, seeds=[0], tuning=None, shared_runs=[], start_from='my runs/base="1"')
 
     starts = {}
     for trial in trials:
-        first, *later = order(planner.runs, [trial.run])
-        starts[trial.method] = placed(first, Path("runs"), planner.runs).start_from
-        assert [placed(run, Path("runs"), planner.runs).start_from for run in later] == [
+        first, *later = with_ancestors(planner.runs, [trial.run])
+        starts[trial.method] = experiment_in(Path("runs"), first, planner.runs).start_from
+        assert [experiment_in(Path("runs"), run, planner.runs).start_from for run in later] == [
             f"runs/{planner.runs[run.parent or ''].folder}" for run in later
         ]
     base = str(tmp_path / 'my runs/base="1"')
@@ -133,9 +134,9 @@ def test_all_but_fresh_methods_start_from_a_checkpoint_that_is_there(monkeypatch
     assert set(looked_for) - {None} == {'my runs/base="1"', "other"}
 
     planner, trials = planned(methods={"full": {}}, seeds=[0], tuning=None, start_from="base")
-    before, last = order(planner.runs, [trials[0].run])
-    assert placed(before, Path("runs"), planner.runs).start_from == str(tmp_path / "base")
-    assert placed(last, Path("runs"), planner.runs).start_from == f"runs/{before.folder}"
+    shared, last = with_ancestors(planner.runs, [trials[0].run])
+    assert experiment_in(Path("runs"), shared, planner.runs).start_from == str(tmp_path / "base")
+    assert experiment_in(Path("runs"), last, planner.runs).start_from == f"runs/{shared.folder}"
 
 
 def test_identity_is_of_what_is_computed():
@@ -179,6 +180,29 @@ def test_a_wrong_file_is_explained(change: dict[str, Any], message: str):
         read_sweep({**SWEEP, **change})
 
 
+@pytest.mark.parametrize(("old", "new"), RENAMED_KEYS.items())
+def test_a_key_of_another_name_is_refused_with_the_new_one(old: str, new: str):
+    claim = {"claim": "c", "better": "full", "worse": "lora"}
+    inside = {
+        "fresh": {"methods": {"a": {"fresh": True}}},
+        "each_task": {"methods": {"a": {"each_task": True}}},
+        "than_on": {"hypotheses": {"H": {**claim, "than_on": ["copy"]}}},
+    }
+    with pytest.raises(T5MixError, match=rf"unknown key '[\w.]*\b{old}'\. It is called [\w.]*\b{new} now\."):
+        read_sweep({**SWEEP, **inside.get(old, {old: []})})
+
+
+def test_variants_have_labels_for_people_and_ids_for_files():
+    changes = {"methods": {"a b": {}, "a_b": {"runs": [["mixture=[copy]"]]}}, "grid": {"finetuning": ["full", None]}}
+    variants = read_sweep({**SWEEP, **changes}).variants
+    assert list(variants) == [f"{name}, finetuning={value}" for name in ("a b", "a_b") for value in ("full", None)]
+    assert [variant.id for variant in variants.values()] == [
+        *("a_b_finetuning=full", "a_b_finetuning=None", "a_b_finetuning=full-2", "a_b_finetuning=None-2")
+    ]
+    assert variants["a b, finetuning=None"].settings == ("finetuning=null",)
+    assert variants["a b, finetuning=full"].learning_rates == (0.001, 0.003)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -187,10 +211,10 @@ def test_a_wrong_file_is_explained(change: dict[str, Any], message: str):
         ({"grid": {"training.batch_size": [8, -1]}}, r"full, batch_size=-1: training\.batch_size is -1"),
         ({"methods": {"a": {}, "b": {}}}, r"'a' and 'b' are the same runs"),
         ({"config": "experimnt"}, r"Did you mean 'experiment'"),
-        ({"start_from": "nowhere"}, r"before: nowhere holds no checkpoint: name a run's folder"),
+        ({"start_from": "nowhere"}, r"shared: nowhere holds no checkpoint: name a run's folder"),
         (
             {"methods": {"a": {"from_scratch": True, "runs": [["start_from=b"]]}}},
-            r"a: it is fresh, but .*start_from=b: keep one",
+            r"a: from_scratch is set, but .*start_from=b: keep one",
         ),
     ],
 )
@@ -231,9 +255,9 @@ def test_a_scale_changes_what_it_names(tmp_path: Path):
 @pytest.mark.parametrize("scale", ["tiny", "demo", "real"])
 def test_the_package_has_the_papers_tables_at_every_scale(name: str, scale: str):
     real = {"config": "demo", "tasks": ["demo_qa", "demo_sentiment"], "settings": ["mixture=[demo]"]}
-    sweep = load_sweep(find(name), scale, real if scale == "real" else {})
+    sweep = load_sweep(find_sweep_file(name), scale, real if scale == "real" else {})
     planner = SweepPlanner(dataclasses.replace(sweep, seeds=(0, 1), tuning=None))
-    assert {trial.method for trial in check_all(planner)} == set(planner.methods())
+    assert {trial.method for trial in plan_trials(planner)} == set(planner.sweep.variants)
 
 
 @pytest.mark.parametrize("name", ["table10", "table11", "table12"])
@@ -241,7 +265,8 @@ def test_the_papers_own_scale_is_settings_of_the_same_file(name: str, monkeypatc
     monkeypatch.setattr(plan, "check_policy", lambda _: None)  # slow for large models, and tested with small ones
     others = {"cnn_dailymail": "CNNDM", "squad": "SQuAD", "super_glue": "SGLUE", "wmt14_ende": "EnDe"}
     mnli = ["glue_mnli_matched", "glue_mnli_mismatched"]
-    tasks = [*GLUE.weights(), *others]
+    glue = [f"glue_{task}" for task in ("cola", "sst2", "mrpc", "stsb", "qqp", "qnli", "rte")]
+    tasks = [*glue, *mnli, *others]
     experiment = {
         "defaults": ["experiment", {"override model": "t5_base"}, "_self_"],
         "run_dir": "runs/paper",
@@ -255,7 +280,7 @@ def test_the_papers_own_scale_is_settings_of_the_same_file(name: str, monkeypatc
         "config": str(tmp_path / "paper.yaml"),
         "tasks": tasks,
         "columns": {
-            "GLUE": {"tasks": [*(GLUE.weights().keys() - mnli), mnli], "paper": "GLUE"},
+            "GLUE": {"tasks": [*glue, mnli], "paper": "GLUE"},
             **{task: {"tasks": [task], "paper": column} for task, column in others.items()},
         },
         "metrics": {
@@ -264,12 +289,12 @@ def test_the_papers_own_scale_is_settings_of_the_same_file(name: str, monkeypatc
             "glue_qqp": ["f1", "accuracy"],
         },
     }
-    sweep = load_sweep(find(name), "real", fields)
-    assert {task: weight / 8 for task, weight in sweep.columns["GLUE"].weights.items()} == GLUE.weights()
+    sweep = load_sweep(find_sweep_file(name), "real", fields)
+    assert sweep.columns["GLUE"].weights == {**dict.fromkeys(glue, 1.0), **dict.fromkeys(mnli, 0.5)}
     planner = SweepPlanner(dataclasses.replace(sweep, seeds=(0,), tuning=None))
-    trials = check_all(planner)
-    assert {trial.method for trial in trials} == set(planner.methods())
+    trials = plan_trials(planner)
+    assert {trial.method for trial in trials} == set(planner.sweep.variants)
     for trial in trials:
         run = planner.runs[trial.run].experiment
         assert (run.model.d_model, run.model.num_layers, run.batch_shape.inputs) == (768, 12, 512)
-    assert estimate_sweep(planner, trials[:1], Cores(1, 1), 1).disk_bytes > 3 * 4 * 220e6
+    assert estimate_sweep(planner, trials[:1], CoresPerRun(1, 1), 1).disk_bytes > 3 * 4 * 220e6

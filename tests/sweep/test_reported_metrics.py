@@ -4,8 +4,7 @@ import pytest
 
 from t5mix.errors import T5MixError, UnknownNameError
 from t5mix.metrics.example_scores import TaskEvaluation
-from t5mix.sweep.reported_metrics import reported_metrics
-from t5mix.sweep.scheduler import reported
+from t5mix.sweep.reported_metrics import mean_score, reported_metrics
 from t5mix.sweep.spec import read_sweep
 
 SWEEP = read_sweep(
@@ -35,7 +34,8 @@ def test_a_task_without_metrics_of_its_own_is_reported_only_if_asked_for():
 
 
 def test_learning_rates_are_chosen_by_what_is_reported():
-    assert reported(SWEEP, "other", TaskEvaluation(OWN)) == 3.0
-    assert reported(SWEEP, "mrpc", TaskEvaluation(OWN)) == 5.5
+    assert mean_score(SWEEP, {"other": TaskEvaluation(OWN)}) == 3.0
+    assert mean_score(SWEEP, {"mrpc": TaskEvaluation(OWN)}) == 5.5
+    assert mean_score(SWEEP, {"other": TaskEvaluation(OWN), "mrpc": TaskEvaluation(OWN)}) == 4.25
     with pytest.raises(T5MixError, match="The task 'other' has no metric to be reported; there are loss, token_acc"):
-        reported(SWEEP, "other", TaskEvaluation(FORCED))
+        mean_score(SWEEP, {"other": TaskEvaluation(FORCED)})

@@ -11,10 +11,14 @@ import pytest
 from t5mix.errors import T5MixError
 from t5mix.files import write_json
 from t5mix.sweep import data_checks, runner
+from t5mix.sweep.executors import CoresPerRun
 from t5mix.sweep.folder import SweepFolder
 from t5mix.sweep.plan import SweepPlanner
-from t5mix.sweep.runner import Active, Cores, Runner
+from t5mix.sweep.progress import RunningProcess
+from t5mix.sweep.runner import Runner
 from t5mix.sweep.spec import Sweep, read_sweep
+from t5mix.sweep.trial import Failure, read_failure
+from tests.support.synthetic_sweep import pretended_trial
 
 SWEEP: dict[str, Any] = {
     "name": "small",
@@ -46,10 +50,7 @@ class Pretend:
             return Ended(score)
         write_json(Path(job["experiment"]["run_dir"], "result.json"), {})
         if job["trial"] is not None:
-            trial = Path(job["trial"])
-            scores = json.loads(trial.read_text())["scores"] if trial.exists() else {}
-            found = {"copy": {"metrics": {"loss": 1.0, "accuracy": score}, "examples": {}}}
-            write_json(trial, {"scores": scores | dict.fromkeys(job["splits"], found)})
+            pretended_trial(job, {"copy": score}).write(Path(job["trial"]))
         return Ended(0)
 
     def close(self) -> None:
@@ -74,10 +75,10 @@ class Silent:
     def __init__(self) -> None:
         self.said: list[str] = []
 
-    def update(self, active: list[Active], done: int, total: int) -> None:
+    def update(self, processes: list[RunningProcess], done: int, total: int) -> None:
         assert done <= total
 
-    def say(self, text: str) -> None:
+    def info(self, text: str) -> None:
         self.said.append(text)
 
 
@@ -91,12 +92,14 @@ def sweep(**changes: Any) -> Sweep:
     return read_sweep({**SWEEP, **changes})
 
 
-def run(folder: Path, executor: Any, retries: int = 0, **changes: Any) -> list[dict[str, Any]]:
-    return Runner(SweepPlanner(sweep(**changes)), SweepFolder(folder), executor, Cores(1, 2), retries, Silent()).run()
+def run(folder: Path, executor: Any, retries: int = 0, **changes: Any) -> list[Failure]:
+    return Runner(
+        SweepPlanner(sweep(**changes)), SweepFolder(folder), executor, CoresPerRun(1, 2), retries, Silent()
+    ).run()
 
 
 def rate(job: dict[str, Any]) -> float:
-    return job["about"].get("learning_rate") or math.nan
+    return job["description"].get("learning_rate") or math.nan
 
 
 def by_rate(job: dict[str, Any]) -> float:
@@ -108,38 +111,40 @@ def test_rates_are_tuned_extended_and_then_reported_with_all_seeds(tmp_path: Pat
     executor = Pretend(by_rate)
     assert run(tmp_path, executor) == []
     done = [
-        (job["about"].get("method"), job["about"].get("seed"), rate(job), tuple(job["splits"]))
+        (job["description"].get("method"), job["description"].get("seed"), rate(job), tuple(job["splits"]))
         for _, job in executor.started[1:]
     ]
-    assert executor.started[0][0].startswith("before-")
-    tuned = [("full", 0, each, ("validation",)) for each in (0.001, 0.002, 0.004, 0.008)]
+    assert executor.started[0][0].startswith("shared-")
+    tuned = [("full", 0, tried, ("validation",)) for tried in (0.001, 0.002, 0.004, 0.008)]
     reported = [("full", 0, 0.008, ("validation", "test")), ("full", 1, 0.008, ("test",))]
-    assert [each for each in done if each[0] == "full"] == tuned + reported
-    assert [each for each in done if each[0] == "lora"] == [("lora", seed, 0.01, ("test",)) for seed in (0, 1)]
+    assert [trial for trial in done if trial[0] == "full"] == tuned + reported
+    assert [trial for trial in done if trial[0] == "lora"] == [("lora", seed, 0.01, ("test",)) for seed in (0, 1)]
     choice = json.loads((tmp_path / "choices.json").read_text())["full"]
     assert (choice["learning_rate"], choice["extended"], choice["at_edge"]) == (0.008, [0.008], True)
 
 
 def test_it_is_told_what_each_process_did(tmp_path: Path):
-    watcher = Silent()
-    Runner(SweepPlanner(sweep(seeds=[0])), SweepFolder(tmp_path), Pretend(by_rate), Cores(1, 2), 0, watcher).run()
-    told = [text.partition(": ")[2].partition(" in ")[0] for text in watcher.said]
+    listener = Silent()
+    Runner(
+        SweepPlanner(sweep(seeds=[0])), SweepFolder(tmp_path), Pretend(by_rate), CoresPerRun(1, 2), 0, listener
+    ).run()
+    events = [text.partition(": ")[2].partition(" in ")[0] for text in listener.said]
     # The beginning; four rates and lora; the best rate on the other split.
-    assert sorted(told) == ["scored", "trained", *["trained and scored"] * 5]
+    assert sorted(events) == ["scored", "trained", *["trained and scored"] * 5]
 
 
 def test_seeds_come_one_after_the_other_with_all_methods(tmp_path: Path):
     executor = Pretend(by_rate)
     run(tmp_path, executor, methods={"full": {}, "lora": {"runs": [["finetuning=lora"]]}}, tuning=None)
-    done = [(job["about"]["seed"], job["about"]["method"]) for _, job in executor.started[1:]]
+    done = [(job["description"]["seed"], job["description"]["method"]) for _, job in executor.started[1:]]
     assert done == [(0, "full"), (0, "lora"), (1, "full"), (1, "lora")]
 
 
 def test_all_start_from_one_beginning(tmp_path: Path):
     executor = Pretend(by_rate)
     run(tmp_path, executor)
-    before = executor.started[0][1]["experiment"]["run_dir"]
-    assert {job["experiment"]["start_from"] for _, job in executor.started[1:]} == {before}
+    shared = executor.started[0][1]["experiment"]["run_dir"]
+    assert {job["experiment"]["start_from"] for _, job in executor.started[1:]} == {shared}
     assert [job["cores"] for _, job in executor.started[:2]] == [2, 1]
 
 
@@ -165,7 +170,7 @@ def test_a_sweep_goes_on_where_it_was_interrupted(tmp_path: Path):
         pytest.fail("it never ended")
     started += [name for name, _ in executor.started]
     assert started == [name for name, _ in undisturbed.started]
-    for file in ("choices.json", *(f"trials/{each.name}" for each in (tmp_path / "whole/trials").iterdir())):
+    for file in ("choices.json", *(f"trials/{file.name}" for file in (tmp_path / "whole/trials").iterdir())):
         assert (tmp_path / "parts" / file).read_text() == (tmp_path / "whole" / file).read_text()
 
 
@@ -175,15 +180,15 @@ def test_a_passing_failure_is_tried_again_and_a_lasting_one_is_not(tmp_path: Pat
         executor = Pretend(lambda job, status=status: status if rate(job) == 0.01 else 0.5)
         failures = run(folder, executor, retries=2)
         assert sum(rate(job) == 0.01 for _, job in executor.started) == 2 * times
-        assert [(each["method"], each["seed"], each["status"]) for each in failures] == [
+        assert [(failure.method, failure.seed, failure.status) for failure in failures] == [
             ("lora", 0, status),
             ("lora", 1, status),
         ]
-        name = Path(failures[0]["run"]["folder"]).name
-        assert json.loads((folder / "failed" / f"{name}.json").read_text()) == failures[0]
-        assert failures[0]["why"].endswith("what went wrong")
-        assert str(folder / "jobs" / f"{name}.json") in failures[0]["command"]
-        assert (folder / failures[0]["log"]).exists()
+        name = Path(failures[0].run.folder).name
+        assert read_failure(folder / "failed" / f"{name}.json") == failures[0]
+        assert failures[0].why.endswith("what went wrong")
+        assert str(folder / "jobs" / f"{name}.json") in failures[0].command
+        assert (folder / failures[0].log).exists()
 
 
 def test_what_failed_is_tried_again_by_the_next_start(tmp_path: Path):
@@ -199,7 +204,7 @@ def test_a_learning_rate_that_fails_is_not_chosen(tmp_path: Path):
         return 2 if rate(job) > 0.003 and rate(job) < 0.009 else 1.0 / rate(job) if job["trial"] else 0.0
 
     failures = run(tmp_path, Pretend(diverges), tuning={**SWEEP["tuning"], "extensions": 0})
-    assert [(each["method"], each["learning_rate"]) for each in failures] == [("full", 0.004)]
+    assert [(failure.method, failure.learning_rate) for failure in failures] == [("full", 0.004)]
     choice = json.loads((tmp_path / "choices.json").read_text())["full"]
     assert choice["learning_rate"] == 0.001
     assert choice["scores"]["0.004"] is None
@@ -209,18 +214,18 @@ def test_without_its_beginning_nothing_starts(tmp_path: Path):
     executor = Pretend(lambda job: 2)
     failures = run(tmp_path, executor)
     assert len(executor.started) == 1
-    assert {Path(each["run"]["folder"]).name for each in failures} == {executor.started[0][0]}
-    assert {each["method"] for each in failures} == {"full", "lora"}
+    assert {Path(failure.run.folder).name for failure in failures} == {executor.started[0][0]}
+    assert {failure.method for failure in failures} == {"full", "lora"}
 
 
 def test_another_sweep_is_refused(tmp_path: Path):
-    folder, cores = SweepFolder(tmp_path / "out"), vars(Cores(1, 2))
+    folder, cores = SweepFolder(tmp_path / "out"), vars(CoresPerRun(1, 2))
     run(folder.path, Pretend(by_rate))
     folder.check(sweep(), cores)
     with pytest.raises(T5MixError, match=r"another sweep:\n  seeds: \[0, 1\] there, \[0, 1, 2\] here"):
         folder.check(sweep(seeds=[0, 1, 2]), cores)
     with pytest.raises(T5MixError, match=r"cores: .*there"):
-        folder.check(sweep(), {"trial": 2, "shared_runs": 2})
+        folder.check(sweep(), {"trial": 2, "shared": 2})
     (tmp_path / "other").mkdir()
     (tmp_path / "other/file").touch()
     with pytest.raises(T5MixError, match=r"not empty \(file\) and holds no sweep"):
@@ -228,7 +233,7 @@ def test_another_sweep_is_refused(tmp_path: Path):
 
 
 def test_a_folder_has_one_sweep_at_a_time(tmp_path: Path):
-    with SweepFolder(tmp_path).held(), pytest.raises(T5MixError, match="already running"):
+    with SweepFolder(tmp_path).locked(), pytest.raises(T5MixError, match="already running"):
         run(tmp_path, Pretend(by_rate))
 
 

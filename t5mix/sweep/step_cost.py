@@ -1,6 +1,6 @@
-"""What a step of a run takes, so that methods can get equally much of it. Runs in a process of its own.
+"""What a step of a run takes, so that budgets can be made equal. Runs in a process of its own.
 
-    python -m t5mix.sweep.measure FILE UNIT OUT
+    python -m t5mix.sweep.step_cost FILE UNIT OUT
 
 FILE is a job (`t5mix.sweep.worker`) that is not carried out, UNIT is tokens, flops or seconds.
 """
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from t5mix.errors import T5MixError
 from t5mix.files import write_json
-from t5mix.sweep.worker import LASTING, RunRequest, configure, prepared
+from t5mix.sweep.worker import PERMANENT_ERROR, RunRequest, configure_process, prepare_once
 
 if TYPE_CHECKING:
     from t5mix.config.experiment import Experiment
@@ -26,16 +26,16 @@ _WINDOWS, _LOG_EVERY = 6, 4  # of each phase, when it is timed; the first ones h
 def main() -> int:
     """Measures what the command line names."""
     job, unit, out = RunRequest.load(Path(sys.argv[1])), sys.argv[2], Path(sys.argv[3])
-    configure(job)
+    configure_process(job)
     try:
-        write_json(out, {"unit": unit, "per_step": per_step(job, unit)})
+        write_json(out, {"unit": unit, "per_step": cost_per_step(job, unit)})
     except T5MixError as error:
         print(error, file=sys.stderr)  # noqa: T201 - the log of the job
-        return LASTING
+        return PERMANENT_ERROR
     return 0
 
 
-def per_step(job: RunRequest, unit: str) -> float:
+def cost_per_step(job: RunRequest, unit: str) -> float:
     """Returns the mean over the run of what a step takes.
 
     Args:
@@ -56,7 +56,7 @@ def per_step(job: RunRequest, unit: str) -> float:
         filled = forecast(experiment, steps)
         return shape.rows * (filled.inputs_filled * shape.inputs + filled.targets_filled * shape.targets)
     if unit == "flops":
-        return operations_of(experiment, prepared(experiment.data_request(), Path(job.data))) / steps
+        return operations_of(experiment, prepare_once(experiment.data_request(), Path(job.data))) / steps
     with tempfile.TemporaryDirectory(prefix="t5mix-measure-") as folder:
         return _seconds(dataclasses.replace(experiment, run_dir=f"{folder}/run"))
 
@@ -81,7 +81,7 @@ def _seconds(experiment: "Experiment") -> float:
         statistics.median(seconds[_WINDOWS * phase + _WINDOWS // 3 : _WINDOWS * (phase + 1)])
         for phase in range(len(shares))
     ]
-    return sum(share * each for share, each in zip(shares, of_phases, strict=True)) / steps
+    return sum(share * median for share, median in zip(shares, of_phases, strict=True)) / steps
 
 
 if __name__ == "__main__":
