@@ -67,7 +67,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, tiny: Any, experiment_of:
 @pytest.fixture
 def data(finished: Run, monkeypatch: pytest.MonkeyPatch) -> Data:
     """The finished run's data, for other runs."""
-    from t5mix.runs import evaluate, train
+    from t5mix.runs import evaluate, predict, train
 
     fresh = Data(finished.data.manifest)
     for module in (evaluate, predict, train):

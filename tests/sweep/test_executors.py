@@ -52,6 +52,11 @@ def test_a_process_says_what_it_says_and_ends_as_it_ends(executor: Executor, tmp
     assert sorted(log.read_text().split()) == ["before", "wrong", "yes"]
 
 
+@pytest.mark.parametrize(
+    "executor",
+    ["local", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("submitit", "ray"))],
+    indirect=True,
+)
 def test_no_more_than_the_most_run_at_once(executor: Executor, tmp_path: Path):
     handles = [executor.submit(f"{i}", python("import time; time.sleep(8)"), tmp_path / f"{i}", 1) for i in range(2)]
     assert not executor.has_room(1)

@@ -1,6 +1,7 @@
 """Whole runs under policies with phases, banks and prompts: interrupted or not, the same losses and parameters."""
 
 import dataclasses
+import functools
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -36,6 +37,7 @@ def manifest(tmp_path_factory: pytest.TempPathFactory, tiny: ModuleType) -> Data
     return tiny.make_manifest(tmp_path_factory.mktemp("data"))
 
 
+@functools.cache
 def engine_of(tiny: ModuleType, policy: Any, **changes: Any) -> Engine:
     model = tiny.model_config(num_layers=1, num_decoder_layers=3)
     config = dataclasses.replace(CONFIG, **changes)
