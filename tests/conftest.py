@@ -54,6 +54,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """`--dist loadfile` gives a file to one worker, so that its fixtures are made once; here, some files together."""
     if config.getoption("dist") != "loadfile":
         return None
+    config.option.loadscopereorder = False  # keep the order in which they were collected: the longest first
     from xdist.scheduler import LoadScopeScheduling
 
     class ByFile(LoadScopeScheduling):

@@ -22,7 +22,7 @@ def shapes_with(policy: Any) -> dict[str, Any]:
 
 def trained(policy: Any, *, norms: bool = True) -> int:
     # Which norms train changes nothing of what an adapter adds, and the shapes of a model take a second.
-    adding = dataclasses.replace(policy, train_norms="none") if hasattr(policy, "train_norms") else policy
+    adding = dataclasses.replace(policy, train_norms="all") if hasattr(policy, "train_norms") else policy
     shapes = shapes_with(adding)
     return sum(
         leaf.size
