@@ -89,23 +89,13 @@ def model_config(**changes: Any) -> Any:
 @functools.cache
 def make_engine(training: Any, mesh: Any = None, optimizer: Any = None, schedule: Any = None, **model: Any) -> Any:
     """An engine for two tasks; the same settings give the same one: all is compiled, and drawn, once."""
-    from jax import numpy as jnp
-
     from t5mix.finetuning import Full
     from t5mix.training.engine import Engine
     from t5mix.training.optimizer import Adafactor
     from t5mix.training.schedule import Constant
     from t5mix.training.sharding import MeshConfig
 
-    class TinyEngine(Engine):
-        @functools.cached_property
-        def _first(self) -> Any:
-            return super()._fresh(self._params)
-
-        def _fresh(self, paths: Any) -> Any:
-            return {path: jnp.copy(self._first[path]) for path in paths}  # a step uses up what it is given
-
-    return TinyEngine(
+    engine = Engine(
         model_config(**model),
         Full(),
         optimizer or Adafactor(),
@@ -115,6 +105,17 @@ def make_engine(training: Any, mesh: Any = None, optimizer: Any = None, schedule
         len(SIZES),
         0,
     )
+    return draw_once(engine)
+
+
+def draw_once(engine: Any) -> Any:
+    """Has an engine make its first parameters once. Each start gets a copy, as a step uses up what it is given."""
+    from jax import numpy as jnp
+
+    make = engine._fresh
+    first = functools.cache(lambda: make(engine.params))
+    engine._fresh = lambda paths: {path: jnp.copy(first()[path]) for path in paths}
+    return engine
 
 
 def make_job(run_dir: Path, manifest: DataManifest, training: Any, **changes: Any) -> Any:

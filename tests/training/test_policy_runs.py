@@ -39,9 +39,10 @@ def manifest(tmp_path_factory: pytest.TempPathFactory, tiny: ModuleType) -> Data
 
 @functools.cache
 def engine_of(tiny: ModuleType, policy: Any, **changes: Any) -> Engine:
-    model = tiny.model_config(num_layers=1, num_decoder_layers=3)
+    blocks = 3 if isinstance(policy, GradualUnfreezing) else 1  # each takes time to compile
+    model = tiny.model_config(num_layers=1, num_decoder_layers=blocks)
     config = dataclasses.replace(CONFIG, **changes)
-    return Engine(model, policy, AdamW(), Linear(learning_rate=0.01), config, MeshConfig(), 2, 0)
+    return tiny.draw_once(Engine(model, policy, AdamW(), Linear(learning_rate=0.01), config, MeshConfig(), 2, 0))
 
 
 def job(tiny: ModuleType, manifest: DataManifest, run_dir: Path, engine: Any, policy: Any) -> Any:
