@@ -42,7 +42,7 @@ def engine_of(tiny: ModuleType, policy: Any, **changes: Any) -> Engine:
     blocks = 3 if isinstance(policy, GradualUnfreezing) else 1  # each takes time to compile
     model = tiny.model_config(num_layers=1, num_decoder_layers=blocks)
     config = dataclasses.replace(CONFIG, **changes)
-    return tiny.draw_once(Engine(model, policy, AdamW(), Linear(learning_rate=0.01), config, MeshConfig(), 2, 0))
+    return Engine(model, policy, AdamW(), Linear(learning_rate=0.01), config, MeshConfig(), 2, 0)
 
 
 def job(tiny: ModuleType, manifest: DataManifest, run_dir: Path, engine: Any, policy: Any) -> Any:
@@ -62,7 +62,7 @@ def test_an_interrupted_run_continues_to_the_same_bits(
     tiny: ModuleType, manifest: DataManifest, tmp_path: Path, kind: str
 ):
     whole, broken, policy = tmp_path / "whole", tmp_path / "broken", POLICIES[kind]
-    engine = engine_of(tiny, policy)
+    engine = tiny.draw_once(engine_of(tiny, policy))
     train(job(tiny, manifest, whole, engine, policy))
     for steps in (4, 2, 4):  # from steps 0, 3 and 3 on: just before a phase begins, just after, and across it
         with pytest.raises(tiny.InterruptedRunError):
