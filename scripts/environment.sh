@@ -15,10 +15,10 @@ find_python() {
 }
 
 install_environment() {
-    local extras=$1 python stamp wanted
+    local extras=$1 python stamp fingerprint
     stamp=.venv/installed
-    wanted="$(cat setup.py t5mix/__init__.py | cksum) $extras $(pwd)"
-    if [ -f "$stamp" ] && grep -qxF "$wanted" "$stamp"; then
+    fingerprint="$(cat setup.py t5mix/__init__.py | cksum) $extras $(pwd)"
+    if [ -f "$stamp" ] && grep -qxF "$fingerprint" "$stamp"; then
         . .venv/bin/activate
         return
     fi
@@ -31,5 +31,5 @@ install_environment() {
     echo "Installing t5mix$extras into .venv (a minute or two the first time)"
     python -m pip install --quiet --disable-pip-version-check --editable ".$extras" 2>.venv/install.log ||
         { cat .venv/install.log >&2; return 1; }
-    echo "$wanted" >>"$stamp"
+    echo "$fingerprint" >>"$stamp"
 }

@@ -10,4 +10,4 @@ install_environment "[test,dev]"
 ruff check .
 ruff format --check .
 pyright
-exec python -m pytest --numprocesses 2 "$@"
+exec python -m pytest --numprocesses 2 --dist loadfile "$@"

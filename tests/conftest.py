@@ -6,6 +6,7 @@ import shutil
 import tempfile
 import warnings
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -15,15 +16,54 @@ pytest_plugins = ["tests.support.data_files", "tests.support.sweep_folders"]
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# Tests compile more than they compute.
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+# Tests compile more than they compute: these three make compiling three times as fast, child processes included.
+os.environ.setdefault(
+    "XLA_FLAGS",
+    "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1",
+)
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     # What one test compiles, no other process or engine of the same session compiles again.
     _cache = tempfile.mkdtemp(prefix="t5mix-tests-compiled-")
     atexit.register(shutil.rmtree, _cache, ignore_errors=True)
     os.environ["JAX_COMPILATION_CACHE_DIR"] = _cache
-    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.3"
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
     os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "0"
+
+
+TENSORFLOW_FILES = (
+    *("cache/", "preprocessors/", "sources/test_seqio_sources.py", "tasks/", "mixtures/"),
+    *("data/test_prepare_client.py", "evaluation/test_scoring_worker.py", "evaluation/test_seqio_metrics.py"),
+    *("metrics/", "mixing/test_seqio_export.py", "sweep/test_equal_budget.py", "sweep/test_sweep_run.py"),
+)
+"""Tests that load TensorFlow, which takes ten seconds and a gigabyte: one worker runs all of them."""
+
+LONG_FILES = (
+    *("sweep/test_sweep_run.py", "contracts/test_policies.py", "training/", "distributed/", "runs/", "finetuning/"),
+    "sweep/",
+)
+"""What takes longest; it begins first, so that no worker is left with it at the end."""
+
+
+def in_tests(path: str, names: tuple[str, ...]) -> int | None:
+    """The position of the first of some files and folders of `tests/` that a path or a test's id belongs to."""
+    return next((position for position, name in enumerate(names) if path.startswith(f"tests/{name}")), None)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """`--dist loadfile` gives a file to one worker, so that its fixtures are made once; here, some files together."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    config.option.loadscopereorder = False  # keep the order in which they were collected: the longest first
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            if in_tests(nodeid, TENSORFLOW_FILES) is not None:
+                return "tensorflow"
+            return "runs" if in_tests(nodeid, ("runs/",)) is not None else nodeid.partition("::")[0]
+
+    return ByFile(config, log)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -31,6 +71,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    positions = {item: in_tests(item.nodeid, LONG_FILES) for item in items}
+    items.sort(key=lambda item: len(LONG_FILES) if (position := positions[item]) is None else position)
     if config.getoption("--slow"):
         return
     skip = pytest.mark.skip(reason="slow: run with --slow")

@@ -21,7 +21,13 @@ PUBLISHED = {
 }
 
 
-@pytest.mark.parametrize(("name", "count"), PUBLISHED.items())
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [
+        pytest.param(name, count, marks=[pytest.mark.slow] if count > 500_000_000 else [])
+        for name, count in PUBLISHED.items()
+    ],
+)
 def test_parameter_counts_are_the_published_ones(name: str, count: int) -> None:
     assert count_params(PRESETS[name]) == count
 

@@ -88,14 +88,14 @@ def model_config(**changes: Any) -> Any:
 
 @functools.cache
 def make_engine(training: Any, mesh: Any = None, optimizer: Any = None, schedule: Any = None, **model: Any) -> Any:
-    """An engine for two tasks; the same settings give the same one, compiled once."""
+    """An engine for two tasks; the same settings give the same one: all is compiled, and drawn, once."""
     from t5mix.finetuning import Full
     from t5mix.training.engine import Engine
     from t5mix.training.optimizer import Adafactor
     from t5mix.training.schedule import Constant
     from t5mix.training.sharding import MeshConfig
 
-    return Engine(
+    engine = Engine(
         model_config(**model),
         Full().bind(tuple(SIZES)),
         optimizer or Adafactor(),
@@ -104,6 +104,17 @@ def make_engine(training: Any, mesh: Any = None, optimizer: Any = None, schedule
         mesh or MeshConfig(),
         0,
     )
+    return draw_once(engine)
+
+
+def draw_once(engine: Any) -> Any:
+    """Has an engine make its first parameters once. Each start gets a copy, as a step uses up what it is given."""
+    from jax import numpy as jnp
+
+    make = engine._fresh
+    first = functools.cache(lambda: make(engine.params))
+    engine._fresh = lambda paths: {path: jnp.copy(first()[path]) for path in paths}
+    return engine
 
 
 def make_job(run_dir: Path, manifest: DataManifest, training: Any, **changes: Any) -> Any:
@@ -207,8 +218,7 @@ def run_processes(folder: Path, jobs: Sequence[Sequence[Mapping[str, Any]]], sec
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
-    quick = "--xla_backend_optimization_level=0"  # each compiles for itself, which takes most of the time
-    environment = {**os.environ, "JAX_PLATFORMS": "cpu", "JAX_NUM_CPU_DEVICES": "1", "XLA_FLAGS": quick}
+    environment = {**os.environ, "JAX_PLATFORMS": "cpu", "JAX_NUM_CPU_DEVICES": "1"}
     latest = time.monotonic() + seconds
     with contextlib.ExitStack() as opened:
         children = []

@@ -52,11 +52,45 @@ def test_a_process_says_what_it_says_and_ends_as_it_ends(executor: Executor, tmp
     assert sorted(log.read_text().split()) == ["before", "wrong", "yes"]
 
 
+@pytest.mark.parametrize(
+    "executor",
+    ["local", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("submitit", "ray"))],
+    indirect=True,
+)
 def test_no_more_than_the_most_run_at_once(executor: Executor, tmp_path: Path):
     handles = [executor.submit(f"{i}", python("import time; time.sleep(8)"), tmp_path / f"{i}", 1) for i in range(2)]
     assert not executor.has_room(1)
     terminate_all(handles)
     assert executor.has_room(1)
+
+
+class QueuedJob:
+    """A job of submitit's that runs until it is cancelled."""
+
+    def __init__(self, *_: object) -> None:
+        self.cancelled = False
+
+    def done(self) -> bool:
+        return self.cancelled
+
+    def cancel(self, check: bool) -> None:
+        self.cancelled = True
+
+    def result(self) -> int:
+        raise RuntimeError("cancelled")
+
+    def wait(self) -> None: ...
+
+
+def test_no_more_than_the_most_are_queued_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    pytest.importorskip("submitit")
+    executor = SubmititExecutor("local", tmp_path / "submitit", 2, 0, ENVIRONMENT, {})
+    monkeypatch.setattr(executor._submitit, "submit", QueuedJob)
+    handles = [executor.submit(f"{i}", python("pass"), tmp_path / f"{i}", 1) for i in range(2)]
+    assert not executor.has_room(1)
+    end_all(handles)
+    assert executor.has_room(1)
+    assert all(handle.poll() is not None for handle in handles)
 
 
 def test_processes_have_cores_and_gpus_of_their_own(tmp_path: Path):

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from t5mix.cli.main import main
+from t5mix.sweep.worker import RunRequest, do
 
 CONFIG = """
 defaults:
@@ -66,7 +67,35 @@ def trials(folder: str) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.usefixtures("_folder")
+@pytest.fixture(params=["in this process", pytest.param("in processes", marks=pytest.mark.slow)])
+def _runs_of_the_sweep(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trains, prepares and scores in this process, which has everything loaded and compiled; or as users do."""
+    if request.param == "in processes":
+        return
+    from t5mix.evaluation.scoring_worker import score_predictions
+    from t5mix.sweep.executors import LocalExecutor
+
+    class Done:
+        def __init__(self, status: int) -> None:
+            self._status = status
+
+        def poll(self) -> int:
+            return self._status
+
+        def end(self) -> None: ...
+
+        def wait(self, seconds: float) -> None: ...
+
+    def submit(self: LocalExecutor, name: str, command: list[str], log: Path, cores: int) -> Done:
+        assert command[:3] == [sys.executable, "-m", "t5mix.sweep.worker"]
+        return Done(do(RunRequest.load(Path(command[3]))))
+
+    prepare_here(monkeypatch)
+    monkeypatch.setattr("t5mix.runs.evaluate.score_in_subprocess", score_predictions)
+    monkeypatch.setattr(LocalExecutor, "submit", submit)
+
+
+@pytest.mark.usefixtures("_folder", "_runs_of_the_sweep")
 def test_a_sweep_from_file_to_report(capsys: pytest.CaptureFixture[str]):
     assert main(["sweep", "letters.yaml", "--dry-run"]) == 0
     assert "4 runs" in capsys.readouterr().err

@@ -1,5 +1,6 @@
 """What a policy is said to cost, against what can be counted by hand."""
 
+import functools
 from types import ModuleType
 from typing import Any
 
@@ -16,6 +17,7 @@ from t5mix.training.sharding import MeshConfig
 CONFIG = TrainingConfig(steps=100, batch_size=4)
 
 
+@functools.cache
 def engine_of(tiny: ModuleType, policy: Any, **changes: Any) -> Engine:
     model = tiny.model_config(num_layers=2, num_decoder_layers=4, **changes)
     return Engine(model, policy.bind(("copy", "first")), AdamW(), Constant(), CONFIG, MeshConfig(), 0)

@@ -1,6 +1,7 @@
 """Devices and trainable sets: neither the number of devices nor a frozen parameter changes what is computed."""
 
 import dataclasses
+import functools
 import json
 import os
 import shutil
@@ -46,6 +47,7 @@ class Nothing(OnlyNorms):
         return None
 
 
+@functools.cache
 def engine_of(tiny: ModuleType, policy: Any) -> Engine:
     training = TrainingConfig(steps=8, batch_size=8)
     return Engine(tiny.model_config(), policy.bind(("copy", "first")), AdamW(), Constant(), training, MeshConfig(), 0)
@@ -130,7 +132,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory, tiny: ModuleType) -> Path:
         for name in ("eight", "one_then_eight")
     ]
     (folder / "jobs.json").write_text(json.dumps(jobs), encoding="utf-8")
-    environment = {**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=8", "JAX_PLATFORMS": "cpu"}
+    flags = f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count=8"
+    environment = {**os.environ, "XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
     command = [sys.executable, str(tiny.__file__), str(folder / "jobs.json")]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=400)
     assert done.returncode == 0, done.stderr

@@ -1,6 +1,8 @@
 """Whole runs under strategies that learn or change: interrupted or not, the same losses and the same proportions."""
 
 import dataclasses
+import functools
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -47,13 +49,26 @@ def job(tiny: ModuleType, manifest: DataManifest, run_dir: Path, kind: str, **ch
     return tiny.make_job(run_dir, manifest, CONFIG, strategy=STRATEGIES[kind], **changes)
 
 
+@pytest.fixture(scope="module")
+def whole_run(
+    tiny: ModuleType, manifest: DataManifest, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Path]:
+    """Returns the folder of the uninterrupted run under a strategy, which is made once; not to be written to."""
+
+    @functools.cache
+    def folder(kind: str) -> Path:
+        train(job(tiny, manifest, path := tmp_path_factory.mktemp("whole") / kind, kind))
+        return path
+
+    return folder
+
+
 @pytest.mark.parametrize("kind", STRATEGIES)
 def test_an_interrupted_run_continues_to_the_same_bits_and_proportions(
-    tiny: ModuleType, manifest: DataManifest, tmp_path: Path, kind: str
+    tiny: ModuleType, manifest: DataManifest, whole_run: Callable[[str], Path], tmp_path: Path, kind: str
 ):
-    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    whole, broken = whole_run(kind), tmp_path / "broken"
     engine = tiny.make_engine(CONFIG)
-    train(job(tiny, manifest, whole, kind))
     for steps in (3, 6, 1):
         with pytest.raises(tiny.InterruptedRunError):
             train(job(tiny, manifest, broken, kind, engine=tiny.Watched(engine, tiny.raise_after(steps))))
@@ -67,21 +82,18 @@ def test_an_interrupted_run_continues_to_the_same_bits_and_proportions(
     assert (len(set(weights)) > 1) == (kind not in ("unimax", "doremi"))
 
 
-def test_proportions_answer_to_losses_no_sooner_than_the_lag(tiny: ModuleType, manifest: DataManifest, tmp_path: Path):
-    train(job(tiny, manifest, tmp_path / "run", "odm_prior"))
-    lines = [line for line in tiny.logged(tmp_path / "run") if line["kind"] == "train"]
+def test_proportions_answer_to_losses_no_sooner_than_the_lag(tiny: ModuleType, whole_run: Callable[[str], Path]):
+    lines = [line for line in tiny.logged(whole_run("odm_prior")) if line["kind"] == "train"]
     weights = [line["tasks"]["copy"]["proportion"] for line in lines]
     lag = CONFIG.feedback_lag
     assert len(set(weights[:lag])) == 1
     assert weights[lag] != weights[0]
 
 
-def test_the_totals_hold_what_was_expected_beside_what_was_drawn(
-    tiny: ModuleType, manifest: DataManifest, tmp_path: Path
-):
-    train(job(tiny, manifest, tmp_path / "run", "phases"))
-    total = read_run_state(tmp_path / "run" / "checkpoints" / str(STEPS))["metrics"]["total"]
-    lines = [line for line in tiny.logged(tmp_path / "run") if line["kind"] == "train"]
+def test_the_totals_hold_what_was_expected_beside_what_was_drawn(tiny: ModuleType, whole_run: Callable[[str], Path]):
+    run = whole_run("phases")
+    total = read_run_state(run / "checkpoints" / str(STEPS))["metrics"]["total"]
+    lines = [line for line in tiny.logged(run) if line["kind"] == "train"]
     for task, name in enumerate(("copy", "first")):
         by_step = [
             line["tasks"][name]["proportion"] * sum(t["examples"] for t in line["tasks"].values()) for line in lines

@@ -1,6 +1,7 @@
 """Whole runs under policies with phases, banks and prompts: interrupted or not, the same losses and parameters."""
 
 import dataclasses
+import functools
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -36,8 +37,10 @@ def manifest(tmp_path_factory: pytest.TempPathFactory, tiny: ModuleType) -> Data
     return tiny.make_manifest(tmp_path_factory.mktemp("data"))
 
 
+@functools.cache
 def engine_of(tiny: ModuleType, policy: Any, **changes: Any) -> Engine:
-    model = tiny.model_config(num_layers=1, num_decoder_layers=3)
+    blocks = 3 if isinstance(policy, GradualUnfreezing) else 1  # each takes time to compile
+    model = tiny.model_config(num_layers=1, num_decoder_layers=blocks)
     config = dataclasses.replace(CONFIG, **changes)
     return Engine(model, policy.bind(TASKS), AdamW(), Linear(learning_rate=0.01), config, MeshConfig(), 0)
 
@@ -59,7 +62,7 @@ def test_an_interrupted_run_continues_to_the_same_bits(
     tiny: ModuleType, manifest: DataManifest, tmp_path: Path, kind: str
 ):
     whole, broken, policy = tmp_path / "whole", tmp_path / "broken", POLICIES[kind]
-    engine = engine_of(tiny, policy)
+    engine = tiny.draw_once(engine_of(tiny, policy))
     train(job(tiny, manifest, whole, engine, policy))
     for steps in (4, 2, 4):  # from steps 0, 3 and 3 on: just before a phase begins, just after, and across it
         with pytest.raises(tiny.InterruptedRunError):
