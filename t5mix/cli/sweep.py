@@ -149,7 +149,7 @@ def _show_plan(planner: Any, trials: Any, cores: Any, jobs: int, folder: Any, gp
     )
     console.print(
         f"{estimate.runs} runs, those that others start from included, {estimate.steps:,} steps; {jobs} at once, each "
-        f"on {cores.trial} of the cores; {time}, up to {units.data_size(estimate.disk_bytes)} in {folder.path}.",
+        f"on {cores.trial} of the cores; {span}, up to {units.data_size(estimate.disk_bytes)} in {folder.path}.",
         highlight=False,
         soft_wrap=True,
     )

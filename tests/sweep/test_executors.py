@@ -88,7 +88,7 @@ def test_no_more_than_the_most_are_queued_at_once(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(executor._submitit, "submit", QueuedJob)
     handles = [executor.submit(f"{i}", python("pass"), tmp_path / f"{i}", 1) for i in range(2)]
     assert not executor.has_room(1)
-    end_all(handles)
+    terminate_all(handles)
     assert executor.has_room(1)
     assert all(handle.poll() is not None for handle in handles)
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from t5mix.cli.main import main
-from t5mix.sweep.worker import RunRequest, do
+from t5mix.sweep.worker import RunRequest, carry_out
 
 CONFIG = """
 defaults:
@@ -88,7 +88,7 @@ def _runs_of_the_sweep(request: pytest.FixtureRequest, monkeypatch: pytest.Monke
 
     def submit(self: LocalExecutor, name: str, command: list[str], log: Path, cores: int) -> Done:
         assert command[:3] == [sys.executable, "-m", "t5mix.sweep.worker"]
-        return Done(do(RunRequest.load(Path(command[3]))))
+        return Done(carry_out(RunRequest.load(Path(command[3]))))
 
     prepare_here(monkeypatch)
     monkeypatch.setattr("t5mix.runs.evaluate.score_in_subprocess", score_predictions)
