@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 
-from t5mix.analysis.hypotheses import holm
+from t5mix.analysis.multiple_testing import holm
 from t5mix.analysis.statistics import Estimate, Resampled
 from t5mix.errors import UnknownNameError
 from t5mix.sweep.spec import Sweep

@@ -2,12 +2,12 @@
 
 import dataclasses
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
+from t5mix.analysis.multiple_testing import holm
 from t5mix.analysis.statistics import Estimate, Resampled, check_share
-from t5mix.errors import T5MixError
 from t5mix.sweep.spec import Hypothesis
 
 
@@ -99,25 +99,6 @@ def judge(
             smallest_effect=estimate.smallest_effect(level, power),
         )
     return judgements
-
-
-def holm(p_values: Sequence[float]) -> np.ndarray:
-    """Returns p values corrected for testing all of them (Holm 1979, the step-down procedure), in the same order.
-
-    Rejecting those that are at most alpha keeps the probability of any false rejection at alpha or below, however the
-    tests depend on each other.
-
-    Raises:
-        T5MixError: a p value is not between 0 and 1.
-    """
-    values = np.asarray(p_values, dtype=float)
-    if not ((values >= 0) & (values <= 1)).all():
-        raise T5MixError(f"p values lie between 0 and 1; got {values.tolist()}.")
-    order = np.argsort(values, kind="stable")
-    stepped = np.maximum.accumulate(values[order] * np.arange(len(values), 0, -1))
-    corrected = np.empty_like(values)
-    corrected[order] = np.minimum(stepped, 1)
-    return corrected
 
 
 def _reason(verdict: Verdict, level: float, margin: float) -> str:

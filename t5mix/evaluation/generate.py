@@ -2,7 +2,7 @@
 
 import functools
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from t5mix.checkpoint.train_state import Params
 from t5mix.console.progress import progress
 from t5mix.data.token_store import TokenStore
 from t5mix.data.tokenizer import EOS, PAD
@@ -17,7 +18,6 @@ from t5mix.evaluation.buckets import LengthBatch, bucket, length_batches, pad
 from t5mix.model.decoding import greedy_decode
 from t5mix.model.t5 import T5, merge_params
 
-Params = Mapping[str, jax.Array]
 Put = Callable[[np.ndarray], jax.Array]
 """Brings the rows of a batch to the devices, sharded over them if the caller wishes."""
 
