@@ -5,7 +5,7 @@ import dataclasses
 from t5mix.config.experiment import Experiment
 from t5mix.data.manifest import DataManifest
 from t5mix.finetuning import FineTuningPolicy, Full
-from t5mix.runs.engine import bind_policy, build_engine
+from t5mix.runs.build_engine import bind_policy, build_engine
 from t5mix.training.costs import Costs, ModuleRow, costs_of, modules
 
 

@@ -7,7 +7,7 @@ from t5mix.config.experiment import Experiment
 from t5mix.errors import T5MixError
 from t5mix.finetuning import POLICIES
 from t5mix.model.t5 import abstract_model
-from t5mix.runs.engine import parameter_shapes
+from t5mix.runs.build_engine import parameter_shapes
 from t5mix.runs.load import CheckpointMetadata
 from t5mix.tracking.run_directory import RunDirectory, find_checkpoint, has_checkpoint
 from t5mix.training.engine import Engine

@@ -11,8 +11,8 @@ from t5mix.data.prepare_client import ShardCache, prepare_in_subprocess
 from t5mix.distributed.processes import all_gather, join, processes_that_differ, run_on_main_process
 from t5mix.distributed.shared_shards import shared
 from t5mix.errors import T5MixError
+from t5mix.runs.build_engine import bind_policy, build_engine, check_policy, checkpoint_metadata
 from t5mix.runs.doremi import reference_model, save_weights
-from t5mix.runs.engine import bind_policy, build_engine, check_policy, checkpoint_metadata
 from t5mix.runs.load import CheckpointMetadata
 from t5mix.runs.result import run_result
 from t5mix.runs.start import base_of_run, starting_checkpoint, vocabulary_of

@@ -4,7 +4,7 @@ import dataclasses
 import math
 from collections.abc import Sequence
 
-from t5mix.runs.engine import parameter_shapes
+from t5mix.runs.build_engine import parameter_shapes
 from t5mix.sweep.executors import CoresPerRun
 from t5mix.sweep.plan import SweepPlanner, Trial
 from t5mix.sweep.planned_runs import PlannedRun, with_ancestors

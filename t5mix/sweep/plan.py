@@ -10,7 +10,7 @@ from t5mix.config.compose import compose_experiment
 from t5mix.config.experiment import Experiment
 from t5mix.config.reading import read_experiment
 from t5mix.errors import T5MixError
-from t5mix.runs.engine import check_policy
+from t5mix.runs.build_engine import check_policy
 from t5mix.runs.start import starting_checkpoint
 from t5mix.sweep.methods import Method, MethodVariant, Overrides, file_name
 from t5mix.sweep.planned_runs import PlannedRun, identity

@@ -63,7 +63,7 @@ def cost_per_step(job: RunRequest, unit: str) -> float:
 
 def _seconds(experiment: "Experiment") -> float:
     """Returns the mean over phases of a step's seconds, each phase being trained for a few windows."""
-    from t5mix.runs.engine import training_phases
+    from t5mix.runs.build_engine import training_phases
     from t5mix.runs.train import train_experiment
     from t5mix.tracking.metrics_file import read_metrics, values_of
     from t5mix.tracking.run_directory import RunDirectory

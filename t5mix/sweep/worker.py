@@ -114,7 +114,7 @@ def carry_out(job: RunRequest) -> int:
 
 def _score(job: RunRequest, experiment: Any, trial: Path) -> None:
     """Scores the splits that are not scored yet, and writes the trial's file."""
-    from t5mix.sweep.trial_record import trial_result
+    from t5mix.sweep.collect_trial import trial_result
 
     earlier, started = read_trial(trial) if trial.exists() else None, time.monotonic()
     scores = {} if earlier is None else earlier.scores

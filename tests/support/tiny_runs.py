@@ -256,14 +256,14 @@ def run_experiment(raw: Mapping[str, Any]) -> Any:
     from t5mix.config.compose import compose_experiment
     from t5mix.config.reading import read_experiment
     from t5mix.distributed.processes import is_main_process
-    from t5mix.runs import engine, train
+    from t5mix.runs import build_engine, train
 
     def prepare(request: DataRequest, **_: Any) -> DataManifest:
         assert is_main_process()
         return dataclasses.replace(DataManifest.load(Path(raw["manifest"])), request=request)
 
     train.prepare_in_subprocess = prepare
-    engine.Engine = lambda *_: engine_of(raw)  # to be compiled once
+    build_engine.Engine = lambda *_: engine_of(raw)  # to be compiled once
     return train.train_experiment(read_experiment(compose_experiment(overrides=raw["settings"])))
 
 

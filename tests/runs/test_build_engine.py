@@ -10,7 +10,7 @@ from t5mix.config.experiment import Experiment
 from t5mix.config.reading import policy_from_dict, policy_to_dict
 from t5mix.errors import T5MixError
 from t5mix.finetuning import LoRA, PerTask
-from t5mix.runs.engine import (
+from t5mix.runs.build_engine import (
     bind_policy,
     build_engine,
     check_policy,

@@ -1,20 +1,9 @@
-"""Policies that train some of the model's own parameters and add none."""
+"""Training what regular expressions choose among the model's own parameters."""
 
 import re
 
 from t5mix.configurable import configurable
 from t5mix.finetuning.base import POLICIES, FineTuningPolicy, RunShape
-from t5mix.finetuning.paths import is_layer_norm
-
-
-@POLICIES.register("layer_norms")
-@configurable
-class LayerNorms(FineTuningPolicy):
-    """The scales of the layer norms train, and nothing else."""
-
-    def unfreeze_step(self, path: str, run: RunShape) -> int | None:
-        """Returns 0 for norms."""
-        return 0 if is_layer_norm(path) else None
 
 
 @POLICIES.register("regex")
