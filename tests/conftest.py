@@ -1,6 +1,7 @@
 """What all tests share."""
 
 import atexit
+import importlib.metadata
 import os
 import shutil
 import tempfile
@@ -16,11 +17,12 @@ pytest_plugins = ["tests.support.data_files", "tests.support.sweep_folders"]
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# Tests compile more than they compute: these three make compiling three times as fast, child processes included.
-os.environ.setdefault(
-    "XLA_FLAGS",
-    "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1",
-)
+# Tests compile more than they compute: these make compiling three times as fast, child processes included. The last two
+# are not for good: an XLA that does not know a flag ends the process.
+_flags = ["--xla_backend_optimization_level=0"]
+if importlib.metadata.version("jaxlib").startswith("0.10."):
+    _flags += ["--xla_cpu_use_fusion_emitters=false", "--xla_cpu_parallel_codegen_split_count=1"]
+os.environ.setdefault("XLA_FLAGS", " ".join(_flags))
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     # What one test compiles, no other process or engine of the same session compiles again.
     _cache = tempfile.mkdtemp(prefix="t5mix-tests-compiled-")
