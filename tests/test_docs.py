@@ -138,7 +138,7 @@ class Workshop:
         monkeypatch.setattr(sys, "path", list(sys.path))
         monkeypatch.setattr("t5mix.runs.train.train_experiment", self.train)
         monkeypatch.setattr("t5mix.sweep.plan.SweepPlanner._check", lambda *arguments, **options: None)
-        monkeypatch.setattr("t5mix.sweep.plan.check_all", self.sweep)
+        monkeypatch.setattr("t5mix.sweep.plan.plan_trials", self.sweep)
         for work in ("runs.forecast.compare_strategies", "runs.policy_report.report_policy"):
             monkeypatch.setattr(f"t5mix.{work}", self.begin)
         monkeypatch.setattr("t5mix.cache.inspection.inspect_task", self.begin)
@@ -166,8 +166,8 @@ class Workshop:
         raise WorkBeginsError
 
     def sweep(self, planner: Any) -> Any:
-        name = next(iter(planner.methods()))  # tests/sweep plan all of them
-        planner.trials(name, planner.sweep.seeds[0], planner.learning_rates(name)[0])
+        variant = next(iter(planner.sweep.variants.values()))  # tests/sweep plan all of them
+        planner.trials(variant, planner.sweep.seeds[0], variant.middle_rate)
         if planner.sweep.start_from is not None and "/checkpoints/" not in planner.sweep.start_from:
             self.require(planner.sweep.start_from)
         raise WorkBeginsError

@@ -278,6 +278,7 @@ def test_a_plugin_that_registers_tasks_is_left_to_the_data(raw: dict[str, Any], 
     (tmp_path / f"{name}.py").write_text("import seqio\nraise RuntimeError('imported')\n", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.delitem(sys.modules, "seqio", raising=False)  # another test may have loaded it
     assert read_experiment(raw | {"plugins": [name]}).plugins == (name,)
     assert name not in sys.modules
 

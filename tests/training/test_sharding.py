@@ -99,7 +99,7 @@ def test_all_devices_are_used_if_asked(monkeypatch: pytest.MonkeyPatch):
         (MeshConfig(data=7), 8, r"ask for 7 devices, and there are 6 \(cpu\)"),
         (MeshConfig(data=2, fsdp=4), 8, "mesh.data = 2 and mesh.fsdp = 4 ask for 8 devices, and there are 6"),
         (MeshConfig(data=-1, fsdp=8), 8, "ask for 8 devices, and there are 6"),
-        (MeshConfig(data=3), 8, r"The 8 rows of a batch .* over 3 devices\. Make training\.rows a multiple of 3"),
+        (MeshConfig(data=3), 8, r"The 8 rows of a batch .* over 3 devices\. Make training\.batch_size a multiple of 3"),
     ],
 )
 def test_impossible_meshes_are_refused(monkeypatch: pytest.MonkeyPatch, mesh: MeshConfig, rows: int, message: str):

@@ -33,7 +33,7 @@ class Bigram:
 
 @pytest.fixture(autouse=True)
 def bigram(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(step_module, "merge", lambda graphdef, params: Bigram(params))
+    monkeypatch.setattr(step_module, "merge_params", lambda graphdef, params: Bigram(params))
 
 
 @pytest.fixture
