@@ -34,7 +34,7 @@ from t5mix.training.metrics_accumulator import MetricsAccumulator
 from t5mix.training.steps_in_flight import StepsInFlight
 
 
-class _Run:
+class Trainer:
     """A run under way: what it carries from step to step besides the state on the devices.
 
     Args:
@@ -230,40 +230,41 @@ def train(job: TrainingJob) -> Outcome:
         else:
             state, run_state = job.engine.start(job.start_from), None
         first = int(state.step)
-        run = _Run(job, checkpoints, run_state, first)
-        batches = opened.enter_context(contextlib.closing(Prefetcher(run.batches(first), job.config.prefetch)))
-        opened.enter_context(contextlib.closing(run))  # before the batches, whose thread may wait for the controller
-        outcome = _take_steps(run, state, batches)
+        trainer = Trainer(job, checkpoints, run_state, first)
+        batches = opened.enter_context(contextlib.closing(Prefetcher(trainer.batches(first), job.config.prefetch)))
+        # Closed before the batches, whose thread may wait for the controller.
+        opened.enter_context(contextlib.closing(trainer))
+        outcome = _take_steps(trainer, state, batches)
         checkpoints.finish()
-        run.tidy()
+        trainer.tidy()
         if outcome.finished:
-            run.conclude()
+            trainer.conclude()
     return outcome
 
 
-def _take_steps(run: _Run, state: TrainState, batches: Iterator[TrainBatch]) -> Outcome:
+def _take_steps(trainer: Trainer, state: TrainState, batches: Iterator[TrainBatch]) -> Outcome:
     """Takes steps until the last one or a signal."""
-    config = run.job.config
+    config = trainer.job.config
     outcome = Outcome(int(state.step), finished=int(state.step) >= config.steps)
-    consensus = StopConsensus(run.job.engine.mesh, delay=IN_FLIGHT)
+    consensus = StopConsensus(trainer.job.engine.mesh, delay=IN_FLIGHT)
     with StopRequest() as stop:
         while outcome.step < config.steps and outcome.signal is None:
             batch = next(batches)
-            state, metrics = run.job.engine.step(state, run.arrays(batch))
+            state, metrics = trainer.job.engine.step(state, trainer.arrays(batch))
             step = batch.step + 1
-            state = run.job.engine.advance(state, step)
-            run.in_flight.add(step, metrics, batch.counts)
-            run.collect()
-            run.stream = batch.state
-            run.logger.advance(step)
+            state = trainer.job.engine.advance(state, step)
+            trainer.in_flight.add(step, metrics, batch.counts)
+            trainer.collect()
+            trainer.stream = batch.state
+            trainer.logger.advance(step)
             last, signal = step == config.steps, consensus(stop.signal or 0)
             if step % config.log_every == 0 or last:
-                run.log(step)
+                trainer.log(step)
             improved = False
-            if run.validation and (last or (config.evaluate_every and step % config.evaluate_every == 0)):
-                improved = run.evaluate(state)
+            if trainer.validation and (last or (config.evaluate_every and step % config.evaluate_every == 0)):
+                improved = trainer.evaluate(state)
             if improved or last or signal or step % config.checkpoint_every == 0:
-                run.checkpoint(state)
+                trainer.checkpoint(state)
             outcome = Outcome(step, finished=last, signal=Signals(signal).name if signal else None)
     return outcome
 
