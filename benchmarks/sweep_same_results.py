@@ -54,10 +54,8 @@ def main() -> None:
     for way in options.only or WAYS:
         folder, began = work / way, time.monotonic()
         if way == "killed":
-            sample_steps = random.Random(options.seed)
-            figures["killed after"] = killed(
-                [*command, str(folder)], options.kills, seconds["undisturbed"], sample_steps
-            )
+            generator = random.Random(options.seed)
+            figures["killed after"] = killed([*command, str(folder)], options.kills, seconds["undisturbed"], generator)
         elif way == "ray":
             on_ray([*command, str(folder)])
         else:
@@ -75,11 +73,11 @@ def run(command: list[str]) -> float:
     return time.monotonic() - began
 
 
-def killed(command: list[str], kills: int, seconds: float, sample_steps: random.Random) -> list[float]:
+def killed(command: list[str], kills: int, seconds: float, generator: random.Random) -> list[float]:
     """Kills a sweep so often, each time after some seconds, lets it end, and returns the seconds."""
     after = []
     for _ in range(kills):
-        after.append(sample_steps.uniform(0.05, 1.5) * seconds / kills)
+        after.append(generator.uniform(0.05, 1.5) * seconds / kills)
         process = subprocess.Popen(command)
         try:
             process.wait(after[-1])

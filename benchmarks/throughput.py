@@ -70,7 +70,7 @@ def compare(work: Path, seconds: float, rounds: int, copies: int, mixing: str) -
 
     make_files(work, copies)
     started = time.perf_counter()
-    prepare_in_subprocess(request(work, copies), quiet=True).save(work / "lock.json")
+    prepare_in_subprocess(request(work, copies), quiet=True).save(work / "manifest.json")
     materialised = time.perf_counter() - started
     found: dict[str, list[dict[str, float]]] = {"t5mix": [], "seqio": []}
     for _ in range(rounds):
@@ -148,7 +148,7 @@ def measure_t5mix(work: Path, seconds: float, mixing: str) -> dict[str, float]:
     from t5mix.mixing.budget import read_task_sizes
     from t5mix.mixing.controller import MixtureController, initial_state
 
-    manifest, strategy = DataManifest.load(work / "lock.json"), STRATEGIES[mixing]()
+    manifest, strategy = DataManifest.load(work / "manifest.json"), STRATEGIES[mixing]()
     task_sizes = read_task_sizes(manifest, strategy, "examples")
     controller = MixtureController(
         strategy, task_sizes, initial_state(strategy, task_sizes, MixingBudget(10_000, 1e8)), lag=8

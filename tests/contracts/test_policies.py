@@ -103,8 +103,8 @@ def test_after_50_steps_what_is_frozen_is_as_it_was_and_all_else_moved(policy: A
     before = {path: np.asarray(leaf) for path, leaf in state.params.items()}
     for step in range(50):
         trained = sum(leaf.nbytes for leaf in state.trained.values())
-        sample_steps = sum(leaf.nbytes for leaf in jax.tree.leaves(state.optimizer) if leaf.ndim)
-        assert sample_steps == 2 * trained, "Adam keeps two moments of what trains, and nothing of what does not"
+        moments = sum(leaf.nbytes for leaf in jax.tree.leaves(state.optimizer) if leaf.ndim)
+        assert moments == 2 * trained, "Adam keeps two moments of what trains, and nothing of what does not"
         state, _ = engine.step(state, next(batches).arrays)
         state = engine.advance(state, step + 1)
     engine.close()

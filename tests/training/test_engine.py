@@ -117,7 +117,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory, tiny: ModuleType) -> Path:
     """Runs on one device and on eight: each whole, and each continued by the other from step 4."""
     folder = tmp_path_factory.mktemp("devices")
     manifest = tiny.make_manifest(folder)
-    manifest.save(folder / "lock.json")
+    manifest.save(folder / "manifest.json")
     engine = tiny.make_engine(CONFIG)
     train(tiny.make_job(folder / "one", manifest, CONFIG, engine=engine))
     _until_step_4(folder / "one", folder / "one_then_eight")
@@ -125,7 +125,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory, tiny: ModuleType) -> Path:
     jobs = [
         {
             "run_dir": str(folder / name),
-            "manifest": str(folder / "lock.json"),
+            "manifest": str(folder / "manifest.json"),
             "training": dataclasses.asdict(CONFIG),
             "mesh": {"data": 4, "fsdp": 2},
         }

@@ -22,7 +22,7 @@ class NumpyAdafactor:
 
     def __init__(self) -> None:
         self.t = 0
-        self.sample_steps: dict[str, np.ndarray] = {}
+        self.moments: dict[str, np.ndarray] = {}
 
     def update(self, gradients: dict[str, np.ndarray], params: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         self.t += 1
@@ -41,8 +41,8 @@ class NumpyAdafactor:
 
     def _average(self, name: str, new: np.ndarray) -> np.ndarray:
         decay = 1 - self.t**-0.8
-        self.sample_steps[name] = decay * self.sample_steps.get(name, 0.0) + (1 - decay) * new
-        return self.sample_steps[name]
+        self.moments[name] = decay * self.moments.get(name, 0.0) + (1 - decay) * new
+        return self.moments[name]
 
 
 def apply(optimizer: optax.GradientTransformation, gradients: Any, state: Any, params: Any) -> tuple[Any, Any]:

@@ -171,10 +171,10 @@ def run_program(tiny: ModuleType, folder: Path, jobs: list[dict[str, Any]], **en
 
 
 def test_a_killed_process_is_continued_to_the_same_bits(either: Reference, tmp_path: Path):
-    either.manifest.save(tmp_path / "lock.json")
+    either.manifest.save(tmp_path / "manifest.json")
     job = {
         "run_dir": str(tmp_path / "run"),
-        "manifest": str(tmp_path / "lock.json"),
+        "manifest": str(tmp_path / "manifest.json"),
         "training": dataclasses.asdict(either.config),
         "kill": 9,
     }
