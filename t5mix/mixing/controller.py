@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from t5mix.errors import T5MixError
+from t5mix.files import write_text
 from t5mix.mixing.base import MixingBudget, MixingStrategy, TaskFeedback
 from t5mix.mixing.task_sizes import TaskSizes
 
@@ -140,7 +141,7 @@ class MixtureController:
         where = ""
         if self._dump is not None:
             content = {"step": step, "proportions": dict(proportions), "state": self._state}
-            self._dump.write_text(json.dumps(content, indent=1, default=str) + "\n", encoding="utf-8")
+            write_text(self._dump, json.dumps(content, indent=1, default=str) + "\n")
             where = f" Its state is in {self._dump}."
         raise T5MixError(
             f"The mixing strategy {self._strategy} gave no proportions for step {step}: {problem}. Weights must be "
