@@ -56,26 +56,26 @@ def main() -> None:
         return
     work, blocks = options.work or Path(tempfile.mkdtemp(prefix="t5mix-hosts-")), max(options.processes)
     settings = [*SETTINGS, f"training.steps={options.steps}", f"store_dir={work / 'stores'}", *options.overrides]
-    found = {count: _run(count, blocks, work, settings) for count in (1, *options.processes)}
-    wanted = {(step, block) for step in range(options.steps) for block in range(blocks)}
+    runs = {count: _run(count, blocks, work, settings) for count in (1, *options.processes)}
+    places = {(step, block) for step in range(options.steps) for block in range(blocks)}
     figures: dict[str, Any] = {
         "steps": options.steps,
         "rows": ROWS,
         "blocks": blocks,
         "settings": [*SETTINGS, *options.overrides],
     }
-    one = found.pop(1)
-    for count, run in found.items():
-        equal = sum(run["blocks"].get(place) == one["blocks"][place] for place in wanted)
+    one = runs.pop(1)
+    for count, run in runs.items():
+        equal = sum(run["blocks"].get(place) == one["blocks"][place] for place in places)
         apart = max(abs(a - b) / b for a, b in zip(run["losses"], one["losses"], strict=True))
         figures[f"{count} processes"] = {
-            "blocks": len(wanted),
+            "blocks": len(places),
             "equal": equal,
             "losses_within": apart,
         }
-        print(f"{count} processes: {equal} of {len(wanted)} blocks of rows equal; losses within {apart:.1e}")
+        print(f"{count} processes: {equal} of {len(places)} blocks of rows equal; losses within {apart:.1e}")
     print(save("hosts", figures))
-    sys.exit(any(figures[f"{count} processes"]["equal"] < len(wanted) for count in found))
+    sys.exit(any(figures[f"{count} processes"]["equal"] < len(places) for count in runs))
 
 
 def _run(count: int, blocks: int, work: Path, settings: list[str]) -> dict[str, Any]:
@@ -112,14 +112,14 @@ def _train(file: Path, blocks: int, overrides: list[str]) -> None:
     original = trainer.training_batches
 
     def hashed(*arguments: Any, rows: slice, **options: Any) -> Iterator[TrainBatch]:
-        each = ROWS // blocks
+        block_rows = ROWS // blocks
         with open(file, "w", encoding="utf-8", buffering=1) as out:
             for batch in original(*arguments, rows=rows, **options):
-                for first in range(rows.start, rows.stop, each):
+                for first in range(rows.start, rows.stop, block_rows):
                     digest = hashlib.sha256()
                     for name, array in sorted(batch.arrays.items()):
-                        digest.update(name.encode() + array[first - rows.start :][:each].tobytes())
-                    out.write(json.dumps([batch.step, first // each, digest.hexdigest()]) + "\n")
+                        digest.update(name.encode() + array[first - rows.start :][:block_rows].tobytes())
+                    out.write(json.dumps([batch.step, first // block_rows, digest.hexdigest()]) + "\n")
                 yield batch
 
     trainer.training_batches = hashed  # type: ignore[assignment]

@@ -59,7 +59,7 @@ def main() -> None:
     results = {}
     for name, settings in STRATEGIES.items():
         run = work / re.sub(r"\W+", "_", name)
-        chosen = [*SETTINGS, *(each.replace("{work}", str(work)) for each in settings), *options.overrides]
+        chosen = [*SETTINGS, *(setting.replace("{work}", str(work)) for setting in settings), *options.overrides]
         command = [sys.executable, "-m", "t5mix.cli.main", "train", "--config", "demo", f"run_dir={run}", *chosen]
         subprocess.run(command, check=True)
         results[name] = RunDirectory(run).result()
@@ -80,7 +80,7 @@ def page(results: Mapping[str, Any], overrides: Sequence[str]) -> str:
         mean = sum(result["validation"][task]["loss"] for task in tasks) / len(tasks)
         lines.append(f"| {strategy} | {' | '.join(cells)} | {mean:.3f} |")
     settings = " ".join(f"`{setting}`" for setting in (*SETTINGS, *overrides))
-    rows = "\n".join(f"| {name} | `{' '.join(each)}` |" for name, each in STRATEGIES.items())
+    rows = "\n".join(f"| {name} | `{' '.join(overrides)}` |" for name, overrides in STRATEGIES.items())
     return f"""# Mixing strategies on the demo mixture
 
 What each strategy drew, and the losses at the end. Each row is one small model trained from scratch, with one seed. The

@@ -74,18 +74,18 @@ def main() -> None:
         print(json.dumps(measure(POLICIES[options.child], options)))
         return
     names = [name for name in POLICIES if name == "full" or not options.only or name in options.only]
-    found = {}
+    measured: dict[str, dict[str, float]] = {}
     for name in [*names, "full"]:
         done = subprocess.run(
             [sys.executable, *sys.argv, "--child", name], check=True, stdout=subprocess.PIPE, text=True
         )
         figures = json.loads(done.stdout.splitlines()[-1])
-        if name in found:  # full, again
-            found["full, at the end"] = figures
+        if name in measured:  # full, again
+            measured["full, at the end"] = figures
         else:
-            found[name] = figures
+            measured[name] = figures
         print(f"{name}: {figures['seconds']:.2f} s a step", flush=True)
-    table = {name: relative(figures, found) for name, figures in found.items()}
+    table = {name: relative(name, figures, measured["full"]) for name, figures in measured.items()}
     print(f"{'':46} operations  time  time/expected  memory  memory/expected")
     for name, row in table.items():
         print(
@@ -93,7 +93,7 @@ def main() -> None:
             f"{row['memory']:7.3f} {row['memory_to_expected']:16.3f}  {row['bar']}"
         )
     settings = {key: value for key, value in vars(options).items() if key not in ("child", "only")}
-    print(save("policy_costs", {"settings": settings, "measured": found, "relative_to_full": table}))
+    print(save("policy_costs", {"settings": settings, "measured": measured, "relative_to_full": table}))
 
 
 def measure(raw: dict[str, Any], options: argparse.Namespace) -> dict[str, float]:
@@ -138,10 +138,8 @@ def measure(raw: dict[str, Any], options: argparse.Namespace) -> dict[str, float
     }
 
 
-def relative(figures: dict[str, float], found: dict[str, dict[str, float]]) -> dict[str, Any]:
+def relative(name: str, figures: dict[str, float], full: dict[str, float]) -> dict[str, Any]:
     """Returns a policy's figures relative to full fine-tuning."""
-    full = found["full"]
-    name = next(name for name, each in found.items() if each is figures)
     operations = figures["operations"] / full["operations"]
     seconds = figures["seconds"] / full["seconds"]
     memory, expected = (figures[key] / full[key] for key in ("peak_bytes", "expected_bytes"))

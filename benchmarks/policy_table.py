@@ -80,7 +80,7 @@ def main() -> None:
         if options.only and name not in options.only:
             continue
         run = work / re.sub(r"\W+", "_", name)
-        train(run, [each.replace("{work}", str(work)) for each in (*SETTINGS, *settings, *options.overrides)])
+        train(run, [setting.replace("{work}", str(work)) for setting in (*SETTINGS, *settings, *options.overrides)])
         rows[name] = row(run, evaluate(run))
         print(name, rows[name], flush=True)
     settings = {"base": BASE, "all": SETTINGS, "policies": POLICIES, "overrides": options.overrides}
@@ -108,14 +108,14 @@ def row(run: Path, scores: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
     result: Any = RunDirectory(run).result()
     windows = [line for line in read_lines(RunDirectory(run).metrics) if line["kind"] == "train"][1:]
     steps = [(line["step"] - before["step"], line["seconds"]) for before, line in itertools.pairwise(windows)]
-    main_metrics = {task: next(v for k, v in each.items() if k not in _LOSSES) for task, each in scores.items()}
+    main_metrics = {task: next(v for k, v in metrics.items() if k not in _LOSSES) for task, metrics in scores.items()}
     return {
         "trained": result["parameters"]["trained"],
         "total": result["parameters"]["total"],
         "held": inspect_checkpoint(find_checkpoint(run)).saved,
         "step_seconds": statistics.median(seconds / count for count, seconds in steps),
         "peak_memory_bytes": result["peak_memory_bytes"],
-        "loss": statistics.mean(each["loss"] for each in scores.values()),
+        "loss": statistics.mean(metrics["loss"] for metrics in scores.values()),
         "score": statistics.mean(main_metrics.values()),
         "scores": main_metrics,
     }
@@ -132,17 +132,17 @@ def page(rows: Mapping[str, Mapping[str, Any]]) -> str:
         f"| policy | {' | '.join(task.removeprefix('demo_') for task in tasks)} |",
         "| --- |" + " ---: |" * len(tasks),
     ]
-    for name, each in rows.items():
+    for name, figures in rows.items():
         base = name not in POLICIES
-        trained = "-" if base else f"{each['trained']:,}"
-        share = "-" if base else f"{each['trained'] / each['total']:.2%}"
+        trained = "-" if base else f"{figures['trained']:,}"
+        share = "-" if base else f"{figures['trained'] / figures['total']:.2%}"
         lines.append(
-            f"| {name} | {trained} | {share} | {1000 * each['step_seconds']:.0f} | "
-            f"{each['peak_memory_bytes'] / 2**20:,.0f} | {each['loss']:.3f} | {each['score']:.1f} |"
+            f"| {name} | {trained} | {share} | {1000 * figures['step_seconds']:.0f} | "
+            f"{figures['peak_memory_bytes'] / 2**20:,.0f} | {figures['loss']:.3f} | {figures['score']:.1f} |"
         )
-        scores = " | ".join(f"{each['scores'][task]:.1f}" for task in tasks)
+        scores = " | ".join(f"{figures['scores'][task]:.1f}" for task in tasks)
         detail.append(f"| {name} | {scores} |")
-    settings = "\n".join(f"| {name} | `{' '.join(each)}` |" for name, each in POLICIES.items())
+    settings = "\n".join(f"| {name} | `{' '.join(overrides)}` |" for name, overrides in POLICIES.items())
     return f"""# Fine-tuning policies on the demo's tasks
 
 One small model was pre-trained on the demo world's text and tasks together. Each policy continues from that checkpoint

@@ -102,17 +102,17 @@ def coverage(case: Case, studies: int, draws: int) -> list[dict[str, Any]]:
     """Returns how often intervals hold the truth: of a method's mean, and of a difference of two methods."""
     generator = case.generator()
     true_mean = float(np.mean([truth(case, n, case.level) for n in case.examples]))
-    found: dict[str, list[dict[str, float]]] = {"mean": [], "difference": []}
+    by_quantity: dict[str, list[dict[str, float]]] = {"mean": [], "difference": []}
     for number in range(studies):
         resampled = resample(simulated(generator, case, (case.level, case.level)), draws, seed=number)
         for quantity, signs, true in (("mean", {"0": 1}, true_mean), ("difference", {"0": 1, "1": -1}, 0.0)):
             estimate = resampled.mean("0") if quantity == "mean" else resampled.difference("0", "1")
             if not estimate.reason:
-                found[quantity].append(held(estimate, *parts(resampled, signs), true, generator))
+                by_quantity[quantity].append(held(estimate, *parts(resampled, signs), true, generator))
     return [
-        {**dataclasses.asdict(case), "quantity": quantity, "without": studies - len(each)}
-        | {name: float(np.mean([one[name] for one in each])) for name in each[0]}
-        for quantity, each in found.items()
+        {**dataclasses.asdict(case), "quantity": quantity, "without": studies - len(records)}
+        | {name: float(np.mean([record[name] for record in records])) for name in records[0]}
+        for quantity, records in by_quantity.items()
     ]
 
 
@@ -130,7 +130,7 @@ def held(
     of_seeds = stats.t.ppf(0.975, seeds - 1) * scores.std(ddof=1) / np.sqrt(seeds)
     bounds = {
         (name, level): bound
-        for level in ((1 + each) / 2 for each in LEVELS)
+        for level in ((1 + confidence) / 2 for confidence in LEVELS)
         for name, bound in (
             ("satterthwaite", stats.t.ppf(level, 1 / (shares**2 @ of_each)) * estimate.standard_error),
             ("one t", stats.t.ppf(level, 1 / (shares @ of_each)) * estimate.standard_error),
@@ -147,10 +147,10 @@ def ranges(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     table = []
     for seeds, level, quantity in itertools.product((3, 5, 10), (MIDDLE, CEILING), ("mean", "difference")):
         these = {"seeds": seeds, "level": level, "quantity": quantity}
-        some = [row for row in rows if these.items() <= row.items()]
-        for name in list(some[0])[list(some[0]).index("without") + 1 :]:
-            found = [row[name] for row in some]
-            table.append({**these, "interval": name, "coverage": [min(found), float(np.mean(found)), max(found)]})
+        matching = [row for row in rows if these.items() <= row.items()]
+        for name in list(matching[0])[list(matching[0]).index("without") + 1 :]:
+            rates = [row[name] for row in matching]
+            table.append({**these, "interval": name, "coverage": [min(rates), float(np.mean(rates)), max(rates)]})
     return table
 
 
@@ -170,20 +170,20 @@ def false_verdicts(case: Case, gain: float, studies: int, draws: int) -> dict[st
     levels = (case.level,) * 3 + (case.level + gain,) * 2
     truths = [truth(case, case.examples[0], level) for level in levels]
     pairs = {(i, j): Hypothesis(claim="", better=str(i), worse=str(j)) for j in range(5) for i in range(j + 1, 5)}
-    generator, false, plain, found = case.generator(), 0, 0, 0
+    generator, false, plain, supported = case.generator(), 0, 0, 0
     for number in range(studies):
         resampled = resample(simulated(generator, case, levels), draws, seed=number)
         judged = judge(resampled, {f"{i}{j}": pair for (i, j), pair in pairs.items()})
         signs = [(judged[f"{i}{j}"], np.sign(truths[i] - truths[j])) for i, j in pairs]
-        false += any(SHOWN.get(each.verdict, sign) != sign for each, sign in signs)
-        plain += any(each.p_value < 0.05 for each, sign in signs if sign == 0)
-        found += sum(each.verdict == Verdict.SUPPORTED for each, sign in signs if sign > 0)
+        false += any(SHOWN.get(finding.verdict, sign) != sign for finding, sign in signs)
+        plain += any(finding.p_value < 0.05 for finding, sign in signs if sign == 0)
+        supported += sum(finding.verdict == Verdict.SUPPORTED for finding, sign in signs if sign > 0)
     return {
         **dataclasses.asdict(case),
         "gain": gain,
         "any false verdict": false / studies,
         "any false one without Holm": plain / studies,
-        "differences found": found / (6 * studies) if gain else None,
+        "differences found": supported / (6 * studies) if gain else None,
     }
 
 
@@ -192,9 +192,9 @@ def power(case: Case, studies: int, draws: int) -> dict[str, Any]:
     generator = case.generator()
     studied = [simulated(generator, case, (case.level, case.level)) for _ in range(studies)]
     estimates = [resample(study, draws, seed).difference("0", "1") for seed, study in enumerate(studied)]
-    effects = [effect for each in estimates if (effect := each.smallest_effect()) is not None]
+    effects = [effect for estimate in estimates if (effect := estimate.smallest_effect()) is not None]
     true = float(np.mean(effects))
-    detected = [p < 0.05 for each in estimates if (p := each.p_value(-true)) is not None]
+    detected = [p < 0.05 for estimate in estimates if (p := estimate.p_value(-true)) is not None]
     return {**dataclasses.asdict(case), "smallest effect": true, "detected": float(np.mean(detected))}
 
 
