@@ -1,5 +1,7 @@
 """Composing an experiment from a configuration file, groups and overrides, with Hydra's compose API."""
 
+import copy
+import functools
 import re
 from collections.abc import Mapping, Sequence
 from importlib import resources
@@ -9,8 +11,9 @@ from typing import Any
 from hydra import compose, initialize_config_dir, initialize_config_module
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
@@ -30,24 +33,54 @@ def compose_experiment(source: str = "experiment", overrides: Sequence[str] = ()
     Raises:
         T5MixError: the file is missing or not YAML, an override cannot be parsed, a group has no such option.
     """
-    options, path = groups(), Path(source)
-    arguments = [_accept_new_keys(override, options) for override in overrides]
-    from_file = path.suffix in (".yaml", ".yml")
-    _store(options, path.parent if from_file else None)
-    try:
-        if from_file:
+    return Composer(source).compose(overrides)
+
+
+class Composer:
+    """Composes one configuration with different overrides, as a sweep's runs have them; see `compose_experiment`.
+
+    Hydra takes a fifth of a second. It is asked once for each choice of groups; what else is set, is set as it would.
+    """
+
+    def __init__(self, source: str = "experiment") -> None:
+        self._source = source
+        self._options = groups()
+        self._composed: dict[tuple[str, ...], DictConfig] = {}
+
+    def compose(self, overrides: Sequence[str] = ()) -> dict[str, Any]:
+        """Returns plain configuration data.
+
+        Raises:
+            T5MixError: the file is missing or not YAML, an override cannot be parsed, a group has no such option.
+        """
+        arguments = [_accept_new_keys(override, self._options) for override in overrides]
+        values = [override for override in map(_parse, arguments) if override.is_force_add()]
+        choices = tuple(argument for argument in arguments if not _parse(argument).is_force_add())
+        if any(override.is_delete() or override.is_sweep_override() for override in map(_parse, arguments)):
+            choices, values = tuple(arguments), []  # what is set before or after matters; Hydra keeps the order
+        try:
+            if choices not in self._composed:
+                self._composed[choices] = self._ask_hydra(choices)
+            config = copy.deepcopy(self._composed[choices])
+            for override in values:
+                OmegaConf.update(config, override.key_or_group, override.value(), force_add=True)
+            return OmegaConf.to_container(config, resolve=True, throw_on_missing=True)  # type: ignore[return-value]
+        except (HydraException, OmegaConfBaseException, YAMLError) as error:
+            raise T5MixError(f"The configuration cannot be composed: {str(error).strip()}") from error
+
+    def _ask_hydra(self, arguments: Sequence[str]) -> DictConfig:
+        path = Path(self._source)
+        if path.suffix in (".yaml", ".yml"):
+            _store(self._options, path.parent)
             _check_file(path)
-            searching = [f"hydra.searchpath=[pkg://{_MODULE}]"]
+            searching = f"hydra.searchpath=[pkg://{_MODULE}]"
             with initialize_config_dir(str(path.parent.absolute()), version_base="1.3", job_name="t5mix"):
-                composed = compose(path.stem, overrides=[*searching, *arguments])
-        else:
-            if source not in named_configs():
-                raise UnknownNameError("configuration", source, named_configs(), "A file of your own ends in .yaml.")
-            with initialize_config_module(_MODULE, version_base="1.3", job_name="t5mix"):
-                composed = compose(source, overrides=arguments)
-        return OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)  # type: ignore[return-value]
-    except (HydraException, OmegaConfBaseException, YAMLError) as error:
-        raise T5MixError(f"The configuration cannot be composed: {str(error).strip()}") from error
+                return compose(path.stem, overrides=[searching, *arguments])
+        _store(self._options, None)
+        if self._source not in named_configs():
+            raise UnknownNameError("configuration", self._source, named_configs(), "A file of your own ends in .yaml.")
+        with initialize_config_module(_MODULE, version_base="1.3", job_name="t5mix"):
+            return compose(self._source, overrides=list(arguments))
 
 
 def parse_choice(text: str) -> dict[str, Any]:
@@ -115,7 +148,7 @@ def _store(options: Mapping[str, Sequence[str]], folder: Path | None) -> None:
 def _accept_new_keys(text: str, options: Mapping[str, Sequence[str]]) -> str:
     """Returns the override in the form that Hydra takes: an option of a group, or a value of a key, new or not."""
     try:
-        override = OverridesParser.create().parse_override(text)
+        override = _parse(text)
     except HydraException as error:
         raise T5MixError(
             f"{text!r} is not an override: write key=value, such as training.steps=500. {error}"
@@ -130,6 +163,11 @@ def _accept_new_keys(text: str, options: Mapping[str, Sequence[str]]) -> str:
     if key in options and not isinstance(override.value(), dict) and not override.is_delete():
         raise T5MixError(f"{text!r}: {key} is a group. Choose one of its options: {', '.join(options[key])}.")
     return text if text.startswith(("+", "~")) else f"++{text}"
+
+
+@functools.lru_cache(maxsize=1024)
+def _parse(text: str) -> Override:
+    return OverridesParser.create().parse_override(text)
 
 
 def _check_file(path: Path) -> None:

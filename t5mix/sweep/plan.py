@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from t5mix.config.compose import compose_experiment
+from t5mix.config.compose import Composer
 from t5mix.config.experiment import Experiment
 from t5mix.config.reading import read_experiment
 from t5mix.errors import T5MixError
@@ -57,6 +57,7 @@ class SweepPlanner:
         self.runs: dict[str, PlannedRun] = {}
         self._planned: dict[tuple[Any, ...], str] = {}
         self._steps = steps or {}
+        self._composer = Composer(sweep.config)
         self._checked: list[tuple[Any, ...]] = []
 
     def trials(self, variant: MethodVariant, seed: int, learning_rate: float | None = None) -> list[Trial]:
@@ -122,8 +123,7 @@ class SweepPlanner:
             return self._planned[key]
         start = [] if parent is None else [f"start_from={parent}"]
         try:
-            composed = compose_experiment(self.sweep.config, [*overrides, f"run_dir={_RUN_DIR}", *start])
-            experiment = read_experiment(composed)
+            experiment = read_experiment(self._composer.compose([*overrides, f"run_dir={_RUN_DIR}", *start]))
             if parent is None and first == (_FROM_SCRATCH,) and experiment.start_from is not None:
                 raise T5MixError(
                     f"from_scratch is set, but its settings have start_from={experiment.start_from}: keep one."

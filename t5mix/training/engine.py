@@ -138,6 +138,14 @@ class Engine:
 
     def _fresh(self, paths: Collection[str]) -> Params:
         """Returns initial parameters at some paths."""
+        # Two programs, as the first is the same for most policies and compiled once for all runs of a sweep.
+        plain = abstract_model(self._model)[1].keys()
+        return {
+            **self._initialized([path for path in paths if path in plain]),
+            **self._initialized([path for path in paths if path not in plain]),
+        }
+
+    def _initialized(self, paths: Collection[str]) -> Params:
         if not paths:
             return {}
 

@@ -1,6 +1,5 @@
 """From a sweep file to runs: what is shared, what is tuned, what is refused before anything starts."""
 
-import copy
 import dataclasses
 import functools
 from pathlib import Path
@@ -10,7 +9,7 @@ import pytest
 import yaml
 
 from t5mix.cli.sweep import find_sweep_file
-from t5mix.config.compose import compose_experiment
+from t5mix.config.compose import Composer
 from t5mix.errors import T5MixError
 from t5mix.sweep import plan
 from t5mix.sweep.estimate import estimate_sweep
@@ -34,17 +33,13 @@ SWEEP: dict[str, Any] = {
 }
 
 
+_composer = functools.cache(Composer)
+
+
 @pytest.fixture(autouse=True)
 def _compose_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """What two tests compose alike is composed once: Hydra takes a fifth of a second for it."""
-    monkeypatch.setattr(
-        plan, "compose_experiment", lambda config, overrides: copy.deepcopy(_composed(config, *overrides))
-    )
-
-
-@functools.cache
-def _composed(config: str, *overrides: str) -> dict[str, Any]:
-    return compose_experiment(config, overrides)
+    monkeypatch.setattr(plan, "Composer", _composer)
 
 
 def planned(**changes: Any) -> tuple[SweepPlanner, list[Any]]:
