@@ -17,7 +17,7 @@ from typing import Any
 
 from provenance import save
 
-from t5mix.runs.doremi import WEIGHTS_FILE
+from t5mix.mixing.base import WEIGHTS_FILE
 from t5mix.tracking.run_directory import RunDirectory
 
 SETTINGS = ("model=tiny", "training.steps=600", "training.batch_size=16", "training.log_every=100", "seed=0")

@@ -139,7 +139,7 @@ class Workshop:
         monkeypatch.setattr("t5mix.runs.train.train_experiment", self.train)
         monkeypatch.setattr("t5mix.sweep.plan.SweepPlanner._check", lambda *arguments, **options: None)
         monkeypatch.setattr("t5mix.sweep.plan.plan_trials", self.sweep)
-        for work in ("runs.forecast.compare_strategies", "runs.policy_report.report_policy"):
+        for work in ("data.prepare_client.prepare_in_subprocess", "runs.policy_report.report_policy"):
             monkeypatch.setattr(f"t5mix.{work}", self.begin)
         monkeypatch.setattr("t5mix.cache.inspection.inspect_task", self.begin)
 

@@ -78,7 +78,7 @@ def loaded_after(statement: str) -> set[str]:
 @pytest.mark.parametrize(
     "statement",
     [
-        "import t5mix.runs.train, t5mix.runs.evaluate, t5mix.runs.load, t5mix.runs.forecast, t5mix.cli.train",
+        "import t5mix.runs.train, t5mix.runs.evaluate, t5mix.runs.load, t5mix.mixing.forecast, t5mix.cli.train",
         "from t5mix.tracking.metric_logger import TensorBoard; import tempfile, pathlib\n"
         "board = TensorBoard(pathlib.Path(tempfile.mkdtemp())); board.write(1, {'loss': 1.0}); board.close()",
     ],

@@ -17,7 +17,7 @@ from t5mix.errors import T5MixError
 if TYPE_CHECKING:
     from t5mix.config.experiment import Experiment
     from t5mix.mixing import MixingStrategy
-    from t5mix.runs.forecast import Forecast, TaskForecast
+    from t5mix.mixing.forecast import Forecast, TaskForecast
 
 
 def run(options: argparse.Namespace) -> int:
@@ -27,15 +27,20 @@ def run(options: argparse.Namespace) -> int:
     from t5mix.config.reading import read_experiment
     from t5mix.plots.style import check_output
 
+    if options.steps < 1:
+        raise T5MixError(f"--steps is {options.steps}: it must be 1 or more.")
     if options.plot:
         check_output(Path(options.plot), "--plot")
     names = options.show.split(",")
     arguments = [f"mixture={json.dumps(names)}", "run_dir=unused", *options.overrides]
     experiment = read_experiment(compose_experiment(options.config, arguments))
     strategies = _strategies(experiment, options.mixing)
-    from t5mix.runs.forecast import compare_strategies
+    from t5mix.data.prepare_client import prepare_in_subprocess
+    from t5mix.mixing.forecast import MixtureData, compare_strategies
 
-    comparison = compare_strategies(experiment, strategies, options.steps)
+    manifest = prepare_in_subprocess(experiment.data_request(splits=("train",)))
+    data = MixtureData(manifest, experiment.batch_shape, experiment.mixing_unit, experiment.seed)
+    comparison = compare_strategies(data, strategies, options.steps)
     if options.plot:
         from t5mix.plots.mixtures import mixture_figure
         from t5mix.plots.style import save
@@ -56,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
 def _strategies(experiment: "Experiment", specs: list[str]) -> dict[str, "MixingStrategy"]:
     """Returns the strategies to show by the names they go by: those asked for, else the experiment's own."""
     from t5mix.config.reading import strategy_from_dict
-    from t5mix.runs.forecast import label
+    from t5mix.mixing.forecast import label
 
     if not specs:
         return {label(experiment.mixing): experiment.mixing}

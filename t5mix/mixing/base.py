@@ -61,6 +61,11 @@ class MixingStrategy(ABC):
         """
         return ()
 
+    @property
+    def reference_run(self) -> str | None:
+        """The folder of a trained run by whose losses the strategy judges this run's; None if by none."""
+        return None
+
     @abstractmethod
     def init(self, sizes: Mapping[str, int], budget: MixingBudget) -> Any:
         """Returns the state before the first step.
@@ -87,6 +92,13 @@ class MixingStrategy(ABC):
         """
         return state
 
+    def outcome(self, state: Any) -> dict[str, float] | None:
+        """Returns the proportions that a finished run has found for the next one; None if it does not look for any."""
+        return None
+
+
+WEIGHTS_FILE = "mixing_weights.json"
+"""Where in its folder a finished run leaves the proportions that it has found."""
 
 STRATEGIES: Registry[MixingStrategy] = Registry("mixing strategy", base=MixingStrategy)
 

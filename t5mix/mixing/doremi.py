@@ -35,6 +35,11 @@ class DoReMi(MixingStrategy):
         if not 0 < self.smoothing <= 1:
             raise ValueError(f"mixing.smoothing is {self.smoothing}: it must be above 0 and at most 1")
 
+    @property
+    def reference_run(self) -> str:
+        """The first stage's run."""
+        return self.reference
+
     def init(self, sizes: Mapping[str, int], budget: MixingBudget) -> dict[str, Any]:
         """Returns equal weights."""
         check_sizes(sizes)

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from t5mix.mixing.forecast import Curve, StrategyComparison, TaskForecast
 from t5mix.plots.style import legend, legend_columns, log_axis, new_figure, shades, task_styles, tidy
-from t5mix.runs.forecast import Curve, StrategyComparison, TaskForecast
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

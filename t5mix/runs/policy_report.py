@@ -3,7 +3,6 @@
 import dataclasses
 
 from t5mix.config.experiment import Experiment
-from t5mix.data.manifest import DataManifest
 from t5mix.finetuning import FineTuningPolicy, Full
 from t5mix.runs.build_engine import bind_policy, build_engine
 from t5mix.training.costs import Costs, ModuleRow, costs_of, modules
@@ -45,15 +44,3 @@ def report_policy(experiment: Experiment, *, compiled: bool = False) -> PolicyRe
         costs_of(engine, experiment.batch_shape, compiled=compiled),
         costs_of(build_engine(full), full.batch_shape, compiled=compiled),
     )
-
-
-def operations_of(experiment: Experiment, manifest: DataManifest) -> float:
-    """Returns the floating-point operations of a whole run, as the compiler counts them; allocates nothing.
-
-    Args:
-        experiment: the run.
-        manifest: its data.
-    """
-    phases = costs_of(build_engine(experiment, manifest), experiment.batch_shape).phases
-    ends = [*(phase.start for phase in phases[1:]), experiment.training.steps]
-    return float(sum(phase.flops * (end - phase.start) for phase, end in zip(phases, ends, strict=True)))

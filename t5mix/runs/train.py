@@ -5,15 +5,18 @@ import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
+from t5mix.checkpoint.reader import read_run_state
 from t5mix.config.experiment import Experiment
 from t5mix.data.manifest import DataManifest, DataRequest
 from t5mix.data.prepare_client import ShardCache, prepare_in_subprocess
 from t5mix.distributed.processes import all_gather, join, processes_that_differ, run_on_main_process
 from t5mix.distributed.shared_shards import shared
 from t5mix.errors import T5MixError
+from t5mix.files import write_json
+from t5mix.mixing.base import WEIGHTS_FILE
 from t5mix.runs.build_engine import bind_policy, build_engine, check_policy, checkpoint_metadata
-from t5mix.runs.doremi import reference_model, save_weights
 from t5mix.runs.load import CheckpointMetadata
+from t5mix.runs.reference_model import reference_model
 from t5mix.runs.result import run_result
 from t5mix.runs.start import base_of_run, starting_checkpoint, vocabulary_of
 from t5mix.tracking.provenance import versions
@@ -43,7 +46,7 @@ def train_experiment(
     _check_settings(experiment, directory)
     continued = has_checkpoint(directory.path)
     start_from = None if continued else starting_checkpoint(experiment)
-    reference = reference_model(experiment.mixing)
+    reference = reference_model(experiment.mixing.reference_run)
     manifest = _data(experiment, directory, splits, start_from, prepare or prepare_in_subprocess)
     if reference is not None:
         reference.check_vocabulary(manifest.vocabulary)
@@ -140,4 +143,6 @@ def _conclude(directory: RunDirectory, job: TrainingJob) -> None:
     """Writes what came out, once."""
     if directory.result() is None:
         directory.save_result(run_result(directory, job))
-        save_weights(directory, job.strategy)
+        state = read_run_state(find_checkpoint(directory.path))["mixing"]["strategy"]
+        if (weights := job.strategy.outcome(state)) is not None:
+            write_json(directory.path / WEIGHTS_FILE, {"weights": weights})

@@ -7,7 +7,7 @@ from typing import Any
 from t5mix.config.experiment import Experiment
 from t5mix.data.manifest import DataManifest
 from t5mix.files import read_json
-from t5mix.runs.policy_report import operations_of
+from t5mix.runs.operations import operations_of
 from t5mix.sweep.trial import (
     Parameters,
     RunCurves,

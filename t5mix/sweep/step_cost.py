@@ -46,19 +46,21 @@ def cost_per_step(job: RunRequest, unit: str) -> float:
         T5MixError: the run's settings or its data are wrong.
     """
     from t5mix.config.reading import read_experiment
-    from t5mix.runs.forecast import forecast
-    from t5mix.runs.policy_report import operations_of
+    from t5mix.mixing.forecast import MixtureData, forecast
+    from t5mix.runs.operations import operations_of
 
     experiment = read_experiment(job.experiment)
     experiment = dataclasses.replace(experiment, start_from=None)
     steps, shape = experiment.training.steps, experiment.batch_shape
+    if unit == "seconds":
+        with tempfile.TemporaryDirectory(prefix="t5mix-measure-") as folder:
+            return _seconds(dataclasses.replace(experiment, run_dir=f"{folder}/run"))
+    manifest = prepare_once(experiment.data_request(), Path(job.data))
     if unit == "tokens":
-        filled = forecast(experiment, steps)
+        data = MixtureData(manifest, shape, experiment.mixing_unit, experiment.seed)
+        filled = forecast(data, experiment.mixing, steps)
         return shape.rows * (filled.inputs_filled * shape.inputs + filled.targets_filled * shape.targets)
-    if unit == "flops":
-        return operations_of(experiment, prepare_once(experiment.data_request(), Path(job.data))) / steps
-    with tempfile.TemporaryDirectory(prefix="t5mix-measure-") as folder:
-        return _seconds(dataclasses.replace(experiment, run_dir=f"{folder}/run"))
+    return operations_of(experiment, manifest) / steps
 
 
 def _seconds(experiment: "Experiment") -> float:

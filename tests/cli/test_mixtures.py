@@ -9,7 +9,6 @@ import pytest
 from t5mix.cli.main import main
 from t5mix.config.reading import strategy_from_dict
 from t5mix.mixing import Equal, Temperature
-from t5mix.runs import forecast as forecast_module
 
 SHOW = ["mixtures", "show", "copy,first", "lengths={inputs:16,targets:8}", "training.batch_size=8", "--steps", "20"]
 
@@ -18,7 +17,7 @@ SHOW = ["mixtures", "show", "copy,first", "lengths={inputs:16,targets:8}", "trai
 def data(tmp_path: Path, tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The data that a child process would prepare."""
     manifest = tiny.make_manifest(tmp_path / "data", sizes={"copy": 300, "first": 100})
-    monkeypatch.setattr(forecast_module, "prepare_in_subprocess", lambda request: manifest)
+    monkeypatch.setattr("t5mix.data.prepare_client.prepare_in_subprocess", lambda request: manifest)
 
 
 @pytest.fixture
@@ -28,7 +27,7 @@ def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
     def prepare(request: Any) -> None:
         raise AssertionError
 
-    monkeypatch.setattr(forecast_module, "prepare_in_subprocess", prepare)
+    monkeypatch.setattr("t5mix.data.prepare_client.prepare_in_subprocess", prepare)
 
 
 @pytest.mark.usefixtures("data")

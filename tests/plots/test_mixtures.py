@@ -8,9 +8,9 @@ import pytest
 
 from t5mix.mixing import Proportional, Temperature
 from t5mix.mixing.base import normalized
+from t5mix.mixing.forecast import Curve, Forecast, StrategyComparison, TaskForecast
 from t5mix.plots.mixtures import mixture_figure
 from t5mix.plots.style import save, task_styles
-from t5mix.runs.forecast import Curve, Forecast, StrategyComparison, TaskForecast
 
 
 def make_forecast(sizes: dict[str, int], rates: dict[str, float], last: dict[str, float] | None = None) -> Forecast:

@@ -4,13 +4,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from t5mix.config.compose import compose_experiment, parse_choice
-from t5mix.config.experiment import Experiment
-from t5mix.config.reading import read_experiment, strategy_from_dict
-from t5mix.data.manifest import DataManifest, DataRequest, StoreEntry, TaskEntry, shard_path
+from t5mix.config.compose import parse_choice
+from t5mix.config.reading import strategy_from_dict
+from t5mix.data.manifest import DataManifest, StoreEntry, TaskEntry, shard_path
 from t5mix.data.packing import BatchShape
 from t5mix.data.pipeline import task_data, training_batches
-from t5mix.errors import T5MixError
 from t5mix.mixing import (
     ODM,
     AnnealedTemperature,
@@ -27,41 +25,27 @@ from t5mix.mixing import (
     TwoPhase,
     UniMax,
 )
-from t5mix.runs import forecast as forecast_module
-from t5mix.runs.forecast import compare_strategies, forecast, label
+from t5mix.mixing.forecast import MixtureData, compare_strategies, forecast, label
+
+SHAPE = BatchShape(rows=8, inputs=16, targets=8)
 
 
 @pytest.fixture
-def manifest(tmp_path: Path, tiny, monkeypatch: pytest.MonkeyPatch) -> DataManifest:
-    """The data that a child process would prepare."""
-    made = tiny.make_manifest(tmp_path, sizes={"copy": 300, "first": 100})
-
-    def prepare(request: DataRequest, **_: Any) -> DataManifest:
-        assert request.splits == ("train",)
-        return made
-
-    monkeypatch.setattr(forecast_module, "prepare_in_subprocess", prepare)
-    return made
+def data(tmp_path: Path, tiny: Any) -> MixtureData:
+    return MixtureData(tiny.make_manifest(tmp_path, sizes={"copy": 300, "first": 100}), SHAPE)
 
 
-def experiment(*overrides: str) -> Experiment:
-    lengths = ["lengths={inputs:16,targets:8}", "training.batch_size=8", "mixture=[copy,first]", "run_dir=r"]
-    return read_experiment(compose_experiment(overrides=[*lengths, *overrides]))
-
-
-def test_proportions_and_rates_are_the_strategys(manifest: DataManifest):
-    found = forecast(experiment("mixing.max_examples=200"), 10)
+def test_proportions_and_rates_are_the_strategys(data: MixtureData):
+    found = forecast(data, Proportional(max_examples=200), 10)
     assert [(task.name, task.size, task.rate) for task in found.tasks] == [("copy", 300, 200), ("first", 100, 100)]
     assert [task.proportion for task in found.tasks] == pytest.approx([2 / 3, 1 / 3])
 
 
-def test_expectations_are_near_what_a_run_draws(manifest: DataManifest):
+def test_expectations_are_near_what_a_run_draws(data: MixtureData):
     steps = 40
-    found = forecast(experiment(), steps)
-    tasks = [task_data(entry) for entry in manifest.tasks]
-    batches = training_batches(
-        tasks, BatchShape(rows=8, inputs=16, targets=8), seed=0, proportions=lambda step: np.asarray([0.75, 0.25])
-    )
+    found = forecast(data, Proportional(), steps)
+    tasks = [task_data(entry) for entry in data.manifest.tasks]
+    batches = training_batches(tasks, SHAPE, seed=0, proportions=lambda step: np.asarray([0.75, 0.25]))
     counts = [next(batches).counts for _ in range(steps)]
     examples = np.sum([count.examples for count in counts], axis=0)
     tokens = np.sum([count.input_tokens + count.target_tokens for count in counts], axis=0)
@@ -74,51 +58,39 @@ def test_expectations_are_near_what_a_run_draws(manifest: DataManifest):
     assert found.targets_filled == pytest.approx(sum(c.target_tokens.sum() for c in counts) / (steps * 8 * 8))
 
 
-def test_a_long_run_is_extrapolated(manifest: DataManifest):
-    short, long = forecast(experiment(), 100), forecast(experiment(), 100_000)
+def test_a_long_run_is_extrapolated(data: MixtureData):
+    short, long = forecast(data, Proportional(), 100), forecast(data, Proportional(), 100_000)
     assert (long.planned_steps, long.steps) == (100, 100_000)
     assert long.tasks[0].examples == pytest.approx(1000 * short.tasks[0].examples)
 
 
-def test_a_random_task_is_judged_by_its_first_epoch(tmp_path: Path, manifest: DataManifest, tiny, monkeypatch):
+def with_task(data: MixtureData, entry: TaskEntry) -> MixtureData:
+    return MixtureData(DataManifest(data.manifest.request, data.manifest.vocabulary, (entry,)), SHAPE)
+
+
+def test_a_random_task_is_judged_by_its_first_epoch(tmp_path: Path, data: MixtureData, tiny: Any):
     store = tiny.make_store(shard_path(tmp_path / "r", 0), tiny.make_examples("copy", 20, 0))
     entry = TaskEntry("r", True, {"train": StoreEntry(str(tmp_path / "r"), "f", store.counts)})
-    random = DataManifest(manifest.request, manifest.vocabulary, (entry,))
-    monkeypatch.setattr(forecast_module, "prepare_in_subprocess", lambda request: random)
-    found = forecast(experiment(), 5)
+    found = forecast(with_task(data, entry), Proportional(), 5)
     assert found.tasks[0].proportion == 1
     assert found.tasks[0].examples == found.examples_per_step * 5
 
 
-def test_truncation_is_shown(tmp_path: Path, manifest: DataManifest, tiny, monkeypatch):
+def test_truncation_is_shown(tmp_path: Path, data: MixtureData, tiny: Any):
     long = [(np.arange(30), np.arange(3))] * 2 + [(np.arange(5), np.arange(3))] * 6
     store = tiny.make_store(tmp_path / "cut", long)
     entry = TaskEntry("t", False, {"train": StoreEntry(str(tmp_path / "cut"), "f", store.counts)})
-    monkeypatch.setattr(
-        forecast_module,
-        "prepare_in_subprocess",
-        lambda request: DataManifest(manifest.request, manifest.vocabulary, (entry,)),
-    )
-    assert forecast(experiment(), 2).tasks[0].truncated == 0.25
+    assert forecast(with_task(data, entry), Proportional(), 2).tasks[0].truncated == 0.25
 
 
-@pytest.mark.parametrize("steps", [0, -3])
-def test_no_steps_are_refused(manifest: DataManifest, steps: int):
-    with pytest.raises(T5MixError, match=f"--steps is {steps}: it must be 1 or more"):
-        forecast(experiment(), steps)
-
-
-def test_strategies_are_compared_on_data_prepared_once(manifest: DataManifest, monkeypatch: pytest.MonkeyPatch):
-    calls: list[DataRequest] = []
-    monkeypatch.setattr(forecast_module, "prepare_in_subprocess", lambda request: calls.append(request) or manifest)
-    found = compare_strategies(experiment(), {"even": Equal(), "sized": Proportional()}, 20)
-    assert len(calls) == 1
+def test_each_strategy_is_forecast_on_the_same_data(data: MixtureData):
+    found = compare_strategies(data, {"even": Equal(), "sized": Proportional()}, 20)
     assert [task.proportion for task in found.forecasts["even"].tasks] == pytest.approx([0.5, 0.5])
-    assert found.forecasts["sized"] == forecast(experiment(), 20)
+    assert found.forecasts["sized"] == forecast(data, Proportional(), 20)
 
 
-def test_the_curves_run_from_proportional_to_equal(manifest: DataManifest):
-    found = compare_strategies(experiment(), {"": Equal()}, 5)
+def test_the_curves_run_from_proportional_to_equal(data: MixtureData):
+    found = compare_strategies(data, {"": Equal()}, 5)
     by_temperature, by_max_examples = found.by_temperature, found.by_max_examples
     assert by_temperature.setting[[0, -1]].tolist() == [1, np.inf]
     assert by_temperature.setting[-2] == pytest.approx(100)
@@ -146,16 +118,14 @@ def test_the_curves_run_from_proportional_to_equal(manifest: DataManifest):
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, MixingStrategy) else None,
 )
-def test_what_moves_the_proportions_is_told(
-    manifest: DataManifest, strategy: MixingStrategy, changes: bool, adaptive: bool
-):
-    found = compare_strategies(experiment(), {"": strategy}, 40).forecasts[""]
+def test_what_moves_the_proportions_is_told(data: MixtureData, strategy: MixingStrategy, changes: bool, adaptive: bool):
+    found = compare_strategies(data, {"": strategy}, 40).forecasts[""]
     assert (found.changes, found.adaptive) == (changes, adaptive)
 
 
-def test_proportions_that_change_have_a_beginning_and_an_end(manifest: DataManifest):
+def test_proportions_that_change_have_a_beginning_and_an_end(data: MixtureData):
     strategy = AnnealedTemperature(anneal_until=0.5)
-    found = compare_strategies(experiment(), {"": strategy}, 100).forecasts[""]
+    found = compare_strategies(data, {"": strategy}, 100).forecasts[""]
     copy, first = found.tasks
     assert (copy.first, first.first) == pytest.approx((0.5, 0.5))
     assert (copy.last, first.last) == pytest.approx((0.75, 0.25))

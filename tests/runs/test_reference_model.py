@@ -11,8 +11,7 @@ from t5mix.data.batch import Batch
 from t5mix.data.pipeline import evaluation_batches
 from t5mix.data.token_store import open_store
 from t5mix.errors import T5MixError
-from t5mix.mixing import DoReMi, Equal
-from t5mix.runs.doremi import reference_model
+from t5mix.runs.reference_model import reference_model
 from t5mix.runs.train import train_experiment
 from t5mix.tracking.run_directory import RunDirectory
 
@@ -36,7 +35,7 @@ def test_a_second_stage_leaves_weights_that_a_third_one_takes(
 
 
 def test_the_reference_model_gives_the_runs_own_losses(finished: Any, experiment_of: Make, tmp_path: Path):
-    model = reference_model(DoReMi(reference=str(finished.path)))
+    model = reference_model(str(finished.path))
     assert model is not None
     manifest = RunDirectory(finished.path).manifest()
     assert manifest is not None
@@ -50,10 +49,6 @@ def test_the_reference_model_gives_the_runs_own_losses(finished: Any, experiment
     result = RunDirectory(finished.path).result()
     assert result is not None
     assert total / tokens == pytest.approx(result["validation"]["copy"]["loss"], rel=1e-4)
-
-
-def test_other_strategies_need_no_reference_model():
-    assert reference_model(Equal()) is None
 
 
 def test_a_reference_that_is_no_run_is_refused_before_any_data(data: Any, experiment_of: Make, tmp_path: Path):

@@ -6,18 +6,41 @@ from typing import Any
 
 import numpy as np
 
-from t5mix.config.experiment import Experiment
 from t5mix.data.manifest import DataManifest, TaskEntry
-from t5mix.data.prepare_client import prepare_in_subprocess
-from t5mix.errors import T5MixError
-from t5mix.mixing import STRATEGIES, MixingStrategy, Proportional, StaticStrategy, Temperature
-from t5mix.mixing.base import MixingBudget, TaskFeedback, normalized
+from t5mix.data.packing import BatchShape
+from t5mix.mixing.base import (
+    STRATEGIES,
+    MixingBudget,
+    MixingStrategy,
+    StaticStrategy,
+    TaskFeedback,
+    normalized,
+)
 from t5mix.mixing.budget import estimate_budget, first_stores, pack, proportions_over_run, read_task_sizes, sample_steps
-from t5mix.mixing.task_sizes import TaskSizes
+from t5mix.mixing.proportional import Proportional
+from t5mix.mixing.task_sizes import TaskSizes, Unit
+from t5mix.mixing.temperature import Temperature
 
 _MOST_PLANNED = 100  # batches; their mean is within a per cent or two of any longer run's
 _CURVE_POINTS = 65
 _LARGEST_TEMPERATURE = 100.0
+
+
+@dataclasses.dataclass(frozen=True)
+class MixtureData:
+    """What a run draws from, and into what.
+
+    Attributes:
+        manifest: its data.
+        shape: of its batches.
+        unit: what sizes and proportions count.
+        seed: of its data stream.
+    """
+
+    manifest: DataManifest
+    shape: BatchShape
+    unit: Unit = "examples"
+    seed: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,41 +125,33 @@ class StrategyComparison:
     by_max_examples: Curve
 
 
-def forecast(experiment: Experiment, steps: int) -> Forecast:
-    """Prepares the data of an experiment, packs its first batches, and extrapolates.
-
-    An adaptive strategy is forecast without feedback: as it would go on if it never learned a loss.
-
-    Raises:
-        T5MixError: there are no steps to plan; or see `t5mix.cache.prepare_worker.prepare`.
-    """
-    return compare_strategies(experiment, {"": experiment.mixing}, steps).forecasts[""]
-
-
-def compare_strategies(
-    experiment: Experiment, strategies: Mapping[str, MixingStrategy], steps: int
-) -> StrategyComparison:
-    """Forecasts several strategies on the data of an experiment, which is prepared once; see `forecast`."""
-    if steps < 1:
-        raise T5MixError(f"--steps is {steps}: it must be 1 or more.")
-    manifest = prepare_in_subprocess(experiment.data_request(splits=("train",)))
-    task_sizes = read_task_sizes(manifest, Proportional(), experiment.mixing_unit)
+def compare_strategies(data: MixtureData, strategies: Mapping[str, MixingStrategy], steps: int) -> StrategyComparison:
+    """Forecasts several strategies on the same data; see `forecast`."""
+    task_sizes = read_task_sizes(data.manifest, Proportional(), data.unit)
     sizes = list(task_sizes.sizes.values())
     temperatures = np.append(np.geomspace(1.0, _LARGEST_TEMPERATURE, _CURVE_POINTS), np.inf)
     between = np.geomspace(min(sizes), max(sizes), _CURVE_POINTS).round().astype(int)
     limits = np.unique([*between, *sizes])  # at a task's size its curve has a kink
     return StrategyComparison(
-        forecasts={name: forecast_of(manifest, experiment, strategy, steps) for name, strategy in strategies.items()},
+        forecasts={name: forecast(data, strategy, steps) for name, strategy in strategies.items()},
         by_temperature=_curve(task_sizes, temperatures, [Temperature(temperature=t) for t in temperatures.tolist()]),
         by_max_examples=_curve(task_sizes, limits, [Proportional(max_examples=k) for k in limits.tolist()]),
     )
 
 
-def forecast_of(manifest: DataManifest, experiment: Experiment, strategy: MixingStrategy, steps: int) -> Forecast:
-    """Forecasts one strategy on data that is ready; see `forecast`."""
-    task_sizes = read_task_sizes(manifest, strategy, experiment.mixing_unit)
-    shape = experiment.batch_shape
-    seed, planned = experiment.seed, min(steps, _MOST_PLANNED)
+def forecast(data: MixtureData, strategy: MixingStrategy, steps: int) -> Forecast:
+    """Packs the first batches that a strategy draws, and extrapolates.
+
+    An adaptive strategy is forecast without feedback: as it would go on if it never learned a loss.
+
+    Args:
+        data: what there is to draw.
+        strategy: how it is drawn.
+        steps: of the run, 1 or more.
+    """
+    manifest, shape, seed = data.manifest, data.shape, data.seed
+    task_sizes = read_task_sizes(manifest, strategy, data.unit)
+    planned = min(steps, _MOST_PLANNED)
     budget = estimate_budget(manifest, strategy, task_sizes, shape, steps=steps, seed=seed).budget
     over_run = proportions_over_run(strategy, task_sizes, budget)
     proportions = over_run.mean(axis=0)

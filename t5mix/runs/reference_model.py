@@ -1,4 +1,4 @@
-"""What DoReMi's second stage needs of the first, and leaves to the third (Xie et al. 2023)."""
+"""A trained model by whose losses a mixing strategy judges a run's, as in DoReMi's second stage (Xie et al. 2023)."""
 
 import functools
 from collections.abc import Mapping
@@ -8,18 +8,12 @@ import jax
 import numpy as np
 from flax import nnx
 
-from t5mix.checkpoint.reader import read_run_state
 from t5mix.checkpoint.train_state import Params
 from t5mix.data.manifest import VocabularyEntry
 from t5mix.errors import T5MixError
-from t5mix.files import write_json
-from t5mix.mixing import DoReMi, MixingStrategy
 from t5mix.model.t5 import T5, merge_params
 from t5mix.runs.load import TrainedModel, load_model
-from t5mix.tracking.run_directory import RunDirectory, find_checkpoint
 from t5mix.training import losses
-
-WEIGHTS_FILE = "mixing_weights.json"
 
 
 class ReferenceModel:
@@ -54,25 +48,18 @@ def _cross_entropy(graphdef: nnx.GraphDef[T5], params: Params, batch: dict[str, 
     return losses.token_losses(merge_params(graphdef, params)(batch), batch["decoder_targets"]).cross_entropy
 
 
-def reference_model(strategy: MixingStrategy) -> ReferenceModel | None:
-    """Returns the reference model of a run that is a second stage, else None.
+def reference_model(run: str | None) -> ReferenceModel | None:
+    """Returns the model of the run that a mixing strategy refers to, if it does (`MixingStrategy.reference_run`).
 
     Raises:
-        T5MixError: there is no checkpoint where the strategy says, or its model takes other batches.
+        T5MixError: there is no checkpoint where it says, or its model takes other batches.
     """
-    if not isinstance(strategy, DoReMi):
+    if run is None:
         return None
-    model = load_model(Path(strategy.reference).expanduser())
+    model = load_model(Path(run).expanduser())
     if not model.takes_plain_batches:
         raise T5MixError(
             f"mixing.reference: {model.path} has a prompt, or a module for each task. A reference model must take the "
             "run's batches as they are: name a run with another finetuning."
         )
     return ReferenceModel(model)
-
-
-def save_weights(directory: RunDirectory, strategy: MixingStrategy) -> None:
-    """Writes the proportions that a finished second stage found, as the strategy `fixed` takes them."""
-    if isinstance(strategy, DoReMi):
-        state = read_run_state(find_checkpoint(directory.path))["mixing"]["strategy"]
-        write_json(directory.path / WEIGHTS_FILE, {"weights": strategy.outcome(state)})
