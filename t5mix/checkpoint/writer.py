@@ -32,11 +32,13 @@ class Checkpoints:
         self.folder = folder.absolute()
         options = ocp.CheckpointManagerOptions(create=True, cleanup_tmp_directories=True)
         self._manager = ocp.CheckpointManager(self.folder, options=options)
+        # Read once: nobody else writes there, and Orbax would read every checkpoint's metadata each time.
+        self._complete: list[int] = run_on_main_process(lambda: sorted(self._manager.all_steps(read=True)))
         self._unchecked: int | None = None
 
     def steps(self) -> list[int]:
         """Returns the steps that have a complete checkpoint, in order."""
-        return run_on_main_process(lambda: sorted(self._manager.all_steps(read=True)))
+        return list(self._complete)
 
     def save(self, state: TrainState, run_state: Mapping[str, Any]) -> None:
         """Copies the state off the devices and writes it in the background.
@@ -46,7 +48,7 @@ class Checkpoints:
         """
         self.finish()
         step = int(state.step)
-        if step in self.steps():
+        if step in self._complete:
             return
         params = self._own(state)
         check_room(self.folder, size_of((params, state.optimizer)))
@@ -70,6 +72,7 @@ class Checkpoints:
             if self._unchecked is not None:
                 path = self._path(self._unchecked)
                 run_on_main_process(lambda: write_json(path / CHECKSUMS, checksums(path)))
+                self._complete.append(self._unchecked)
         self._unchecked = None
 
     def restore(
@@ -110,8 +113,9 @@ class Checkpoints:
         """Deletes all checkpoints but these and the one being written."""
         kept = set(steps)
         for step in self.steps():
-            if step not in kept and step != self._unchecked:
+            if step not in kept:
                 self._manager.delete(step)
+                self._complete.remove(step)
 
     def close(self) -> None:
         """Finishes and ends the background threads."""

@@ -111,6 +111,14 @@ def check_output(path: Path, option: str) -> None:
         raise T5MixError(f"{option} {path}: there is no folder {path.absolute().parent}. Make it first.")
 
 
+def lay_out(figure: "Figure") -> None:
+    """Gives everything its place, once for all files that are written: matplotlib would do it anew for each."""
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+        figure.set_layout_engine("none")
+
+
 def save(figure: "Figure", path: Path) -> None:
     """Writes a figure, the same one as the same bytes; the file appears under its name once it is whole."""
     from matplotlib import rc_context

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from t5mix.plots.style import legend, legend_columns, new_figure, save, tidy
+from t5mix.plots.style import lay_out, legend, legend_columns, new_figure, save, tidy
 from t5mix.report.document import FigureBlock
 from t5mix.report.svg import PANEL_WIDTH, reproducible_svg
 
@@ -17,6 +17,7 @@ def save_figure(block: FigureBlock, folder: Path) -> None:
     """Writes a figure, all panels together, as PNG and SVG files."""
     with reproducible_svg():
         figure = _drawn(block)
+        lay_out(figure)
         for ending in ("png", "svg"):
             save(figure, folder / f"{block.name}.{ending}")
 

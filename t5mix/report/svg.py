@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from t5mix.plots.style import new_figure, tidy
+from t5mix.plots.style import lay_out, new_figure, tidy
 from t5mix.report.document import Panel, Style
 from t5mix.report.method_styles import COLOURS
 
@@ -38,6 +38,7 @@ def panel_svg(panel: Panel, name: str) -> str:
         axes = figure.add_subplot()
         panel.draw(axes)
         tidy(axes, panel.title)
+        lay_out(figure)
         text = io.StringIO()
         figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     drawing = ElementTree.fromstring(text.getvalue())
