@@ -1,17 +1,14 @@
 """What all tests share."""
 
-import atexit
 import importlib.metadata
 import os
-import shutil
-import tempfile
 import warnings
 from types import ModuleType
 from typing import Any
 
 import pytest
 
-from tests.support import synthetic_sweep, tiny_runs
+from tests.support import compiled_programs, synthetic_sweep, tiny_runs
 
 pytest_plugins = ["tests.support.data_files", "tests.support.sweep_folders"]
 
@@ -24,10 +21,8 @@ if importlib.metadata.version("jaxlib").startswith("0.10."):
     _flags += ["--xla_cpu_use_fusion_emitters=false", "--xla_cpu_parallel_codegen_split_count=1"]
 os.environ.setdefault("XLA_FLAGS", " ".join(_flags))
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
-    # What one test compiles, no other process or engine of the same session compiles again.
-    _cache = tempfile.mkdtemp(prefix="t5mix-tests-compiled-")
-    atexit.register(shutil.rmtree, _cache, ignore_errors=True)
-    os.environ["JAX_COMPILATION_CACHE_DIR"] = _cache
+    # What one test compiles, no other process or engine compiles again, in this session or a later one.
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = str(compiled_programs.folder())
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
     os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "0"
 

@@ -20,7 +20,7 @@ from t5mix.training.trainer import train
 
 STEPS = 13
 CONFIG = TrainingConfig(
-    steps=STEPS, batch_size=8, packing_buffer=12, log_every=1, checkpoint_every=5, evaluate_every=6, feedback_lag=4
+    steps=STEPS, batch_size=8, packing_buffer=12, log_every=1, checkpoint_every=5, evaluate_every=None, feedback_lag=4
 )
 STRATEGIES = {
     "odm": ODM(warmup=0.0),
@@ -145,7 +145,7 @@ def test_a_strategy_that_leaves_the_simplex_ends_the_run_with_its_state(
 
 
 def test_counting_in_tokens_evens_out_the_tokens(tiny: ModuleType, manifest: DataManifest, tmp_path: Path):
-    longer = dataclasses.replace(CONFIG, steps=40, evaluate_every=None, log_every=40)
+    longer = dataclasses.replace(CONFIG, steps=40, log_every=40)
     engine = tiny.make_engine(longer)
     train(tiny.make_job(tmp_path / "run", manifest, longer, strategy=Equal(), unit="tokens", engine=engine))
     line = next(line for line in tiny.logged(tmp_path / "run") if line["kind"] == "train")
