@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from t5mix.cli.main import _parser, main
+from t5mix.cli.main import main
+from t5mix.cli.parser import build_parser
 from t5mix.finetuning import POLICIES
 from t5mix.mixing import STRATEGIES
 
@@ -103,7 +104,7 @@ def arguments_of(command: list[str]) -> list[str] | None:
 
 
 def parse(arguments: list[str]) -> Any:
-    options, rest = _parser().parse_known_args(arguments)
+    options, rest = build_parser().parse_known_args(arguments)
     assert not rest or (hasattr(options, "overrides") and not any(word.startswith("-") for word in rest)), rest
     return options
 

@@ -89,7 +89,7 @@ def test_training_loads_no_tensorflow(statement: str):
 
 def test_import_and_help_are_light():
     assert loaded_after("import t5mix") == set()
-    assert loaded_after("from t5mix.cli.main import _parser; _parser().format_help()") == set()
+    assert loaded_after("from t5mix.cli.parser import build_parser; build_parser().format_help()") == set()
 
 
 def test_mixing_and_the_numpy_side_of_data_are_light():

@@ -1,28 +1,12 @@
-"""`t5mix`: the commands and their arguments. Loads neither JAX nor TensorFlow until a command needs them."""
+"""`t5mix`: runs a command. Loads neither JAX nor TensorFlow until a command needs them."""
 
-import argparse
 import importlib
 import os
 import sys
 from collections.abc import Sequence
 
-from t5mix import __version__
+from t5mix.cli.parser import build_parser
 from t5mix.errors import T5MixError
-
-_EPILOG = """\
-examples:
-  t5mix train --config demo                               train on the demo's ten tasks
-  t5mix train --config demo mixing=temperature mixing.temperature=4 run_dir=runs/t4
-  t5mix eval runs/demo                                    score it on the validation splits
-  echo "translate English to Velish: The dog sleeps." | t5mix predict runs/demo
-  t5mix tasks show demo_sentiment                         what the model will see
-  t5mix mixtures show demo mixing=equal --steps 1000      what a mixture will draw
-  t5mix mixtures show demo --mixing equal --mixing temperature:temperature=2 --plot demo.png
-  t5mix policy show lora model=t5_base finetuning.rank=16 what a policy trains, and what it costs
-  t5mix curves runs/demo                                  losses and mixing over the steps, also while it runs
-  t5mix sweep table10 scale=tiny                          compare fine-tuning methods, with tuned rates and seeds
-  t5mix report sweeps/table10-tiny                        the comparison as a page, with intervals and verdicts
-"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,7 +16,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit status: 0 done, 1 an error that is not the user's, 2 an error that the user can mend, 128 + n where
         signal n stopped a run after it wrote a checkpoint.
     """
-    parser = _parser()
+    parser = build_parser()
     options, rest = parser.parse_known_args(arguments)
     if rest and (not hasattr(options, "overrides") or any(argument.startswith("-") for argument in rest)):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
@@ -53,218 +37,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output went away, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="t5mix",
-        description="Train T5 on many tasks at once; choose how they are mixed and how the model is fine-tuned.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--version", action="version", version=f"t5mix {__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    _train(commands)
-    _evaluate(commands)
-    _predict(commands)
-    _tasks(commands)
-    _mixtures(commands)
-    _curves(commands)
-    _policy(commands)
-    _delta(commands)
-    _sweep(commands)
-    _report(commands)
-    _vocabulary(commands)
-    return parser
-
-
-def _add(commands: argparse._SubParsersAction, name: str, module: str, text: str) -> argparse.ArgumentParser:
-    command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
-    command.set_defaults(module=f"t5mix.cli.{module}")
-    return command
-
-
-def _configuration(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--config",
-        default="experiment",
-        metavar="NAME|FILE.yaml",
-        help="a configuration of the package (demo, demo_pretrain) or a file of your own; default: %(default)s",
-    )
-    command.add_argument(
-        "overrides",
-        nargs="*",
-        metavar="KEY=VALUE",
-        help="settings, such as training.steps=500, and choices from groups, such as mixing=temperature",
-    )
-
-
-def _train(commands: argparse._SubParsersAction) -> None:
-    command = _add(commands, "train", "train", "train an experiment, or continue it where it was stopped")
-    _configuration(command)
-    command.add_argument("--show", action="store_true", help="print the resolved configuration and stop")
-
-
-def _evaluate(commands: argparse._SubParsersAction) -> None:
-    command = _add(commands, "eval", "evaluate", "score a run's model: loss, and generated text by each task's metrics")
-    command.add_argument("run", help="the run's folder")
-    command.add_argument("--checkpoint", default="latest", help="latest, a step, or a task's name for its best one")
-    command.add_argument("--split", default="validation")
-    command.add_argument("--tasks", nargs="+", default=[], metavar="TASK", help="only these")
-    _base(command)
-    command.add_argument("--json", action="store_true", help="print JSON instead of a table")
-
-
-def _predict(commands: argparse._SubParsersAction) -> None:
-    command = _add(commands, "predict", "predict", "answer the lines of a file or of the standard input")
-    command.add_argument("run", help="the run's folder, or one of its checkpoints/STEP")
-    command.add_argument("--checkpoint", default="latest", help="latest, a step, or a task's name for its best one")
-    command.add_argument("--input", default="-", metavar="FILE", help="one input a line; - for the standard input")
-    command.add_argument("--output", default="-", metavar="FILE", help="one answer a line; - for the standard output")
-    command.add_argument("--task", help="answer the inputs of this task instead of a file's lines")
-    command.add_argument("--split", default="test", help="of --task; default: %(default)s")
-    command.add_argument("--bank", metavar="TASK", help="whose module of a bank answers; default: that of --task")
-    _base(command)
-    command.add_argument("--json", action="store_true", help="JSON Lines with input and prediction")
-    command.add_argument("--batch-size", type=int, default=64)
-    command.add_argument("--max-length", type=int, default=64, help="most tokens of an answer; default: %(default)s")
-
-
-def _tasks(commands: argparse._SubParsersAction) -> None:
-    command = _add(commands, "tasks", "tasks", "list the tasks, or show what the model will see of one")
-    command.set_defaults(show=None, config="experiment", overrides=[], json=False)
-    command.add_argument("--plugins", nargs="+", default=[], metavar="MODULE", help="modules that register tasks")
-    verbs = command.add_subparsers(title="commands", metavar="show")
-    show = verbs.add_parser("show", help="show examples of a task: text, tokens, lengths, truncation")
-    show.add_argument("show", metavar="TASK")
-    _configuration(show)
-    show.add_argument("--split", default="train")
-    show.add_argument("--examples", type=int, default=3)
-    show.add_argument("--json", action="store_true", help="print JSON")
-
-
-def _mixtures(commands: argparse._SubParsersAction) -> None:
-    command = _add(commands, "mixtures", "mixtures", "list the mixtures, or show what one will draw")
-    command.set_defaults(show=None, config="experiment", overrides=[], json=False)
-    command.add_argument("--plugins", nargs="+", default=[], metavar="MODULE", help="modules that register mixtures")
-    verbs = command.add_subparsers(title="commands", metavar="show")
-    show = verbs.add_parser("show", help="sizes, rates, proportions; expected examples, tokens and epochs")
-    show.add_argument("show", metavar="NAME", help="a mixture, a task, or several joined by commas")
-    _configuration(show)
-    show.add_argument(
-        "--mixing",
-        action="append",
-        default=[],
-        metavar="KIND[:KEY=VALUE,...]",
-        help="a strategy to show, such as temperature:temperature=4,max_examples=65536, in place of the experiment's "
-        "own; repeat it to compare several",
-    )
-    show.add_argument("--steps", type=int, default=1000, help="of the run to forecast; default: %(default)s")
-    show.add_argument("--json", action="store_true", help="print JSON")
-    show.add_argument("--plot", metavar="FILE", help="draw it too; .png, .svg or .pdf")
-
-
-def _curves(commands: argparse._SubParsersAction) -> None:
-    command = _add(commands, "curves", "curves", "show and draw how runs went, or go: losses, mixing, epochs")
-    command.add_argument("runs", nargs="+", metavar="RUN", help="a run's folder")
-    command.add_argument(
-        "--out",
-        metavar="FILE",
-        help="the picture, .png, .svg or .pdf; default: curves.png, of one run in its folder, of several in this one",
-    )
-    command.add_argument("--json", action="store_true", help="print JSON instead of a table")
-
-
-def _policy(commands: argparse._SubParsersAction) -> None:
-    command = _add(commands, "policy", "policy", "list the fine-tuning policies, or show what one trains and costs")
-    command.set_defaults(show=None, config="experiment", overrides=[], json=False)
-    command.add_argument("--plugins", nargs="+", default=[], metavar="MODULE", help="modules that register policies")
-    command.add_argument("--json", action="store_true", help="print JSON")
-    verbs = command.add_subparsers(title="commands", metavar="show")
-    show = verbs.add_parser("show", help="what of each module trains when, optimizer state, operations and memory")
-    show.add_argument("show", metavar="KIND", help="the policy; its settings are given as finetuning.NAME=VALUE")
-    _configuration(show)
-    show.add_argument("--compile", action="store_true", help="compile the steps too, and count activations")
-    show.add_argument("--json", action="store_true", help="print JSON")
-
-
-def _delta(commands: argparse._SubParsersAction) -> None:
-    command = _add(
-        commands, "delta", "delta", "inspect checkpoints on a base, merge one, or extract a task from a bank"
-    )
-    verbs = command.add_subparsers(title="commands", metavar="COMMAND", dest="verb", required=True)
-    show = verbs.add_parser("show", help="what checkpoints hold, and on which base")
-    show.add_argument("runs", nargs="+", metavar="RUN", help="a run's folder, or one of its checkpoints/STEP")
-    show.add_argument("--json", action="store_true", help="print JSON")
-    merge = verbs.add_parser("merge", help="write the plain model that computes what an adapted one does (lora, ia3)")
-    extract = verbs.add_parser("extract", help="write one task's modules of a bank as a checkpoint of their own")
-    for verb in (merge, extract):
-        verb.add_argument("run", help="a run's folder, or one of its checkpoints/STEP")
-        verb.add_argument("out", help="a folder that does not exist yet")
-        verb.add_argument("--task", required=verb is extract, help="the task of a bank")
-        _base(verb)
-
-
-def _sweep(commands: argparse._SubParsersAction) -> None:
-    command = _add(commands, "sweep", "sweep", "run a comparison of methods, or continue it where it was stopped")
-    command.add_argument(
-        "sweep", metavar="NAME|FILE.yaml", help="one of the package (table10, table11, table12) or a file"
-    )
-    command.add_argument(
-        "overrides",
-        nargs="*",
-        metavar="KEY=VALUE",
-        help="scale=NAME, one of the file's scales; a field of the file, such as seeds=[0,1]; or a setting of all "
-        "runs, such as training.steps=50",
-    )
-    command.add_argument("--out", metavar="DIR", help="the results' folder; default: sweeps/NAME-SCALE")
-    command.add_argument("--dry-run", action="store_true", help="show what would run, and stop")
-    command.add_argument(
-        "--executor",
-        choices=("local", "ray", "slurm", "submitit-local"),
-        default="local",
-        help="where the runs' processes run; default: %(default)s",
-    )
-    command.add_argument("--jobs", type=_positive, metavar="N", help="the most runs at once; default: as many as fit")
-    command.add_argument(
-        "--cores", type=_positive, metavar="N", help="cores of each run on a CPU; default: a quarter of those there are"
-    )
-    command.add_argument("--gpus", type=int, default=0, metavar="N", help="GPUs of each run on a cluster")
-    command.add_argument(
-        "--retries", type=int, default=2, metavar="N", help="of a run that failed; default: %(default)s"
-    )
-    command.add_argument("--address", help="of a Ray cluster, such as auto; default: one is started here")
-    command.add_argument(
-        "--option", action="append", default=[], metavar="KEY=VALUE", help="of submitit, such as slurm_partition=long"
-    )
-
-
-def _report(commands: argparse._SubParsersAction) -> None:
-    command = _add(commands, "report", "report", "write a sweep's results as a page, with plots and tables")
-    command.add_argument("directory", metavar="DIR", help="the results' folder")
-    command.add_argument("--out", metavar="DIR", help="the report's folder; default: DIR/report")
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{value} is not 1 or more")
-    return value
-
-
-def _base(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--base", metavar="RUN", help="where the checkpoint's base lies now, if it was moved")
-
-
-def _vocabulary(commands: argparse._SubParsersAction) -> None:
-    command = _add(commands, "vocab", "vocabulary", "train a SentencePiece vocabulary")
-    verbs = command.add_subparsers(title="commands", metavar="train", required=True)
-    train = verbs.add_parser("train", help="train a vocabulary on text, TSV or JSON Lines files")
-    train.add_argument("files", nargs="+", metavar="FILE")
-    train.add_argument("--output", required=True, metavar="FILE.model")
-    train.add_argument("--size", type=int, default=8192, help="ids in all, sentinels included; default: %(default)s")
-    train.add_argument("--extra-ids", type=int, default=100, help="sentinels; default: %(default)s")
-    train.add_argument("--fields", nargs="+", default=[], metavar="FIELD", help="of TSV and JSON Lines; default: all")
 
 
 if __name__ == "__main__":

@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 from t5mix import __version__
-from t5mix.cli import main as main_module
 from t5mix.cli import train as train_command
 from t5mix.cli.main import main
+from t5mix.cli.parser import build_parser
 from t5mix.errors import T5MixError
 from t5mix.training.job import Outcome
 
@@ -30,7 +30,7 @@ def test_every_command_has_a_module_and_help(capsys: pytest.CaptureFixture[str])
         assert ended.value.code == 0
         assert "usage: t5mix" in capsys.readouterr().out
     arguments = (["train"], ["eval", "r"], ["predict", "r"], ["tasks"], ["mixtures"], ["curves", "r"], ["policy"])
-    modules = {main_module._parser().parse_args(argv).module for argv in arguments}
+    modules = {build_parser().parse_args(argv).module for argv in arguments}
     for module in modules | {"t5mix.cli.vocabulary", "t5mix.cli.delta"}:
         assert importlib.util.find_spec(module) is not None
 
