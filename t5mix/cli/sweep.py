@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from t5mix.cli.composing import tell
 from t5mix.console import units
 from t5mix.console.tables import new_table, print_table
 from t5mix.errors import T5MixError, UnknownNameError
@@ -29,7 +30,7 @@ def run(options: argparse.Namespace) -> int:
 
     changes = _changes(options.overrides)
     scale = changes.pop("scale", None)
-    sweep = load_sweep(find_sweep_file(options.sweep), scale, changes)
+    sweep = load_sweep(find_sweep_file(options.sweep), scale, changes, tell)
     folder = SweepFolder(Path(options.out or Path("sweeps", sweep.name if scale is None else f"{sweep.name}-{scale}")))
     usable, gpus = usable_cores(), visible_gpus()
     per_trial = options.cores or max(1, usable // 4)
@@ -39,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
     if begun is not None and not options.cores:
         cores = CoresPerRun(**begun["cores"])
     folder.check(sweep, vars(cores))
-    planner = SweepPlanner(sweep)
+    planner = SweepPlanner(sweep, tell=tell)
     trials = plan_trials(planner)
     _show_plan(planner, trials, cores, jobs, folder, gpus)
     if options.dry_run:
@@ -90,7 +91,7 @@ def _changes(overrides: list[str]) -> dict[str, Any]:
 
     fields = {field.name for field in dataclasses.fields(Sweep)} | {"scale", *RENAMED_KEYS}  # type: ignore[arg-type]
     changes: dict[str, Any] = {}
-    settings = []
+    settings: list[str] = []
     for override in overrides:
         key, equals, value = override.partition("=")
         if not equals and not override.startswith("~"):  # which takes a setting of the configuration out
