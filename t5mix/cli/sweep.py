@@ -17,6 +17,7 @@ from t5mix.cli.composing import tell
 from t5mix.console import units
 from t5mix.console.tables import new_table, print_table
 from t5mix.errors import T5MixError, UnknownNameError
+from t5mix.interrupts import signal_of
 
 
 def run(options: argparse.Namespace) -> int:
@@ -51,12 +52,12 @@ def run(options: argparse.Namespace) -> int:
     executor = _executor(options, folder, jobs, usable, gpus, environment)
     display = SweepProgress(folder)
     try:
-        with _sigterm_as_interrupt():
+        with _signals_as_interrupts():
             failures = Runner(planner, folder, executor, cores, options.retries, display).run()
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         display.close()
         print(f"Stopped; what was done is kept in {folder.path}. The same command continues.", file=sys.stderr)
-        return 130
+        return 128 + (signal_of(interrupt) or 0)
     finally:
         display.close()
         executor.close()
@@ -159,14 +160,15 @@ def _show_plan(planner: Any, trials: Any, cores: Any, jobs: int, folder: Any, gp
 
 
 @contextlib.contextmanager
-def _sigterm_as_interrupt() -> Iterator[None]:
-    """A context in which SIGTERM stops the sweep as Ctrl-C does."""
+def _signals_as_interrupts() -> Iterator[None]:
+    """A context in which SIGTERM and Ctrl-C stop the sweep, and its processes have the time they need to end."""
 
     def interrupt(number: int, frame: Any) -> None:
-        raise KeyboardInterrupt
+        raise KeyboardInterrupt(number)
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
