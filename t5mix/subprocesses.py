@@ -64,9 +64,26 @@ class Child:
         kind = ProcessDiedError if code < 0 else T5MixError
         raise kind(f"The process {self._module} ended {_manner(code)}. {output}".rstrip())
 
+    def send(self, line: str) -> None:
+        """Writes a line to the child's standard input."""
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):  # it has ended, and `result` says why
+            self._process.stdin.write(line.encode() + b"\n")
+            self._process.stdin.flush()
+
+    @property
+    def running(self) -> bool:
+        """Whether it has not ended yet."""
+        return self._process.poll() is None
+
     def end(self) -> None:
         """Ends the child, if need be by force."""
         _end(self._process)
+
+    def kill(self) -> None:
+        """Ends the child at once."""
+        self._process.kill()
+        self._process.wait()
 
     def _tail(self) -> str:
         if self._messages is None:

@@ -3,12 +3,14 @@
 import importlib.metadata
 import os
 import warnings
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
-from tests.support import compiled_programs, synthetic_sweep, tiny_runs
+from t5mix.compiled_programs import keep_compiled_programs
+from tests.support import synthetic_sweep, tiny_runs
 
 pytest_plugins = ["tests.support.data_files", "tests.support.sweep_folders"]
 
@@ -20,11 +22,8 @@ _flags = ["--xla_backend_optimization_level=0"]
 if importlib.metadata.version("jaxlib").startswith("0.10."):
     _flags += ["--xla_cpu_use_fusion_emitters=false", "--xla_cpu_parallel_codegen_split_count=1"]
 os.environ.setdefault("XLA_FLAGS", " ".join(_flags))
-if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
-    # What one test compiles, no other process or engine compiles again, in this session or a later one.
-    os.environ["JAX_COMPILATION_CACHE_DIR"] = str(compiled_programs.folder())
-    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
-    os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "0"
+# What one test compiles, no other process or engine compiles again, in this session or a later one.
+keep_compiled_programs(Path(__file__).parents[1] / ".pytest_cache" / "compiled", least_seconds=0.1)
 
 
 TENSORFLOW_FILES = (

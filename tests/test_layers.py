@@ -13,6 +13,7 @@ ORDER = (
     *(
         "validation",
         "plugins",
+        "compiled_programs",
         "subprocesses",
         "tensorflow_setup",
         "model",

@@ -1,10 +1,11 @@
 """Prepares a run's data: from a request to a manifest. The only way from training to seqio, and a process of its own.
 
-python -m t5mix.cache.prepare_worker --request request.json --out data_manifest.json
+python -m t5mix.cache.prepare_worker --out data_manifest.json   # prepares what a line of its standard input requests
 python -m t5mix.cache.prepare_worker --serve       # makes one shard after the other, as its standard input asks
 
-A line on the standard input is {"request": text of a DataRequest, "task": "c4", "shard": 3}; the answer on the
-standard output is {"path": folder} or {"error": text}.
+The first takes a DataRequest as JSON, and may be started before there is one, as loading TensorFlow takes longest. The
+second takes {"request": text of a DataRequest, "task": "c4", "shard": 3}, and answers on the standard output with
+{"path": folder} or {"error": text}.
 """
 
 import argparse
@@ -220,25 +221,29 @@ def needs_likelihoods(task: seqio.Task) -> bool:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs as a child process: writes the result, or {"error": text}, to the file that --out names."""
     parser = argparse.ArgumentParser(prog="python -m t5mix.cache.prepare_worker")
-    parser.add_argument("--request", type=Path, help="a DataRequest as JSON")
     parser.add_argument("--out", type=Path, help="where the DataManifest or error goes")
+    parser.add_argument("--begun", type=Path, help="a file to make once TensorFlow is loaded and the request read")
     parser.add_argument("--serve", action="store_true", help="make shards as the standard input asks for them")
     parser.add_argument("--quiet", action="store_true", help="show no progress")
     parser.add_argument("--nice", type=int, default=0, help="lower the priority by this much")
     options = parser.parse_args(arguments)
     if options.nice:
         os.nice(options.nice)
-    if not options.serve and not (options.request and options.out):
-        parser.error("--request and --out are needed, or --serve")
+    if not options.serve and not options.out:
+        parser.error("--out is needed, or --serve")
     signal.signal(signal.SIGTERM, _end)
     logging.basicConfig(
         level=logging.ERROR if options.quiet else logging.WARNING, format="%(message)s", stream=sys.stderr
     )
+    requests: queue.SimpleQueue[str] = queue.SimpleQueue()
+    threading.Thread(target=_receive, args=(requests,), daemon=True).start()
     if options.serve:
-        _serve(quiet=options.quiet)
+        _serve(requests, quiet=options.quiet)
         return 0
     try:
-        request = DataRequest.from_json(options.request.read_text(encoding="utf-8"))
+        request = DataRequest.from_json(requests.get())
+        if options.begun:
+            options.begun.touch()
         prepare(request, quiet=options.quiet).save(options.out)
     except T5MixError as error:
         write_json(options.out, {"error": _explain(error)})
@@ -246,10 +251,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _serve(*, quiet: bool) -> None:
+def _serve(requests: "queue.SimpleQueue[str]", *, quiet: bool) -> None:
     """Answers requests until the parent ends, or asks for nothing more."""
-    requests: queue.SimpleQueue[str] = queue.SimpleQueue()
-    threading.Thread(target=_receive, args=(requests,), daemon=True).start()
     with os.fdopen(os.dup(1), "w") as answers:
         os.dup2(2, 1)  # what a task's code prints must not get between the answers
         while True:

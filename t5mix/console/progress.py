@@ -10,7 +10,7 @@ from t5mix.console import units
 
 T = TypeVar("T")
 Advance = Callable[[int], None]
-_SECONDS_A_LINE = 10.0
+_SECONDS_A_LINE = 2.5
 _AT_A_TIME = 64
 
 

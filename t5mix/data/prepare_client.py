@@ -4,24 +4,31 @@
 in the background. A child ends with its parent, however that ends.
 """
 
+import atexit
 import concurrent.futures
+import contextlib
 import threading
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from t5mix.console.stage import stage
 from t5mix.data.manifest import DataManifest, DataRequest
 from t5mix.data.token_store import delete_store
 from t5mix.errors import T5MixError
-from t5mix.files import temporary_folder
+from t5mix.files import sha256_of_text, temporary_folder
 from t5mix.subprocesses import Child, Worker, WorkerLeftError
 
+_POLL_SECONDS = 0.05
 _NICE = 10  # the background gives way to the host's part of training
 _SHARDS_PER_WORKER = 256  # then a fresh one takes over: TensorFlow keeps a little of every data set it has built
 
 
-def prepare_in_subprocess(request: DataRequest, *, quiet: bool = False) -> DataManifest:
+def prepare_in_subprocess(
+    request: DataRequest, *, quiet: bool = False, meanwhile: Callable[[DataManifest | None], None] | None = None
+) -> DataManifest:
     """Prepares a run's data in a process of its own and returns the manifest.
 
     The child's progress and warnings appear on this process's error stream.
@@ -29,13 +36,86 @@ def prepare_in_subprocess(request: DataRequest, *, quiet: bool = False) -> DataM
     Args:
         request: what data the run asks for.
         quiet: whether to show no progress.
+        meanwhile: is called while the child works, with what the same request gave the last time, if it was made
+            before: most likely it is what it will give now.
 
     Raises:
         T5MixError: what the child raised, word for word.
     """
-    with temporary_folder("t5mix-") as folder:
-        result = _child(request, folder, ["--quiet"] if quiet else [], show=True).result()
-        return DataManifest.load(result)
+    with _Preparation(quiet=quiet) if quiet or _early is None else _early as preparation:
+        preparation.send(request)
+        last = Path(request.store_dir).expanduser() / "requests" / f"{sha256_of_text(request.to_json())[:16]}.json"
+        if meanwhile is not None:
+            meanwhile(_manifest_in(last))
+        manifest = preparation.manifest()
+        manifest.save(last)
+        return manifest
+
+
+def begin_early() -> None:
+    """Starts the child of the coming `prepare_in_subprocess`: loading TensorFlow takes seconds that this one can use.
+
+    It ends with this process if it is not needed.
+    """
+    global _early
+    if _early is None:
+        _early = _Preparation()
+        atexit.register(end_early)
+
+
+def end_early() -> None:
+    """Ends what `begin_early` began, as no data needs to be prepared."""
+    if _early is not None:
+        with _early:
+            pass
+
+
+class _Preparation:
+    """A child that prepares data once it is told which; it ends with the context."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._closing = contextlib.ExitStack()
+        folder = self._closing.enter_context(temporary_folder("t5mix-"))
+        self._begun, self._show, self._asked = folder / "begun", not quiet, False
+        options = ["--begun", str(self._begun), *(["--quiet"] if quiet else [])]
+        self._child = Child("t5mix.cache.prepare_worker", options, folder / "out.json", show=True)
+
+    def __enter__(self) -> Self:
+        global _early
+        if _early is self:
+            _early = None
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._asked:
+            self._child.end()
+        else:
+            self._child.kill()  # it has nothing half-written, and may be deep in loading
+        self._closing.close()
+
+    def send(self, request: DataRequest) -> None:
+        """Says what to prepare."""
+        self._asked = True
+        self._child.send(request.to_json())
+
+    def manifest(self) -> DataManifest:
+        """Waits for what was prepared."""
+        if self._show:
+            with stage("Loading TensorFlow and the tasks"):
+                while self._child.running and not self._begun.exists():
+                    time.sleep(_POLL_SECONDS)
+        return DataManifest.load(self._child.result())
+
+
+_early: _Preparation | None = None
+
+
+def _manifest_in(path: Path) -> DataManifest | None:
+    with contextlib.suppress(T5MixError, OSError):
+        return DataManifest.load(path)
+    return None
 
 
 class ShardCache:
@@ -160,11 +240,3 @@ class ShardCache:
                 with self._guard:
                     self._worker = None
                 worker.close()
-
-
-def _child(request: DataRequest, folder: Path, options: Sequence[str], *, show: bool) -> Child:
-    """Starts `python -m t5mix.cache.prepare_worker` on a request; the two exchange files in `folder`, an empty one."""
-    request_file = folder / "request.json"
-    request_file.write_text(request.to_json(), encoding="utf-8")
-    arguments = ["--request", str(request_file), *options]
-    return Child("t5mix.cache.prepare_worker", arguments, folder / "out.json", show=show)

@@ -2,19 +2,21 @@
 
 import contextlib
 import dataclasses
+import functools
 from collections.abc import Callable
 from pathlib import Path
 
 from t5mix.checkpoint.reader import read_run_state
 from t5mix.config.experiment import Experiment
 from t5mix.data.manifest import DataManifest, DataRequest
-from t5mix.data.prepare_client import ShardCache, prepare_in_subprocess
+from t5mix.data.prepare_client import ShardCache, end_early, prepare_in_subprocess
 from t5mix.distributed.processes import all_gather, join, processes_that_differ, run_on_main_process
 from t5mix.distributed.shared_shards import shared
 from t5mix.errors import T5MixError
 from t5mix.files import write_json
 from t5mix.mixing.base import WEIGHTS_FILE
-from t5mix.runs.build_engine import bind_policy, build_engine, check_policy, checkpoint_metadata
+from t5mix.runs.build_engine import check_policy, checkpoint_metadata
+from t5mix.runs.engine_ahead import EngineAhead
 from t5mix.runs.load import CheckpointMetadata
 from t5mix.runs.reference_model import reference_model
 from t5mix.runs.result import run_result
@@ -47,12 +49,14 @@ def train_experiment(
     continued = has_checkpoint(directory.path)
     start_from = None if continued else starting_checkpoint(experiment)
     reference = reference_model(experiment.mixing.reference_run)
-    manifest = _data(experiment, directory, splits, start_from, prepare or prepare_in_subprocess)
+    latest = find_checkpoint(directory.path) if continued else start_from
+    engines = EngineAhead(experiment, None if latest is None else CheckpointMetadata.read(latest), start_from)
+    prepare = prepare or functools.partial(prepare_in_subprocess, meanwhile=engines.build_ahead)
+    manifest = _data(experiment, directory, splits, start_from, prepare)
+    end_early()
     if reference is not None:
         reference.check_vocabulary(manifest.vocabulary)
-    latest = find_checkpoint(directory.path) if continued else start_from
-    policy = bind_policy(experiment, manifest, None if latest is None else CheckpointMetadata.read(latest))
-    engine = build_engine(experiment, manifest, policy)
+    policy, engine = engines.build(manifest)
     base, from_base = base_of_run(directory, start_from, engine)
     run_on_main_process(lambda: directory.claim(experiment.to_json(), versions(), manifest))
     with contextlib.closing(engine), contextlib.closing(shared(ShardCache(manifest))) as shards:

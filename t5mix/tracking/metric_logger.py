@@ -1,9 +1,11 @@
 """What a run logs: JSON Lines, TensorBoard, and a progress bar or plain lines."""
 
+import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from t5mix.console.stage import SOON
 from t5mix.tracking.metrics_file import EVALUATION, MetricsFile
 from t5mix.tracking.tensorboard import TensorBoard
 from t5mix.tracking.training_progress import TrainingProgress
@@ -25,7 +27,8 @@ class MetricLogger:
         self._board = TensorBoard(tensorboard)
         self._file = MetricsFile(metrics, first_step)
         self._progress = TrainingProgress(steps, first_step)
-        self.advance, self.info, self.flush = self._progress.advance, self._progress.info, self._file.flush
+        self.advance, self.info, self.during = self._progress.advance, self._progress.info, self._progress.during
+        self.flush = self._file.flush
         if first_step:
             self.info(f"Continuing after step {first_step} of {steps}.")
 
@@ -61,6 +64,10 @@ class NullMetricLogger:
 
     def info(self, text: str) -> None:
         """Shows nothing."""
+
+    def during(self, label: str, *, after: float = SOON) -> contextlib.AbstractContextManager[None]:
+        """Shows nothing."""
+        return contextlib.nullcontext()
 
     def flush(self) -> None:
         """Has nothing to bring to the disk."""

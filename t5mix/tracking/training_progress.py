@@ -1,11 +1,16 @@
 """How far training has come, for people: a bar on a terminal, a line for each logging step elsewhere."""
 
+import contextlib
 import sys
+import time
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from t5mix.console import units
+from t5mix.console.stage import SOON, stage
+
+_SECONDS_A_LINE = 2.5  # where there is no bar
 
 
 class TrainingProgress:
@@ -35,11 +40,19 @@ class TrainingProgress:
             bar.start()
             self._bar = bar
         self._steps = steps
+        self._first: tuple[int, float] | None = None  # a step, and when it was done: what is left is judged from there
+        self._spoken = time.monotonic()
 
     def advance(self, step: int) -> None:
         """Shows how many steps are done."""
         if self._bar is not None:
             self._bar.update(self._task, completed=step)
+            return
+        now = time.monotonic()
+        first, since = self._first = self._first or (step, now)
+        if now - self._spoken >= _SECONDS_A_LINE:
+            left = units.clock((now - since) / (step - first) * (self._steps - step)) if step > first else "unknown"
+            self.info(f"step {step}/{self._steps}  {left} left")
 
     def log_metrics(self, step: int, loss: float, tokens_per_second: float, seconds_left: float) -> None:
         """Shows the figures of a logging step."""
@@ -54,7 +67,12 @@ class TrainingProgress:
 
     def info(self, text: str) -> None:
         """Shows a line above the bar."""
+        self._spoken = time.monotonic()
         self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+    def during(self, label: str, *, after: float = SOON) -> contextlib.AbstractContextManager[None]:
+        """Shows what else is under way (`t5mix.console.stage`); the bar itself runs on."""
+        return contextlib.nullcontext() if self._bar is not None else stage(label, after=after)
 
     def close(self) -> None:
         """Takes the bar down."""

@@ -74,6 +74,7 @@ class Engine:
         self.rows = sharding.local_rows(self._batch_sharding, config.batch_size)
         self._compiler = ThreadPoolExecutor(max_workers=1, thread_name_prefix="compile")
         self._compiled: dict[tuple[int, frozenset[str]], Future[Step]] = {}
+        self._started: dict[Path | None, TrainState] = {}
         self._sums = jax.jit(
             lambda params, batch: batch_sums(self.graphdef, params, batch, policy.num_tasks),
             out_shardings=self._everywhere,
@@ -107,11 +108,29 @@ class Engine:
             lambda leaf, where: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=where), state, shardings
         )
 
+    def start_ahead(self, checkpoint: Path | None, batch: Mapping[str, tuple[int, int]]) -> None:
+        """Does already what `start` and the first step will need, for whoever still waits for the data.
+
+        Args:
+            checkpoint: that of `start`.
+            batch: shapes of the arrays of a batch, by name.
+        """
+        self._compile(
+            0,
+            {
+                name: jax.ShapeDtypeStruct(shape, np.int32, sharding=self._batch_sharding)
+                for name, shape in batch.items()
+            },
+        )
+        self._started[checkpoint] = self.start(checkpoint)
+
     def start(self, checkpoint: Path | None) -> TrainState:
         """Returns the state before the first step, from fresh parameters or those of a checkpoint.
 
         What the policy adds to the model is fresh where the checkpoint, of a plain model, lacks it.
         """
+        if checkpoint in self._started:
+            return self._started.pop(checkpoint)
         if checkpoint is None:
             params = self._fresh(self._params)
         else:
@@ -196,7 +215,7 @@ class Engine:
         """Waits for what is being compiled."""
         self._compiler.shutdown(cancel_futures=True)
 
-    def _compile(self, phase: int, batch: Mapping[str, jax.Array]) -> "Future[Step]":
+    def _compile(self, phase: int, batch: Mapping[str, Any]) -> "Future[Step]":
         """Returns the compiled step of a phase, or what will be it."""
         key = phase, frozenset(batch)
         if key not in self._compiled:

@@ -12,6 +12,7 @@ import numpy as np
 from t5mix.checkpoint.reader import read_base
 from t5mix.checkpoint.train_state import Params, TrainState
 from t5mix.checkpoint.writer import Checkpoints, size_of
+from t5mix.console.stage import LATER
 from t5mix.data.manifest import DataManifest
 from t5mix.data.pipeline import TrainBatch, task_data, training_batches
 from t5mix.data.prefetch import Prefetcher
@@ -247,10 +248,13 @@ def _take_steps(trainer: Trainer, state: TrainState, batches: Iterator[TrainBatc
     config = trainer.job.config
     outcome = Outcome(int(state.step), finished=int(state.step) >= config.steps)
     consensus = StopConsensus(trainer.job.engine.mesh, delay=IN_FLIGHT)
+    first_step = trainer.logger.during("Compiling the first step")
     with StopRequest() as stop:
         while outcome.step < config.steps and outcome.signal is None:
             batch = next(batches)
-            state, metrics = trainer.job.engine.step(state, trainer.arrays(batch))
+            with first_step:
+                state, metrics = trainer.job.engine.step(state, trainer.arrays(batch))
+            first_step = contextlib.nullcontext()
             step = batch.step + 1
             state = trainer.job.engine.advance(state, step)
             trainer.in_flight.add(step, metrics, batch.counts)
@@ -262,7 +266,8 @@ def _take_steps(trainer: Trainer, state: TrainState, batches: Iterator[TrainBatc
                 trainer.log(step)
             improved = False
             if trainer.validation and (last or (config.evaluate_every and step % config.evaluate_every == 0)):
-                improved = trainer.evaluate(state)
+                with trainer.logger.during("Evaluating", after=LATER):
+                    improved = trainer.evaluate(state)
             if improved or last or signal or step % config.checkpoint_every == 0:
                 trainer.checkpoint(state)
             outcome = Outcome(step, finished=last, signal=Signals(signal).name if signal else None)

@@ -1,6 +1,7 @@
 import dataclasses
 import errno
 import functools
+import io
 import json
 import os
 from pathlib import Path
@@ -178,14 +179,17 @@ def test_what_crashed_writers_left_is_swept(make_request):
     assert new.exists()
 
 
-def test_the_command_writes_the_lock_or_the_error(make_request, tmp_path):
-    asked, out = tmp_path / "request.json", tmp_path / "out.json"
-    asked.write_text(make_request(mixture=("declared_labels",)).to_json())
-    arguments = ["--request", str(asked), "--out", str(out), "--quiet"]
-    assert main(arguments) == 0
+def test_the_command_writes_the_manifest_or_the_error(make_request, tmp_path, monkeypatch):
+    out = tmp_path / "out.json"
+
+    def status(mixture: str) -> int:
+        asked = io.StringIO(make_request(mixture=(mixture,)).to_json() + "\n")
+        monkeypatch.setattr(prepare_worker, "_receive", lambda requests: requests.put(asked.readline()))
+        return main(["--out", str(out), "--quiet"])
+
+    assert status("declared_labels") == 0
     assert DataManifest.load(out).tasks[0].name == "declared_labels"
-    asked.write_text(make_request(mixture=("nothing",)).to_json())
-    assert main(arguments) == 2
+    assert status("nothing") == 2
     assert "Unknown task or mixture 'nothing'" in json.loads(out.read_text())["error"]
 
 

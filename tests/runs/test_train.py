@@ -171,7 +171,7 @@ def test_a_start_that_does_not_fit_is_refused(
 
 
 def test_what_the_child_reports_reaches_the_user(tmp_path: Path, experiment_of: Make, monkeypatch: pytest.MonkeyPatch):
-    def failing(request: Any) -> DataManifest:
+    def failing(request: Any, **options: Any) -> DataManifest:
         raise T5MixError("the file is missing")
 
     monkeypatch.setattr(train_module, "prepare_in_subprocess", failing)
