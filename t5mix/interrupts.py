@@ -8,6 +8,7 @@ Leaving is `os._exit`. Python's own shutdown would take the interpreter from und
 that still compute, and those crash.
 """
 
+import atexit
 import contextlib
 import os
 import select
@@ -16,7 +17,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -52,6 +53,22 @@ def take_over(program: str) -> None:
     for number in _SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:  # as in the background of a script
             signal.signal(number, _leave_at_once)
+    atexit.register(_ignore_signals)  # the first to be registered is the last to be called
+
+
+def run_program(program: str, command: Callable[[], int]) -> NoReturn:
+    """Runs a command as this process, which ends with the status that it returns, or with that of a signal."""
+    take_over(program)
+    try:
+        status = command()
+    except BaseException as error:
+        number = None if isinstance(error, SystemExit) else signal_of(error)
+        if number is None:
+            raise
+        with contextlib.suppress(OSError, ValueError):  # its reader may have been interrupted too
+            sys.stdout.flush()
+        leave(number)
+    sys.exit(status)
 
 
 @contextlib.contextmanager
@@ -89,6 +106,12 @@ def leave(number: int) -> NoReturn:
 
 def _leave_at_once(number: int, frame: FrameType | None) -> None:
     leave(number)
+
+
+def _ignore_signals() -> None:
+    """The program is done and takes itself down, which takes a moment; Python would give up its handlers meanwhile."""
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _raise(number: int, frame: FrameType | None) -> None:

@@ -103,6 +103,18 @@ def test_a_signal_that_is_ignored_stays_so(tmp_path: Path):
     assert run(tmp_path, twice, signal.SIGINT, signal.SIGTERM, before=ignored) == (143, ["ready", "ready", "closed"])
 
 
+def test_a_program_that_is_done_ends_well():
+    code = f"{BEGIN}interrupts.take_over('t5mix')\natexit._run_exitfuncs()\nprint(flush=True)\nsys.stdin.read()"
+    with subprocess.Popen(
+        [sys.executable, "-c", f"import atexit{code}"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        os.kill(process.pid, signal.SIGTERM)
+        process.communicate()
+    assert process.returncode == 0
+
+
 def test_other_errors_of_an_interrupt_are_known(monkeypatch: pytest.MonkeyPatch):
     from t5mix import interrupts
 

@@ -58,7 +58,7 @@ COMMANDS = {
     "delta": ("delta", "show", "run"),
     "sweep": ("sweep", "sweep.yaml", "--cores", "1", "--jobs", "1"),
     "report": ("report", "made-up", "--out", "report"),
-    "vocab": ("vocab", "train", "text.txt", "--fields", "text", "--output", "new.model", "--size", "160"),
+    "vocab": ("vocab", "train", "text.txt", "--fields", "text", "--output", "new.model", "--size", "240"),
 }
 
 
