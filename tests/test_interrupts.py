@@ -36,6 +36,10 @@ NATIVE = (
 DROPPED = "type('Old', (), {'__del__': lambda self: wait()})(); ready('goes on'); time.sleep(60)"
 SWALLOWED = "sys.path.insert(0, os.path.dirname(sys.argv[1])); import a_module_that_hides_what_went_wrong"
 CLOSING = "stack = contextlib.ExitStack(); stack.callback(wait)\n        with stack: wait()"
+FORKS = (
+    "r, w = os.pipe(); pid = os.fork() or (os.write(w, b'.'), time.sleep(60)); os.read(r, 1); "
+    "os.kill(pid, 15); ready(os.waitpid(pid, 0)[1]); wait()"
+)
 OWN = "signal.signal(signal.SIGINT, lambda *_: ready('mine')); wait(); time.sleep(60)"
 
 
@@ -101,6 +105,12 @@ def test_a_signal_that_is_ignored_stays_so(tmp_path: Path):
     ignored = "signal.signal(signal.SIGINT, signal.SIG_IGN)"
     twice = "ready(); wait()"
     assert run(tmp_path, twice, signal.SIGINT, signal.SIGTERM, before=ignored) == (143, ["ready", "ready", "closed"])
+
+
+def test_the_end_of_a_fork_is_not_that_of_the_program(tmp_path: Path):
+    soon = "interrupts._BEGIN_SECONDS = 0"
+    status, lines = run(tmp_path, FORKS, signal.SIGINT, before=soon)
+    assert (status, lines[0]) == (130, "15")
 
 
 def test_a_program_that_is_done_ends_well():
