@@ -2,10 +2,12 @@
 
 import contextlib
 import errno
+import fcntl
 import hashlib
 import json
 import os
 import shutil
+import socket
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -90,6 +92,29 @@ def temporary_folder(prefix: str) -> Iterator[Path]:
             yield Path(name)
         finally:
             interrupts.unfinished.discard(Path(name))
+
+
+@contextlib.contextmanager
+def exclusive_lock(path: Path, refusal: str | None = None) -> Iterator[None]:
+    """A context that one process at a time can be in; it ends with the process, however that ends.
+
+    Args:
+        path: of a file that all of them know; its folder exists. It says which process is in the context.
+        refusal: what the error says where another process is in it; None to wait for that one.
+
+    Raises:
+        T5MixError: another process is in it, and it is not to be waited for.
+    """
+    with open(path, "a+", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if refusal is None else fcntl.LOCK_NB))
+        except BlockingIOError as error:
+            file.seek(0)
+            raise T5MixError(f"{refusal}, by {file.read()}. Wait for it, or end it first.") from error
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {socket.gethostname()}")
+        file.flush()
+        yield
 
 
 def write_text(path: Path, text: str) -> None:

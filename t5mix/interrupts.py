@@ -8,6 +8,7 @@ Leaving is `os._exit`. Python's own shutdown would take the interpreter from und
 that still compute, and those crash.
 """
 
+import atexit
 import contextlib
 import os
 import select
@@ -16,7 +17,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -29,7 +30,7 @@ _SAME_SECONDS = 0.2  # `timeout` and others send a signal to a process and to it
 _BEGIN_SECONDS = 3.0  # the main thread may be in native code, compiling for instance, and hear nothing
 _CLOSE_SECONDS = 20.0  # a child that is told to end may take half of it
 
-_leaving = threading.Lock()
+_leaving = threading.RLock()  # a handler may find its own thread on the way out
 _stderr = 2
 _line = b""
 _raised: int | None = None  # the signal that raised KeyboardInterrupt
@@ -52,6 +53,23 @@ def take_over(program: str) -> None:
     for number in _SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:  # as in the background of a script
             signal.signal(number, _leave_at_once)
+    atexit.register(_ignore_signals)  # the first to be registered is the last to be called
+    os.register_at_fork(after_in_child=_let_go)
+
+
+def run_program(program: str, command: Callable[[], int]) -> NoReturn:
+    """Runs a command as this process, which ends with the status that it returns, or with that of a signal."""
+    take_over(program)
+    try:
+        status = command()
+    except BaseException as error:
+        number = None if isinstance(error, SystemExit) else signal_of(error)
+        if number is None:
+            raise
+        with contextlib.suppress(OSError, ValueError):  # its reader may have been interrupted too
+            sys.stdout.flush()
+        leave(number)
+    sys.exit(status)
 
 
 @contextlib.contextmanager
@@ -76,19 +94,35 @@ def signal_of(error: BaseException) -> int | None:
 
 def leave(number: int) -> NoReturn:
     """Ends the process with the status of a signal, whatever its threads do."""
+    global _line
     if not _leaving.acquire(blocking=False):
         time.sleep(_CLOSE_SECONDS)  # another thread is about to end the process
     for path in list(unfinished):
         shutil.rmtree(path, ignore_errors=True)
         with contextlib.suppress(OSError):
             path.unlink(missing_ok=True)
+    line, _line = _line, b""
     with contextlib.suppress(OSError):
-        os.write(_stderr, (b"\x1b[?25h" if os.isatty(_stderr) else b"") + _line)  # a progress bar hides the cursor
+        os.write(_stderr, (b"\x1b[?25h" if os.isatty(_stderr) else b"") + line)  # a progress bar hides the cursor
     os._exit(128 + number)
 
 
 def _leave_at_once(number: int, frame: FrameType | None) -> None:
     leave(number)
+
+
+def _ignore_signals() -> None:
+    """The program is done and takes itself down, which takes a moment; Python would give up its handlers meanwhile."""
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _let_go() -> None:
+    """What a library forks has its own end, and no say in this process's."""
+    signal.set_wakeup_fd(-1)
+    for number in _SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _raise(number: int, frame: FrameType | None) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from t5mix import interrupts
 from t5mix.errors import T5MixError
 from t5mix.files import (
     atomic_folder,
@@ -17,6 +18,7 @@ from t5mix.files import (
     sha256_of,
     sha256_of_json,
     sha256_of_text,
+    temporary_folder,
     write_json,
     write_text,
 )
@@ -62,6 +64,19 @@ def test_the_first_complete_folder_stays(tmp_path: Path):
     with pytest.raises(RuntimeError), atomic_folder(tmp_path / "other", "meta.json"):
         raise RuntimeError
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_is_not_finished_is_known_until_it_is(tmp_path: Path):
+    with (
+        atomic_path(tmp_path / "a") as file,
+        atomic_folder(tmp_path / "b", "meta.json") as folder,
+        temporary_folder("t5mix-test-") as temporary,
+    ):
+        assert {file, folder, temporary} <= interrupts.unfinished
+        file.touch()
+        assert temporary.is_dir()
+    assert not {file, folder, temporary} & interrupts.unfinished
+    assert not temporary.exists()
 
 
 def test_what_is_not_json_is_named(tmp_path: Path):

@@ -36,6 +36,10 @@ NATIVE = (
 DROPPED = "type('Old', (), {'__del__': lambda self: wait()})(); ready('goes on'); time.sleep(60)"
 SWALLOWED = "sys.path.insert(0, os.path.dirname(sys.argv[1])); import a_module_that_hides_what_went_wrong"
 CLOSING = "stack = contextlib.ExitStack(); stack.callback(wait)\n        with stack: wait()"
+FORKS = (
+    "r, w = os.pipe(); pid = os.fork() or (os.write(w, b'.'), time.sleep(60)); os.read(r, 1); "
+    "os.kill(pid, 15); ready(os.waitpid(pid, 0)[1]); wait()"
+)
 OWN = "signal.signal(signal.SIGINT, lambda *_: ready('mine')); wait(); time.sleep(60)"
 
 
@@ -87,7 +91,8 @@ def test_closing_does_not_keep_the_program(tmp_path: Path):
 
 def test_a_second_signal_ends_at_once(tmp_path: Path):
     soon = "interrupts._SAME_SECONDS = 0"
-    assert run(tmp_path, CLOSING, signal.SIGINT, signal.SIGINT, before=soon) == (130, ["ready", "ready"])
+    status, lines = run(tmp_path, CLOSING, signal.SIGINT, signal.SIGINT, before=soon)
+    assert (status, lines[:2]) == (130, ["ready", "ready"])  # the main thread may come to its own end first
 
 
 def test_a_command_with_its_own_handler_has_its_time_until_the_second_signal(tmp_path: Path):
@@ -101,6 +106,24 @@ def test_a_signal_that_is_ignored_stays_so(tmp_path: Path):
     ignored = "signal.signal(signal.SIGINT, signal.SIG_IGN)"
     twice = "ready(); wait()"
     assert run(tmp_path, twice, signal.SIGINT, signal.SIGTERM, before=ignored) == (143, ["ready", "ready", "closed"])
+
+
+def test_the_end_of_a_fork_is_not_that_of_the_program(tmp_path: Path):
+    soon = "interrupts._BEGIN_SECONDS = 0"
+    status, lines = run(tmp_path, FORKS, signal.SIGINT, before=soon)
+    assert (status, lines[0]) == (130, "15")
+
+
+def test_a_program_that_is_done_ends_well():
+    code = f"{BEGIN}interrupts.take_over('t5mix')\natexit._run_exitfuncs()\nprint(flush=True)\nsys.stdin.read()"
+    with subprocess.Popen(
+        [sys.executable, "-c", f"import atexit{code}"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        os.kill(process.pid, signal.SIGTERM)
+        process.communicate()
+    assert process.returncode == 0
 
 
 def test_other_errors_of_an_interrupt_are_known(monkeypatch: pytest.MonkeyPatch):

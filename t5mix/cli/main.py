@@ -1,7 +1,6 @@
 """`t5mix`: runs a command. Loads neither JAX nor TensorFlow until a command needs them."""
 
 # A signal that comes before `program` has begun shows a traceback, so nothing more is loaded here.
-import contextlib
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -11,17 +10,7 @@ from t5mix import interrupts
 
 def program() -> NoReturn:
     """Runs a command as this process."""
-    interrupts.take_over("t5mix")
-    try:
-        status = _run(None)
-    except BaseException as error:
-        number = None if isinstance(error, SystemExit) else interrupts.signal_of(error)
-        if number is None:
-            raise
-        with contextlib.suppress(OSError, ValueError):  # its reader may have been interrupted too
-            sys.stdout.flush()
-        interrupts.leave(number)
-    sys.exit(status)
+    interrupts.run_program("t5mix", lambda: _run(None))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

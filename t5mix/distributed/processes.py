@@ -71,7 +71,6 @@ def join(settings: DistributedConfig) -> None:
     """
     if jax.distributed.is_initialized() or not (settings.auto or settings.coordinator):
         return
-    _leave_stdout_to_python()
     # It would take SIGTERM for itself, and hide it from t5mix.distributed.signals.
     jax.config.update("jax_enable_preemption_service", False)
     address = settings.coordinator or ""
@@ -92,6 +91,7 @@ def join(settings: DistributedConfig) -> None:
             else f"Process 0 listens on distributed.coordinator = {address}: all must reach it, and the port be free."
         )
         raise T5MixError(f"The processes of the run did not find one another: {error} {advice}") from error
+    _leave_stdout_to_python()
 
 
 def _leave_stdout_to_python() -> None:

@@ -46,6 +46,17 @@ def train_experiment(
     join(experiment.distributed)
     directory = RunDirectory(Path(experiment.run_dir))
     _check_settings(experiment, directory)
+    with contextlib.ExitStack() as held:
+        run_on_main_process(lambda: held.enter_context(directory.locked()))
+        return _train(experiment, directory, splits, prepare or prepare_in_subprocess)
+
+
+def _train(
+    experiment: Experiment,
+    directory: RunDirectory,
+    splits: tuple[str, ...],
+    prepare: Callable[[DataRequest], DataManifest],
+) -> Outcome:
     continued = has_checkpoint(directory.path)
     start_from = None if continued else starting_checkpoint(experiment)
     reference = reference_model(experiment.mixing.reference_run)

@@ -14,14 +14,13 @@ All that is needed to read them is JSON:
 
 import contextlib
 import dataclasses
-import fcntl
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from t5mix.errors import T5MixError
-from t5mix.files import read_json, write_json
+from t5mix.files import exclusive_lock, read_json, write_json
 from t5mix.sweep.spec import Sweep, read_sweep, sweep_to_dict
 
 
@@ -122,27 +121,8 @@ class SweepFolder:
             T5MixError: one does.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        with exclusive_lock(self.path / ".lock", wait=False):
+        with exclusive_lock(self.path / ".lock", f"A sweep is already running in {self.path}"):
             yield
-
-
-@contextlib.contextmanager
-def exclusive_lock(path: Path, *, wait: bool) -> Iterator[None]:
-    """A context that one process at a time can be in; it ends with the process, however that ends.
-
-    Args:
-        path: of a file that all of them know; its folder exists.
-        wait: whether to wait for the other one.
-
-    Raises:
-        T5MixError: another process is in it, and it is not to be waited for.
-    """
-    with open(path, "w", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError as error:
-            raise T5MixError(f"A sweep is already running in {path.parent}. Wait for it, or end it first.") from error
-        yield
 
 
 def _short(value: Any) -> str:

@@ -9,12 +9,12 @@ import dataclasses
 import itertools
 import statistics
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from t5mix.errors import T5MixError
-from t5mix.files import write_json
+from t5mix.files import temporary_folder, write_json
+from t5mix.interrupts import interruptible, run_program
 from t5mix.sweep.worker import PERMANENT_ERROR, RunRequest, configure_process, prepare_once
 
 if TYPE_CHECKING:
@@ -28,7 +28,8 @@ def main() -> int:
     job, unit, out = RunRequest.load(Path(sys.argv[1])), sys.argv[2], Path(sys.argv[3])
     configure_process(job)
     try:
-        write_json(out, {"unit": unit, "per_step": cost_per_step(job, unit)})
+        with interruptible():
+            write_json(out, {"unit": unit, "per_step": cost_per_step(job, unit)})
     except T5MixError as error:
         print(error, file=sys.stderr)  # noqa: T201 - the log of the job
         return PERMANENT_ERROR
@@ -53,7 +54,7 @@ def cost_per_step(job: RunRequest, unit: str) -> float:
     experiment = dataclasses.replace(experiment, start_from=None)
     steps, shape = experiment.training.steps, experiment.batch_shape
     if unit == "seconds":
-        with tempfile.TemporaryDirectory(prefix="t5mix-measure-") as folder:
+        with temporary_folder("t5mix-measure-") as folder:
             return _seconds(dataclasses.replace(experiment, run_dir=f"{folder}/run"))
     manifest = prepare_once(experiment.data_request(), Path(job.data))
     if unit == "tokens":
@@ -87,4 +88,4 @@ def _seconds(experiment: "Experiment") -> float:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_program("t5mix.sweep.step_cost", main)

@@ -19,8 +19,8 @@ from typing import Any
 
 from t5mix.data.manifest import DataManifest, DataRequest
 from t5mix.errors import T5MixError
-from t5mix.files import read_json, sha256_of_text, write_json
-from t5mix.sweep.folder import exclusive_lock
+from t5mix.files import exclusive_lock, read_json, sha256_of_text, write_json
+from t5mix.interrupts import interruptible, run_program
 from t5mix.sweep.trial import TaskScore, read_trial
 
 PERMANENT_ERROR = 2  # the exit status of an error that another try would meet again
@@ -75,7 +75,10 @@ def main() -> int:
     from t5mix.subprocesses import ProcessDiedError
 
     try:
-        with exclusive_lock(path.with_suffix(".lock"), wait=True):  # a sweep that was killed may have left one behind
+        with (
+            interruptible(),
+            exclusive_lock(path.with_suffix(".lock")),
+        ):  # a sweep that was killed may have left one behind
             return carry_out(job)
     except ProcessDiedError as error:
         print(error, file=sys.stderr)  # noqa: T201 - the log of the job
@@ -179,4 +182,4 @@ def _end_with_parent(parent: int) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_program("t5mix.sweep.worker", main)

@@ -1,12 +1,14 @@
 """A run's folder: what it is, what it did, what came out."""
 
+import contextlib
+import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from t5mix.data.manifest import DataManifest
 from t5mix.errors import T5MixError
-from t5mix.files import read_json, write_json
+from t5mix.files import exclusive_lock, read_json, write_json
 
 _FREE = (
     *("run_dir", "store_dir", "mesh", "distributed", "evaluation"),
@@ -62,6 +64,22 @@ class RunDirectory:
                 + "\n".join(f"  {key}: {recorded!r} there, {given!r} here" for key, recorded, given in differences)
                 + "\nChoose another run_dir, or give the settings it was started with to continue it."
             )
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """A context that one process at a time can be in: the one that trains. A folder that stays empty goes again.
+
+        Raises:
+            T5MixError: another process is in it.
+        """
+        lock, is_new = self.path / ".lock", not self.path.exists()
+        self.path.mkdir(parents=True, exist_ok=True)
+        with exclusive_lock(lock, f"The run {self.path} is already being trained"):
+            try:
+                yield
+            finally:
+                if is_new and list(self.path.iterdir()) == [lock]:
+                    shutil.rmtree(self.path)
 
     def claim(self, experiment: Mapping[str, Any], versions: Mapping[str, str], manifest: DataManifest) -> None:
         """Makes the folder this experiment's, and records what it runs on and the exact data."""

@@ -8,6 +8,7 @@ import pytest
 
 from t5mix.config.experiment import Experiment
 from t5mix.data.manifest import DataManifest
+from t5mix.errors import T5MixError
 from t5mix.runs.engine_ahead import EngineAhead
 from t5mix.tracking.run_directory import RunDirectory
 from t5mix.training.engine import Engine
@@ -50,10 +51,18 @@ def test_another_answer_than_the_guess_means_another_engine(
     engine.close()
 
 
-def test_nothing_is_built_on_no_guess_or_on_one_that_does_not_fit(
-    manifest: DataManifest, experiment_of: Make, tmp_path: Path
+def test_without_a_guess_or_with_one_that_does_not_fit_nothing_is_built_ahead(
+    manifest: DataManifest, experiment_of: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     engines = EngineAhead(experiment_of(tmp_path / "run"), None, None)
     engines.build_ahead(None)
-    engines.build_ahead(dataclasses.replace(manifest, vocabulary=dataclasses.replace(manifest.vocabulary, size=10**9)))
-    assert engines._built is None or engines._guess is not None
+    assert engines._built is None
+
+    def refuse(*arguments: Any) -> None:
+        raise T5MixError("it does not fit")
+
+    monkeypatch.setattr(engines, "_build", refuse)
+    engines.build_ahead(manifest)
+    assert engines._built is None
+    with pytest.raises(T5MixError, match="it does not fit"):
+        engines.build(manifest)

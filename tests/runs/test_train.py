@@ -28,7 +28,15 @@ def test_a_run_directory_explains_itself(finished: Any):
     assert manifest is not None
     assert [task.name for task in manifest.tasks] == ["copy", "first"]
     assert {entry.name for entry in finished.path.iterdir()} == {
-        *("checkpoints", "data_manifest.json", "experiment.json", "metrics.jsonl", "result.json", "tensorboard")
+        *(
+            ".lock",
+            "checkpoints",
+            "data_manifest.json",
+            "experiment.json",
+            "metrics.jsonl",
+            "result.json",
+            "tensorboard",
+        )
     }
 
 
@@ -99,6 +107,15 @@ def test_a_finished_run_is_not_trained_again(finished: Any, data: Any, tmp_path:
     assert train_experiment(experiment_of(run)).finished
     assert data.requests == []
     assert tiny.logged(run) == tiny.logged(finished.path)
+
+
+def test_a_run_that_another_process_trains_is_refused(data: Any, tmp_path: Path, experiment_of: Make):
+    with (
+        RunDirectory(tmp_path / "run").locked(),
+        pytest.raises(T5MixError, match=r"run is already being trained, by process \d+ on "),
+    ):
+        train_experiment(experiment_of(tmp_path / "run"))
+    assert data.requests == []
 
 
 def test_other_settings_are_refused_before_any_work(finished: Any, data: Any, tmp_path: Path, experiment_of: Make):

@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -131,3 +132,16 @@ def test_checkpoints_are_found(tmp_path: Path):
     (tmp_path / "checkpoints" / "11.orbax-checkpoint-tmp").mkdir()
     assert find_checkpoint(tmp_path) == tmp_path / "checkpoints" / "10"
     assert find_checkpoint(tmp_path / "checkpoints" / "2") == tmp_path / "checkpoints" / "2"
+
+
+def test_one_process_at_a_time_trains(tmp_path: Path):
+    run = RunDirectory(tmp_path / "run")
+    refusal = rf"The run .*run is already being trained, by process {os.getpid()} on .*\. Wait for it, or end it first"
+    with run.locked(), pytest.raises(T5MixError, match=refusal), RunDirectory(tmp_path / "run").locked():
+        pass
+    assert not run.path.exists()  # nothing was written to it
+    with run.locked():
+        (run.path / "experiment.json").touch()
+    with run.locked():  # a later one continues
+        pass
+    assert (run.path / "experiment.json").exists()
