@@ -42,18 +42,15 @@ def _run(arguments: Sequence[str] | None) -> int:
     import importlib
     import os
 
+    from t5mix.cli.arguments import read_command_line
     from t5mix.cli.parser import build_parser
     from t5mix.errors import T5MixError
 
     parser = build_parser()
-    options, rest = parser.parse_known_args(arguments)
-    if rest and (not hasattr(options, "overrides") or any(argument.startswith("-") for argument in rest)):
-        parser.error(f"unrecognized arguments: {' '.join(rest)}")
-    if rest:  # overrides may stand before options, after them, or on both sides
-        options.overrides = [*options.overrides, *rest]
+    options = read_command_line(parser, sys.argv[1:] if arguments is None else arguments)
     if not hasattr(options, "module"):
         parser.print_help()
-        return 2
+        return 0
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         with interrupts.interruptible():

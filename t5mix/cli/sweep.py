@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 from collections.abc import Iterator, Mapping
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from t5mix.console import units
 from t5mix.console.tables import new_table, print_table
 from t5mix.errors import T5MixError, UnknownNameError
 from t5mix.interrupts import signal_of
+from t5mix.files import packaged_yaml
 
 
 def run(options: argparse.Namespace) -> int:
@@ -79,11 +79,10 @@ def find_sweep_file(name: str) -> Path:
     """
     if name.endswith((".yaml", ".yml")):
         return Path(name)
-    files = resources.files("t5mix.sweep") / "presets"
-    names = sorted(file.name.removesuffix(".yaml") for file in files.iterdir() if file.name.endswith(".yaml"))
-    if name not in names:
-        raise UnknownNameError("sweep", name, names, "A file of your own ends in .yaml.")
-    return Path(str(files / f"{name}.yaml"))
+    files = packaged_yaml("t5mix.sweep", "presets")
+    if name not in files:
+        raise UnknownNameError("sweep", name, files, "A file of your own ends in .yaml.")
+    return files[name]
 
 
 def _changes(overrides: list[str]) -> dict[str, Any]:

@@ -4,7 +4,6 @@ import copy
 import functools
 import re
 from collections.abc import Callable, Mapping, Sequence
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from t5mix.errors import T5MixError, UnknownNameError
+from t5mix.files import packaged_yaml
 
 _MODULE = "t5mix.config.experiments"
 
@@ -200,7 +200,7 @@ _CHOICE = (
 
 def named_configs() -> list[str]:
     """Returns the names of the package's own experiments."""
-    return sorted(f.name.removesuffix(".yaml") for f in resources.files(_MODULE).iterdir() if f.name.endswith(".yaml"))
+    return list(packaged_yaml("t5mix.config", "experiments"))
 
 
 def groups() -> dict[str, list[str]]:

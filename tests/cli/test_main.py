@@ -17,7 +17,7 @@ from t5mix.training.job import Outcome
 
 
 def test_without_a_command_help_is_shown(capsys: pytest.CaptureFixture[str]):
-    assert main([]) == 2
+    assert main([]) == 0
     out = capsys.readouterr().out
     for command in ("train", "eval", "predict", "tasks", "mixtures", "curves", "policy", "delta", "vocab"):
         assert f"\n    {command} " in out
