@@ -9,7 +9,6 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
-from importlib import resources
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -189,9 +188,3 @@ def disk_errors(folder: Path) -> Iterator[None]:
 def is_refused_write(error: OSError) -> bool:
     """Says whether the user can fix a failed write: the disk or quota is full, or writing is not allowed."""
     return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
-
-
-def packaged_yaml(package: str, folder: str) -> dict[str, Path]:
-    """Returns the YAML files in a folder of a package by name, without the ending; loads nothing of what it holds."""
-    files = resources.files(package).joinpath(folder).iterdir()
-    return {path.stem: path for path in sorted(Path(str(file)) for file in files) if path.suffix == ".yaml"}

@@ -5,7 +5,7 @@ import argparse
 from t5mix import __version__
 from t5mix.cli.arguments import CommandParser
 from t5mix.cli.examples import ALL_COMMANDS, examples_of
-from t5mix.files import packaged_yaml
+from t5mix.yaml_files import packaged_yaml
 
 _RUN = "a run's folder, or one of its checkpoints/STEP"
 _CHECKPOINT = "latest, a step, or a task's name for its best one; default: %(default)s"

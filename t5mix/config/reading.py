@@ -4,6 +4,7 @@ Unknown keys, wrong types and impossible combinations are refused by name, befor
 """
 
 import dataclasses
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -108,5 +109,16 @@ def _model(raw: Any) -> dict[str, Any]:
     return {**(to_plain(PRESETS[preset]) if preset else {}), **settings}
 
 
-_SHORT_FORMS = {"mixture": _mixture, "tasks": lambda raw: raw or {}, "streamed": _streamed, "model": _model}
+def _path(raw: Any) -> Any:
+    """Returns a path, which may begin with ~ for the home folder."""
+    return os.path.expanduser(raw) if isinstance(raw, str) else raw
+
+
+_SHORT_FORMS = {
+    **dict.fromkeys(("run_dir", "vocabulary", "start_from"), _path),
+    "mixture": _mixture,
+    "tasks": lambda raw: raw or {},
+    "streamed": _streamed,
+    "model": _model,
+}
 """What people may write shorter than it is stored."""
