@@ -151,7 +151,7 @@ def test_a_run_continues_from_another_model(finished: Any, data: Any, tmp_path: 
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["start_from=/nowhere"], "/nowhere holds no checkpoint"),
+        (["start_from=/nowhere"], "/nowhere is no run of t5mix: there is no such folder"),
         (["start_from={run}", "model.d_model=32"], r"holds another model: model\.d_model is 16 there and 32"),
         (["model.vocab_size=10"], r"model\.vocab_size is 10, and the vocabulary bytes has 64 ids"),
     ],
