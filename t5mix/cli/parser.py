@@ -1,9 +1,11 @@
 """The arguments of the commands."""
 
 import argparse
+from typing import Any
 
 from t5mix import __version__
 from t5mix.cli.arguments import CommandParser
+from t5mix.cli.completion import SHELLS, completion_script
 from t5mix.cli.examples import ALL_COMMANDS, examples_of
 from t5mix.yaml_files import packaged_yaml
 
@@ -19,6 +21,12 @@ def build_parser() -> CommandParser:
         epilog=ALL_COMMANDS,
     )
     parser.add_argument("--version", action="version", version=f"t5mix {__version__}", help="print the version")
+    parser.add_argument(
+        "--completion",
+        action=_PrintCompletion,
+        choices=SHELLS,
+        help="print a script for completion in a shell",
+    )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     _train(commands)
     _evaluate(commands)
@@ -32,6 +40,14 @@ def build_parser() -> CommandParser:
     _report(commands)
     _vocabulary(commands)
     return parser
+
+
+class _PrintCompletion(argparse.Action):
+    """Prints the script and ends, as --version does."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
+        print(completion_script(parser, values), end="")
+        parser.exit()
 
 
 def _add(commands: argparse._SubParsersAction, name: str, module: str, text: str) -> CommandParser:
