@@ -44,8 +44,11 @@ def _run(arguments: Sequence[str] | None) -> int:
 
     from t5mix.cli.arguments import read_command_line
     from t5mix.cli.parser import build_parser
+    from t5mix.console.streams import use_utf8
     from t5mix.errors import T5MixError
+    from t5mix.files import is_refused_write
 
+    use_utf8()
     parser = build_parser()
     options = read_command_line(parser, sys.argv[1:] if arguments is None else arguments)
     if not hasattr(options, "module"):
@@ -61,6 +64,11 @@ def _run(arguments: Sequence[str] | None) -> int:
     except BrokenPipeError:  # the reader of our output went away, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except OSError as error:
+        if not is_refused_write(error):
+            raise
+        print(f"t5mix: {error.filename or 'A file'} cannot be used: {error.strerror}.", file=sys.stderr)
+        return 2
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from t5mix.data.prepare_client import ShardCache, prepare_in_subprocess
 from t5mix.distributed.processes import all_gather, join, processes_that_differ, run_on_main_process
 from t5mix.distributed.shared_shards import shared
 from t5mix.errors import T5MixError
-from t5mix.files import write_json
+from t5mix.files import check_writable, write_json
 from t5mix.mixing.base import WEIGHTS_FILE
 from t5mix.runs.build_engine import bind_policy, build_engine, check_policy, checkpoint_metadata
 from t5mix.runs.load import CheckpointMetadata
@@ -87,6 +87,7 @@ def _check_settings(experiment: Experiment, directory: RunDirectory) -> None:
             "only distributed.process differs."
         )
     run_on_main_process(lambda: directory.check(settings))
+    run_on_main_process(lambda: check_writable(directory.path, "run_dir"))
     experiment.mesh.build(experiment.training.batch_size // experiment.training.gradient_accumulation_steps)
     check_policy(experiment)
 

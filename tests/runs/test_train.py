@@ -170,6 +170,15 @@ def test_a_start_that_does_not_fit_is_refused(
     assert not (tmp_path / "run").exists()
 
 
+def test_a_folder_that_may_not_be_written_to_is_refused_before_any_data(
+    data: Any, tmp_path: Path, experiment_of: Make, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    with pytest.raises(T5MixError, match=r"run_dir is .*run, and you may not write to .* Choose another run_dir"):
+        train_experiment(experiment_of(tmp_path / "run"))
+    assert data.requests == []
+
+
 def test_what_the_child_reports_reaches_the_user(tmp_path: Path, experiment_of: Make, monkeypatch: pytest.MonkeyPatch):
     def failing(request: Any) -> DataManifest:
         raise T5MixError("the file is missing")
