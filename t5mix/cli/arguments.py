@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from t5mix.errors import UnknownNameError, nearest
+from t5mix.yaml_files import packaged_yaml
 
 _TORN = re.compile(r"([\w.]+)(?: = | =|= | )([^\s=]+)(?= |$)")  # a setting with a blank in place of, or around, its "="
 
@@ -68,7 +69,8 @@ def read_command_line(parser: CommandParser, words: Sequence[str]) -> argparse.N
         options.parser.error(f"unrecognized arguments: {' '.join(rest)}")
     if rest:
         options.overrides = [*options.overrides, *rest]
-    if message := _torn_setting(getattr(options, "overrides", [])):
+    overrides = getattr(options, "overrides", [])
+    if message := _torn_setting(overrides) or ("config" in options and _bare_configuration(overrides)):
         options.parser.error(message)
     return options
 
@@ -86,4 +88,13 @@ def _torn_setting(overrides: Sequence[str]) -> str | None:
     for start in range(len(overrides) - 1):
         if torn := _TORN.match(" ".join(overrides[start : start + 3])):
             return f"{torn[0]!r} is no setting: write {torn[1]}={torn[2]}."
+    return None
+
+
+def _bare_configuration(overrides: Sequence[str]) -> str | None:
+    """Returns what to write in place of a configuration without its option: `t5mix train demo`."""
+    names = packaged_yaml("t5mix.config", "experiments")
+    for word in overrides:
+        if word in names or ("=" not in word and word.endswith((".yaml", ".yml"))):
+            return f"{word!r} is no setting: write --config {word}."
     return None

@@ -26,6 +26,8 @@ from t5mix.cli.main import main
         ("train training.steps 5", "t5mix train ", "'training.steps 5' is no setting: write training.steps=5."),
         ("train seed=1 training.steps = 5", "t5mix train ", "write training.steps=5."),
         ("train training.steps= 5 seed=1", "t5mix train ", "write training.steps=5."),
+        ("train demo", "t5mix train ", "'demo' is no setting: write --config demo."),
+        ("train seed=1 mine.yaml", "t5mix train ", "'mine.yaml' is no setting: write --config mine.yaml."),
         ("train training.steps --show =5", "t5mix train ", "write training.steps=5."),
     ],
 )
