@@ -213,3 +213,36 @@ def disk_errors(folder: Path) -> Iterator[None]:
 def is_refused_write(error: OSError) -> bool:
     """Says whether the user can fix a failed write: the disk or quota is full, or writing is not allowed."""
     return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+
+
+def check_writable(folder: Path, key: str) -> None:
+    """Refuses a folder that could not be made, or not be written to.
+
+    Args:
+        folder: the folder.
+        key: the setting that names it, for the message.
+
+    Raises:
+        T5MixError: writing is not allowed there; names the folder that does not allow it.
+    """
+    existing = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    if existing.is_dir() and not os.access(existing, os.W_OK | os.X_OK):
+        raise T5MixError(f"{key} is {folder}, and you may not write to {existing}. Choose another {key}.")
+
+
+def expand_home(path: str, key: str) -> Path:
+    """Returns a path whose ~ is replaced by the home folder.
+
+    Args:
+        path: the path.
+        key: the setting that has it, for the message.
+
+    Raises:
+        T5MixError: it begins with ~, and there is no home folder.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise T5MixError(
+            f"{key} is {path}, and no home folder is known: set HOME, or give a path without ~, {key}=FOLDER."
+        ) from error

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from t5mix.cli.examples import ALL_COMMANDS, EXAMPLES
 from t5mix.cli.main import main
 from t5mix.cli.parser import build_parser
 from t5mix.finetuning import POLICIES
@@ -113,7 +114,7 @@ def short_commands(page: Path) -> Iterator[list[str]]:
     """Yields the commands that have settings in a page's text, a configuration's comments, or what a script prints."""
     if page.suffix != ".md":
         text = page.read_text(encoding="utf-8").replace("{run}", "runs/quickstart")
-        lines = re.findall(r"^(?:#   |  )(t5mix .*?)(?:\s{2,}.*)?$", text, re.MULTILINE)
+        lines = re.findall(r"^(?:#   |  )(t5mix .*?)(?: {2,}.*)?$", text, re.MULTILINE)
     else:
         lines = re.findall(r"`(t5mix [^`]*=[^`]*)`", prose(page))
     for line in lines:
@@ -138,6 +139,7 @@ class Workshop:
         monkeypatch.setenv("JAX_PLATFORMS", "cpu")
         monkeypatch.setattr(sys, "path", list(sys.path))
         monkeypatch.setattr("t5mix.runs.train.train_experiment", self.train)
+        monkeypatch.setattr("t5mix.sweep.cluster_executors.check_executor", lambda name: None)
         monkeypatch.setattr("t5mix.sweep.plan.SweepPlanner._check", lambda *arguments, **options: None)
         monkeypatch.setattr("t5mix.sweep.plan.plan_trials", self.sweep)
         for work in ("data.prepare_client.prepare_in_subprocess", "runs.policy_report.report_policy"):
@@ -241,6 +243,17 @@ def test_commands_in_text_and_comments_work(page: Path, workshop: Workshop):
     workshop.tracks = False
     for command in short_commands(page):
         workshop.run(command[1:])
+
+
+def test_the_examples_of_help_work(workshop: Workshop):
+    workshop.tracks = False
+    text = [ALL_COMMANDS, *(f"  {line}\n" for _, *lines in EXAMPLES.values() for line in lines)]
+    lines = re.findall(r"^  (.*t5mix .*?)(?: {2,}.*)?$", "".join(text), re.MULTILINE)
+    assert len(lines) >= len(EXAMPLES) + 10
+    for line in lines:
+        for command in commands(line):
+            if (arguments := arguments_of(command)) is not None:
+                workshop.run(arguments)
 
 
 @pytest.mark.parametrize("page", [page for page in GUIDES if any(blocks(page))], ids=name_of)

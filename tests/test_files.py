@@ -11,7 +11,9 @@ from t5mix.files import (
     atomic_folder,
     atomic_path,
     atomic_write,
+    check_writable,
     disk_errors,
+    expand_home,
     free_space,
     is_refused_write,
     read_json,
@@ -110,3 +112,21 @@ def test_errors_of_a_full_disk_are_told_from_others(tmp_path: Path):
         raise OSError(errno.EIO, "unrelated")
     assert is_refused_write(OSError(errno.EACCES, ""))
     assert not is_refused_write(OSError(errno.EIO, ""))
+
+
+def test_a_folder_that_may_not_be_written_to_is_refused_with_the_setting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    check_writable(tmp_path / "new" / "run", "run_dir")
+    asked = []
+    monkeypatch.setattr("os.access", lambda path, mode: asked.append(path))
+    with pytest.raises(T5MixError, match=f"run_dir is .*run, and you may not write to {tmp_path}. Choose another run_"):
+        check_writable(tmp_path / "new" / "run", "run_dir")
+    assert asked == [tmp_path]
+
+
+def test_a_tilde_needs_a_home_folder(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HOME", "/home/somebody")
+    assert expand_home("~/x", "store_dir") == Path("/home/somebody/x")
+    with pytest.raises(T5MixError, match="store_dir is ~nobody_of_this_name/x, and no home folder is known: set HOME"):
+        expand_home("~nobody_of_this_name/x", "store_dir")

@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[1] / "t5mix"
 ORDER = (
     *("__init__", "interrupts", "child_process", "errors", "registry", "configurable", "console", "files"),
     *(
+        "yaml_files",
         "validation",
         "plugins",
         "compiled_programs",
@@ -19,24 +20,9 @@ ORDER = (
         "model",
         "data",
         "sources",
-        "preprocessors",
-        "metrics",
     ),
-    *(
-        "mixing",
-        "finetuning",
-        "cache",
-        "distributed",
-        "tracking",
-        "checkpoint",
-        "evaluation",
-        "training",
-        "config",
-        "runs",
-        "sweep",
-        "analysis",
-    ),
-    *("plots", "report", "cli"),
+    *("preprocessors", "metrics", "mixing", "finetuning", "cache", "distributed", "tracking", "checkpoint"),
+    *("evaluation", "training", "config", "runs", "sweep", "analysis", "plots", "report", "cli"),
 )
 """Each package or module of t5mix imports only from those before it."""
 

@@ -23,9 +23,10 @@ def compose_options(options: argparse.Namespace, arguments: Sequence[str] = ()) 
 
 def experiment_of(options: argparse.Namespace, arguments: Sequence[str] = ()) -> "Experiment":
     """Returns the experiment that a command line asks for; see `compose_options`."""
+    raw = compose_options(options, arguments)  # what is wrong with a file is said before JAX is loaded
     from t5mix.config.reading import read_experiment
 
-    return read_experiment(compose_options(options, arguments))
+    return read_experiment(raw)
 
 
 def tell(line: str) -> None:

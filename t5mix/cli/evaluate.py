@@ -5,10 +5,12 @@ import json
 from pathlib import Path
 
 from t5mix.console.tables import new_table, print_table
+from t5mix.tracking.run_directory import check_exists
 
 
 def run(options: argparse.Namespace) -> int:
     """Evaluates a run and shows the scores."""
+    check_exists(Path(options.run))
     from t5mix.runs.evaluate import evaluate_run
     from t5mix.runs.load import base_path
 

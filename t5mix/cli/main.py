@@ -31,18 +31,18 @@ def _run(arguments: Sequence[str] | None) -> int:
     import importlib
     import os
 
+    from t5mix.cli.arguments import read_command_line
     from t5mix.cli.parser import build_parser
+    from t5mix.console.streams import use_utf8
     from t5mix.errors import T5MixError
+    from t5mix.files import is_refused_write
 
+    use_utf8()
     parser = build_parser()
-    options, rest = parser.parse_known_args(arguments)
-    if rest and (not hasattr(options, "overrides") or any(argument.startswith("-") for argument in rest)):
-        parser.error(f"unrecognized arguments: {' '.join(rest)}")
-    if rest:  # overrides may stand before options, after them, or on both sides
-        options.overrides = [*options.overrides, *rest]
+    options = read_command_line(parser, sys.argv[1:] if arguments is None else arguments)
     if not hasattr(options, "module"):
         parser.print_help()
-        return 2
+        return 0
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         with interrupts.interruptible():
@@ -53,6 +53,11 @@ def _run(arguments: Sequence[str] | None) -> int:
     except BrokenPipeError:  # the reader of our output went away, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except OSError as error:
+        if not is_refused_write(error):
+            raise
+        print(f"t5mix: {error.filename or 'A file'} cannot be used: {error.strerror}.", file=sys.stderr)
+        return 2
 
 
 if __name__ == "__main__":

@@ -1,34 +1,32 @@
 """The arguments of the commands."""
 
 import argparse
+from typing import Any
 
 from t5mix import __version__
+from t5mix.cli.arguments import CommandParser
+from t5mix.cli.completion import SHELLS, completion_script
+from t5mix.cli.examples import ALL_COMMANDS, examples_of
+from t5mix.yaml_files import packaged_yaml
 
-_EPILOG = """\
-examples:
-  t5mix train --config demo                               train on the demo's ten tasks
-  t5mix train --config demo mixing=temperature mixing.temperature=4 run_dir=runs/t4
-  t5mix eval runs/demo                                    score it on the validation splits
-  echo "translate English to Velish: The dog sleeps." | t5mix predict runs/demo
-  t5mix tasks show demo_sentiment                         what the model will see
-  t5mix mixtures show demo mixing=equal --steps 1000      what a mixture will draw
-  t5mix mixtures show demo --mixing equal --mixing temperature:temperature=2 --plot demo.png
-  t5mix policy show lora model=t5_base finetuning.rank=16 what a policy trains, and what it costs
-  t5mix curves runs/demo                                  losses and mixing over the steps, also while it runs
-  t5mix sweep table10 scale=tiny                          compare fine-tuning methods, with tuned rates and seeds
-  t5mix report sweeps/table10-tiny                        the comparison as a page, with intervals and verdicts
-"""
+_RUN = "a run's folder, or one of its checkpoints/STEP"
+_CHECKPOINT = "latest, a step, or a task's name for its best one; default: %(default)s"
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> CommandParser:
     """Returns the parser of all commands; each leaves the module that runs it in `module`."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="t5mix",
         description="Train T5 on many tasks at once; choose how they are mixed and how the model is fine-tuned.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=ALL_COMMANDS,
     )
-    parser.add_argument("--version", action="version", version=f"t5mix {__version__}")
+    parser.add_argument("--version", action="version", version=f"t5mix {__version__}", help="print the version")
+    parser.add_argument(
+        "--completion",
+        action=_PrintCompletion,
+        choices=SHELLS,
+        help="print a script for completion in a shell",
+    )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     _train(commands)
     _evaluate(commands)
@@ -44,18 +42,34 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add(commands: argparse._SubParsersAction, name: str, module: str, text: str) -> argparse.ArgumentParser:
-    command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+class _PrintCompletion(argparse.Action):
+    """Prints the script and ends, as --version does."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
+        print(completion_script(parser, values), end="")
+        parser.exit()
+
+
+def _add(commands: argparse._SubParsersAction, name: str, module: str, text: str) -> CommandParser:
+    command = _verb(commands, name, text)
     command.set_defaults(module=f"t5mix.cli.{module}")
     return command
 
 
+def _verb(commands: argparse._SubParsersAction, name: str, text: str) -> CommandParser:
+    command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+    command.epilog = examples_of(command.prog)
+    return command
+
+
 def _configuration(command: argparse.ArgumentParser) -> None:
+    names = [name for name in packaged_yaml("t5mix.config", "experiments") if name != "experiment"]
     command.add_argument(
         "--config",
         default="experiment",
         metavar="NAME|FILE.yaml",
-        help="a configuration of the package (demo, demo_pretrain) or a file of your own; default: %(default)s",
+        help=f"a configuration of the package ({', '.join(names)}) or a file of your own; default: %(default)s, the "
+        "defaults that all of them begin with",
     )
     command.add_argument(
         "overrides",
@@ -73,48 +87,58 @@ def _train(commands: argparse._SubParsersAction) -> None:
 
 def _evaluate(commands: argparse._SubParsersAction) -> None:
     command = _add(commands, "eval", "evaluate", "score a run's model: loss, and generated text by each task's metrics")
-    command.add_argument("run", help="the run's folder")
-    command.add_argument("--checkpoint", default="latest", help="latest, a step, or a task's name for its best one")
-    command.add_argument("--split", default="validation")
-    command.add_argument("--tasks", nargs="+", default=[], metavar="TASK", help="only these")
+    command.add_argument("run", metavar="RUN", help="the run's folder")
+    command.add_argument("--checkpoint", default="latest", help=_CHECKPOINT)
+    command.add_argument("--split", default="validation", help="the split to score; default: %(default)s")
+    command.add_argument(
+        "--tasks", nargs="+", default=[], metavar="TASK", help="only these; default: all that have the split"
+    )
     _base(command)
     command.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
 
 def _predict(commands: argparse._SubParsersAction) -> None:
     command = _add(commands, "predict", "predict", "answer the lines of a file or of the standard input")
-    command.add_argument("run", help="the run's folder, or one of its checkpoints/STEP")
-    command.add_argument("--checkpoint", default="latest", help="latest, a step, or a task's name for its best one")
-    command.add_argument("--input", default="-", metavar="FILE", help="one input a line; - for the standard input")
-    command.add_argument("--output", default="-", metavar="FILE", help="one answer a line; - for the standard output")
-    command.add_argument("--task", help="answer the inputs of this task instead of a file's lines")
+    command.add_argument("run", metavar="RUN", help=_RUN)
+    command.add_argument("--checkpoint", default="latest", help=_CHECKPOINT)
+    command.add_argument(
+        "--input", default="-", metavar="FILE", help="one input a line; default: %(default)s, the standard input"
+    )
+    command.add_argument(
+        "--output", default="-", metavar="FILE", help="one answer a line; default: %(default)s, the standard output"
+    )
+    command.add_argument("--task", help="answer the inputs of this task; default: the lines of --input")
     command.add_argument("--split", default="test", help="of --task; default: %(default)s")
     command.add_argument("--bank", metavar="TASK", help="whose module of a bank answers; default: that of --task")
     _base(command)
     command.add_argument("--json", action="store_true", help="JSON Lines with input and prediction")
-    command.add_argument("--batch-size", type=int, default=64)
-    command.add_argument("--max-length", type=int, default=64, help="most tokens of an answer; default: %(default)s")
+    command.add_argument(
+        "--batch-size", type=int, default=64, metavar="N", help="inputs answered at once; default: %(default)s"
+    )
+    command.add_argument(
+        "--max-length", type=int, default=64, metavar="N", help="most tokens of an answer; default: %(default)s"
+    )
 
 
 def _tasks(commands: argparse._SubParsersAction) -> None:
     command = _add(commands, "tasks", "tasks", "list the tasks, or show what the model will see of one")
     command.set_defaults(show=None, config="experiment", overrides=[], json=False)
-    command.add_argument("--plugins", nargs="+", default=[], metavar="MODULE", help="modules that register tasks")
-    verbs = command.add_subparsers(title="commands", metavar="show")
-    show = verbs.add_parser("show", help="show examples of a task: text, tokens, lengths, truncation")
-    show.add_argument("show", metavar="TASK")
+    _plugins(command, "tasks")
+    verbs = command.add_subparsers(title="commands", metavar="[show TASK]")
+    show = _verb(verbs, "show", "show examples of a task: text, tokens, lengths, truncation")
+    show.add_argument("show", metavar="TASK", help="a registered task, or one that the configuration declares")
     _configuration(show)
-    show.add_argument("--split", default="train")
-    show.add_argument("--examples", type=int, default=3)
+    show.add_argument("--split", default="train", help="the split to show; default: %(default)s")
+    show.add_argument("--examples", type=int, default=3, metavar="N", help="how many to show; default: %(default)s")
     show.add_argument("--json", action="store_true", help="print JSON")
 
 
 def _mixtures(commands: argparse._SubParsersAction) -> None:
     command = _add(commands, "mixtures", "mixtures", "list the mixtures, or show what one will draw")
     command.set_defaults(show=None, config="experiment", overrides=[], json=False)
-    command.add_argument("--plugins", nargs="+", default=[], metavar="MODULE", help="modules that register mixtures")
-    verbs = command.add_subparsers(title="commands", metavar="show")
-    show = verbs.add_parser("show", help="sizes, rates, proportions; expected examples, tokens and epochs")
+    _plugins(command, "mixtures")
+    verbs = command.add_subparsers(title="commands", metavar="[show NAME]")
+    show = _verb(verbs, "show", "show sizes, rates, proportions; expected examples, tokens and epochs")
     show.add_argument("show", metavar="NAME", help="a mixture, a task, or several joined by commas")
     _configuration(show)
     show.add_argument(
@@ -122,12 +146,14 @@ def _mixtures(commands: argparse._SubParsersAction) -> None:
         action="append",
         default=[],
         metavar="KIND[:KEY=VALUE,...]",
-        help="a strategy to show, such as temperature:temperature=4,max_examples=65536, in place of the experiment's "
-        "own; repeat it to compare several",
+        help="a strategy to show, such as temperature:temperature=4,max_examples=65536; repeat it to compare several; "
+        "default: the experiment's own",
     )
-    show.add_argument("--steps", type=int, default=1000, help="of the run to forecast; default: %(default)s")
+    show.add_argument(
+        "--steps", type=int, default=1000, metavar="N", help="of the run to forecast; default: %(default)s"
+    )
     show.add_argument("--json", action="store_true", help="print JSON")
-    show.add_argument("--plot", metavar="FILE", help="draw it too; .png, .svg or .pdf")
+    show.add_argument("--plot", metavar="FILE", help="draw it too, as .png, .svg or .pdf; default: no picture")
 
 
 def _curves(commands: argparse._SubParsersAction) -> None:
@@ -144,10 +170,10 @@ def _curves(commands: argparse._SubParsersAction) -> None:
 def _policy(commands: argparse._SubParsersAction) -> None:
     command = _add(commands, "policy", "policy", "list the fine-tuning policies, or show what one trains and costs")
     command.set_defaults(show=None, config="experiment", overrides=[], json=False)
-    command.add_argument("--plugins", nargs="+", default=[], metavar="MODULE", help="modules that register policies")
+    _plugins(command, "policies")
     command.add_argument("--json", action="store_true", help="print JSON")
-    verbs = command.add_subparsers(title="commands", metavar="show")
-    show = verbs.add_parser("show", help="what of each module trains when, optimizer state, operations and memory")
+    verbs = command.add_subparsers(title="commands", metavar="[show KIND]")
+    show = _verb(verbs, "show", "show what of each module trains when, optimizer state, operations and memory")
     show.add_argument("show", metavar="KIND", help="the policy; its settings are given as finetuning.NAME=VALUE")
     _configuration(show)
     show.add_argument("--compile", action="store_true", help="compile the steps too, and count activations")
@@ -159,23 +185,22 @@ def _delta(commands: argparse._SubParsersAction) -> None:
         commands, "delta", "delta", "inspect checkpoints on a base, merge one, or extract a task from a bank"
     )
     verbs = command.add_subparsers(title="commands", metavar="COMMAND", dest="verb", required=True)
-    show = verbs.add_parser("show", help="what checkpoints hold, and on which base")
-    show.add_argument("runs", nargs="+", metavar="RUN", help="a run's folder, or one of its checkpoints/STEP")
+    show = _verb(verbs, "show", "show what checkpoints hold, and on which base")
+    show.add_argument("runs", nargs="+", metavar="RUN", help=_RUN)
     show.add_argument("--json", action="store_true", help="print JSON")
-    merge = verbs.add_parser("merge", help="write the plain model that computes what an adapted one does (lora, ia3)")
-    extract = verbs.add_parser("extract", help="write one task's modules of a bank as a checkpoint of their own")
+    merge = _verb(verbs, "merge", "write the plain model that computes what an adapted one does (lora, ia3)")
+    extract = _verb(verbs, "extract", "write one task's modules of a bank as a checkpoint of their own")
     for verb in (merge, extract):
-        verb.add_argument("run", help="a run's folder, or one of its checkpoints/STEP")
-        verb.add_argument("out", help="a folder that does not exist yet")
-        verb.add_argument("--task", required=verb is extract, help="the task of a bank")
+        verb.add_argument("run", metavar="RUN", help=_RUN)
+        verb.add_argument("out", metavar="OUT", help="a folder that does not exist yet")
+        verb.add_argument("--task", required=verb is extract, help="the task of a bank; only a bank needs one")
         _base(verb)
 
 
 def _sweep(commands: argparse._SubParsersAction) -> None:
     command = _add(commands, "sweep", "sweep", "run a comparison of methods, or continue it where it was stopped")
-    command.add_argument(
-        "sweep", metavar="NAME|FILE.yaml", help="one of the package (table10, table11, table12) or a file"
-    )
+    names = ", ".join(packaged_yaml("t5mix.sweep", "presets"))
+    command.add_argument("sweep", metavar="NAME|FILE.yaml", help=f"one of the package ({names}) or a file")
     command.add_argument(
         "overrides",
         nargs="*",
@@ -195,13 +220,19 @@ def _sweep(commands: argparse._SubParsersAction) -> None:
     command.add_argument(
         "--cores", type=_positive, metavar="N", help="cores of each run on a CPU; default: a quarter of those there are"
     )
-    command.add_argument("--gpus", type=int, default=0, metavar="N", help="GPUs of each run on a cluster")
+    command.add_argument(
+        "--gpus", type=int, default=0, metavar="N", help="GPUs of each run on a cluster; default: %(default)s"
+    )
     command.add_argument(
         "--retries", type=int, default=2, metavar="N", help="of a run that failed; default: %(default)s"
     )
     command.add_argument("--address", help="of a Ray cluster, such as auto; default: one is started here")
     command.add_argument(
-        "--option", action="append", default=[], metavar="KEY=VALUE", help="of submitit, such as slurm_partition=long"
+        "--option",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="of submitit, such as slurm_partition=long; repeat it for several; default: submitit's own",
     )
 
 
@@ -219,15 +250,29 @@ def _positive(text: str) -> int:
 
 
 def _base(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--base", metavar="RUN", help="where the checkpoint's base lies now, if it was moved")
+    command.add_argument(
+        "--base", metavar="RUN", help="where the checkpoint's base lies now, if it was moved; default: where it lay"
+    )
+
+
+def _plugins(command: argparse.ArgumentParser, noun: str) -> None:
+    command.add_argument(
+        "--plugins",
+        nargs="+",
+        default=[],
+        metavar="MODULE",
+        help=f"modules that register {noun}, for the list; default: none",
+    )
 
 
 def _vocabulary(commands: argparse._SubParsersAction) -> None:
     command = _add(commands, "vocab", "vocabulary", "train a SentencePiece vocabulary")
     verbs = command.add_subparsers(title="commands", metavar="train", required=True)
-    train = verbs.add_parser("train", help="train a vocabulary on text, TSV or JSON Lines files")
-    train.add_argument("files", nargs="+", metavar="FILE")
-    train.add_argument("--output", required=True, metavar="FILE.model")
-    train.add_argument("--size", type=int, default=8192, help="ids in all, sentinels included; default: %(default)s")
-    train.add_argument("--extra-ids", type=int, default=100, help="sentinels; default: %(default)s")
+    train = _verb(verbs, "train", "train a vocabulary on text, TSV or JSON Lines files")
+    train.add_argument("files", nargs="+", metavar="FILE", help="what to train on; the ending tells the format")
+    train.add_argument("--output", required=True, metavar="FILE.model", help="the vocabulary to write")
+    train.add_argument(
+        "--size", type=int, default=8192, metavar="N", help="ids in all, sentinels included; default: %(default)s"
+    )
+    train.add_argument("--extra-ids", type=int, default=100, metavar="N", help="sentinels; default: %(default)s")
     train.add_argument("--fields", nargs="+", default=[], metavar="FIELD", help="of TSV and JSON Lines; default: all")

@@ -10,16 +10,18 @@ from typing import TextIO
 
 from t5mix.errors import T5MixError
 from t5mix.files import atomic_write
+from t5mix.tracking.run_directory import check_exists
 
 
 def run(options: argparse.Namespace) -> int:
     """Answers lines, or a task's inputs."""
-    from t5mix.runs.load import base_path, checkpoint_of, load_model
-    from t5mix.runs.predict import predict_lines, task_inputs
-
     run_folder = Path(options.run)
     if options.input != "-" and not Path(options.input).is_file():
         raise T5MixError(f"The input file {options.input} is missing.")
+    check_exists(run_folder)
+    from t5mix.runs.load import base_path, checkpoint_of, load_model
+    from t5mix.runs.predict import predict_lines, task_inputs
+
     model = load_model(checkpoint_of(run_folder, options.checkpoint), base_path(options.base))
     bank = options.bank or options.task
     model.task_id(bank)

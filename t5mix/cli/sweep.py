@@ -7,31 +7,33 @@ import os
 import signal
 import sys
 from collections.abc import Iterator, Mapping
-from importlib import resources
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from t5mix.cli.composing import tell
 from t5mix.console import units
 from t5mix.console.tables import new_table, print_table
 from t5mix.errors import T5MixError, UnknownNameError
 from t5mix.interrupts import signal_of
+from t5mix.yaml_files import packaged_yaml, parse_yaml
 
 
 def run(options: argparse.Namespace) -> int:
     """Runs a sweep, or shows what it would run."""
     environment = dict(os.environ)  # of the processes; this one leaves accelerators to them
     os.environ["JAX_PLATFORMS"] = "cpu"
-    from t5mix.sweep.executors import CoresPerRun, usable_cores, visible_gpus
-    from t5mix.sweep.folder import SweepFolder
-    from t5mix.sweep.plan import SweepPlanner, plan_trials
+    from t5mix.sweep.cluster_executors import check_executor
     from t5mix.sweep.sweep_file import load_sweep
 
+    if not options.dry_run:
+        check_executor(options.executor)
     changes = _changes(options.overrides)
     scale = changes.pop("scale", None)
     sweep = load_sweep(find_sweep_file(options.sweep), scale, changes, tell)
+    from t5mix.sweep.executors import CoresPerRun, usable_cores, visible_gpus
+    from t5mix.sweep.folder import SweepFolder
+    from t5mix.sweep.plan import SweepPlanner, plan_trials
+
     folder = SweepFolder(Path(options.out or Path("sweeps", sweep.name if scale is None else f"{sweep.name}-{scale}")))
     usable, gpus = usable_cores(), visible_gpus()
     per_trial = options.cores or max(1, usable // 4)
@@ -79,11 +81,10 @@ def find_sweep_file(name: str) -> Path:
     """
     if name.endswith((".yaml", ".yml")):
         return Path(name)
-    files = resources.files("t5mix.sweep") / "presets"
-    names = sorted(file.name.removesuffix(".yaml") for file in files.iterdir() if file.name.endswith(".yaml"))
-    if name not in names:
-        raise UnknownNameError("sweep", name, names, "A file of your own ends in .yaml.")
-    return Path(str(files / f"{name}.yaml"))
+    files = packaged_yaml("t5mix.sweep", "presets")
+    if name not in files:
+        raise UnknownNameError("sweep", name, files, "A file of your own ends in .yaml.")
+    return files[name]
 
 
 def _changes(overrides: list[str]) -> dict[str, Any]:
@@ -98,7 +99,7 @@ def _changes(overrides: list[str]) -> dict[str, Any]:
         if not equals and not override.startswith("~"):  # which takes a setting of the configuration out
             raise T5MixError(f"{override!r} is no setting: write key=value, such as scale=tiny or training.steps=50.")
         if key in fields:
-            changes[key] = yaml.safe_load(value)
+            changes[key] = parse_yaml(value, override)
         else:
             settings.append(override)
     if settings:
@@ -124,7 +125,10 @@ def _executor(
     if options.executor == "ray":
         return RayExecutor(options.address, options.jobs, options.gpus, worker_environment)
     cluster = "slurm" if options.executor == "slurm" else "local"
-    extra = {key: yaml.safe_load(value) for key, _, value in (option.partition("=") for option in options.option)}
+    extra = {
+        key: parse_yaml(value, f"--option {key}")
+        for key, _, value in (option.partition("=") for option in options.option)
+    }
     most = options.jobs or (100 if cluster == "slurm" else jobs)
     return SubmititExecutor(cluster, folder.path.absolute() / "submitit", most, options.gpus, worker_environment, extra)
 

@@ -25,7 +25,7 @@ def run(options: argparse.Namespace) -> int:
     if options.show:
         import yaml
 
-        print(yaml.safe_dump(experiment.to_json(), sort_keys=False), end="")
+        print(yaml.safe_dump(experiment.to_json(), sort_keys=False, allow_unicode=True), end="")
         return 0
     from t5mix.distributed.processes import is_main_process
 

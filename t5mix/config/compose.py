@@ -1,10 +1,10 @@
 """Composing an experiment from a configuration file, groups and overrides, with Hydra's compose API."""
 
 import copy
+import dataclasses
 import functools
 import re
 from collections.abc import Callable, Mapping, Sequence
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,9 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from t5mix.config.override_text import parse, plain_override, quoted
 from t5mix.errors import T5MixError, UnknownNameError
+from t5mix.yaml_files import packaged_yaml, read_yaml
 
 _MODULE = "t5mix.config.experiments"
 
@@ -51,6 +53,7 @@ class Composer:
 
     def __init__(self, source: str = "experiment", tell: Tell | None = None) -> None:
         self._source = source
+        _check_source(source)  # before JAX is loaded for the options of groups
         self._options = groups()
         self._composed: dict[tuple[str, ...], DictConfig] = {}
         self._tell = tell or (lambda line: None)
@@ -60,10 +63,10 @@ class Composer:
         """Returns plain configuration data.
 
         Raises:
-            T5MixError: the file is missing or not YAML, an override cannot be parsed, a group has no such option.
+            T5MixError: an override cannot be parsed, a group has no such option, the configuration has no such value.
         """
         arguments = [_accept_new_keys(override, self._options) for override in overrides]
-        parsed = [_parse(argument) for argument in arguments]
+        parsed = [parse(argument) for argument in arguments]
         try:
             if any(self._needs_hydra(override) for override in parsed):
                 return _plain(self._ask_hydra(tuple(arguments)))
@@ -137,13 +140,10 @@ class Composer:
         if self._from_file:
             path = Path(self._source)
             _store(self._options, self._folder)
-            _check_file(path)
             searching = f"hydra.searchpath=[pkg://{_MODULE}]"
             with initialize_config_dir(str(self._folder.absolute()), version_base="1.3", job_name="t5mix"):
                 return compose(path.stem, overrides=[searching, *arguments])
         _store(self._options, None)
-        if self._source not in named_configs():
-            raise UnknownNameError("configuration", self._source, named_configs(), "A file of your own ends in .yaml.")
         with initialize_config_module(_MODULE, version_base="1.3", job_name="t5mix"):
             return compose(self._source, overrides=list(arguments))
 
@@ -200,7 +200,7 @@ _CHOICE = (
 
 def named_configs() -> list[str]:
     """Returns the names of the package's own experiments."""
-    return sorted(f.name.removesuffix(".yaml") for f in resources.files(_MODULE).iterdir() if f.name.endswith(".yaml"))
+    return list(packaged_yaml("t5mix.config", "experiments"))
 
 
 def groups() -> dict[str, list[str]]:
@@ -236,32 +236,41 @@ def _store(options: Mapping[str, Sequence[str]], folder: Path | None) -> None:
 
 def _accept_new_keys(text: str, options: Mapping[str, Sequence[str]]) -> str:
     """Returns the override in the form that Hydra takes: an option of a group, or a value of a key, new or not."""
-    try:
-        override = _parse(text)
-    except HydraException as error:
-        raise T5MixError(
-            f"{text!r} is not an override: write key=value, such as training.steps=500. {error}"
-        ) from error
+    text = plain_override(text, _text_keys())
+    override = parse(text)
     key = override.key_or_group
     if key in options and isinstance(override.value(), str):
         if override.value() in options[key]:
             return text
         # An unknown option may be a plug-in's kind, which is registered only when the experiment is read.
         ((name, option),) = _choose(key, str(override.value())).items()
-        return f"++{key}={{{name}: {option}}}"
+        return f"++{key}={{{name}: {quoted(option)}}}"
     if key in options and not isinstance(override.value(), dict) and not override.is_delete():
         raise T5MixError(f"{text!r}: {key} is a group. Choose one of its options: {', '.join(options[key])}.")
     return text if text.startswith(("+", "~")) else f"++{text}"
 
 
-@functools.lru_cache(maxsize=1024)
-def _parse(text: str) -> Override:
-    return OverridesParser.create().parse_override(text)
+@functools.cache
+def _text_keys() -> frozenset[str]:
+    """Returns the keys whose value is text: paths, for the most part."""
+    from t5mix.config.experiment import Experiment
+
+    fields = dataclasses.fields(Experiment)  # type: ignore[arg-type]
+    return frozenset(field.name for field in fields if field.type in (str, str | None))
+
+
+def _check_source(source: str) -> None:
+    path = Path(source)
+    if path.suffix in (".yaml", ".yml"):
+        _check_file(path)
+    elif source not in named_configs():
+        raise UnknownNameError("configuration", source, named_configs(), "A file of your own ends in .yaml.")
 
 
 def _check_file(path: Path) -> None:
     if not path.is_file():
         raise T5MixError(f"The configuration file {path} is missing.")
+    read_yaml(path)
     text = path.read_text(encoding="utf-8")
     if not re.search(r"^defaults:", text, re.MULTILINE):
         raise T5MixError(f"{path} has no defaults list. Begin it with:\ndefaults:\n  - experiment\n  - _self_")

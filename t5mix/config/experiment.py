@@ -7,7 +7,6 @@ an experiment. Nothing reads a raw dictionary after that.
 import dataclasses
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from t5mix.configurable import configurable
@@ -15,6 +14,7 @@ from t5mix.data.manifest import DataRequest, VocabularyEntry
 from t5mix.data.packing import BatchShape
 from t5mix.distributed.processes import DistributedConfig
 from t5mix.errors import T5MixError
+from t5mix.files import expand_home
 from t5mix.finetuning import FineTuningPolicy
 from t5mix.mixing import MixingStrategy
 from t5mix.mixing.task_sizes import Unit
@@ -118,7 +118,7 @@ class Experiment:
             inputs_length=self.lengths.inputs,
             targets_length=self.lengths.targets,
             seed=self.seed,
-            store_dir=str(Path(self.store_dir).expanduser().absolute()),
+            store_dir=str(expand_home(self.store_dir, "store_dir").absolute()),
             plugins=self.plugins,
             declared=self.tasks,
             vocabulary=self.vocabulary,

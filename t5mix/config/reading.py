@@ -4,12 +4,14 @@ Unknown keys, wrong types and impossible combinations are refused by name, befor
 """
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from typing import Any
 
 from t5mix.config.experiment import KIND_GROUPS, Experiment
 from t5mix.config.renamed_keys import RENAMED_KEYS
 from t5mix.errors import T5MixError, UnknownNameError
+from t5mix.files import expand_home
 from t5mix.finetuning import FineTuningPolicy
 from t5mix.mixing import MixingStrategy
 from t5mix.model.presets import PRESETS
@@ -108,5 +110,16 @@ def _model(raw: Any) -> dict[str, Any]:
     return {**(to_plain(PRESETS[preset]) if preset else {}), **settings}
 
 
-_SHORT_FORMS = {"mixture": _mixture, "tasks": lambda raw: raw or {}, "streamed": _streamed, "model": _model}
+def _path(key: str, raw: Any) -> Any:
+    """Returns a path, which may begin with ~ for the home folder."""
+    return str(expand_home(raw, key)) if isinstance(raw, str) and raw.startswith("~") else raw
+
+
+_SHORT_FORMS = {
+    **{key: functools.partial(_path, key) for key in ("run_dir", "vocabulary", "start_from")},
+    "mixture": _mixture,
+    "tasks": lambda raw: raw or {},
+    "streamed": _streamed,
+    "model": _model,
+}
 """What people may write shorter than it is stored."""

@@ -13,7 +13,7 @@ from t5mix.data.prepare_client import ShardCache, end_early, prepare_in_subproce
 from t5mix.distributed.processes import all_gather, join, processes_that_differ, run_on_main_process
 from t5mix.distributed.shared_shards import shared
 from t5mix.errors import T5MixError
-from t5mix.files import write_json
+from t5mix.files import check_writable, write_json
 from t5mix.mixing.base import WEIGHTS_FILE
 from t5mix.runs.build_engine import check_policy, checkpoint_metadata
 from t5mix.runs.engine_ahead import EngineAhead
@@ -48,14 +48,14 @@ def train_experiment(
     _check_settings(experiment, directory)
     with contextlib.ExitStack() as held:
         run_on_main_process(lambda: held.enter_context(directory.locked()))
-        return _train(experiment, directory, splits, prepare or prepare_in_subprocess)
+        return _train(experiment, directory, splits, prepare)
 
 
 def _train(
     experiment: Experiment,
     directory: RunDirectory,
     splits: tuple[str, ...],
-    prepare: Callable[[DataRequest], DataManifest],
+    prepare: Callable[[DataRequest], DataManifest] | None,
 ) -> Outcome:
     continued = has_checkpoint(directory.path)
     start_from = None if continued else starting_checkpoint(experiment)
@@ -102,6 +102,7 @@ def _check_settings(experiment: Experiment, directory: RunDirectory) -> None:
             "only distributed.process differs."
         )
     run_on_main_process(lambda: directory.check(settings))
+    run_on_main_process(lambda: check_writable(directory.path, "run_dir"))
     experiment.mesh.build(experiment.training.batch_size // experiment.training.gradient_accumulation_steps)
     check_policy(experiment)
 

@@ -5,7 +5,9 @@ All machines see the results' folder and the token stores under the same paths.
 
 import contextlib
 import importlib
+import importlib.util
 import os
+import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,6 +17,29 @@ from t5mix.errors import T5MixError
 from t5mix.sweep.executors import ProcessHandle
 
 _ENDED = 1  # the exit status of a process that was lost: another try may fare better
+
+
+def check_executor(name: str) -> None:
+    """Refuses an executor that cannot start processes from this machine; loads nothing.
+
+    Args:
+        name: as `--executor` has it.
+
+    Raises:
+        T5MixError: the package or the program that it needs is missing; says how to get it.
+    """
+    needed = _PACKAGES.get(name)
+    if needed is not None and importlib.util.find_spec(needed[0]) is None:
+        raise T5MixError(f"--executor {name} needs the package {needed[0]}: pip install 't5mix[{needed[1]}]'.")
+    if name == "slurm" and shutil.which("srun") is None:
+        raise T5MixError(
+            "--executor slurm needs SLURM's srun, which is not on the PATH of this machine. Start the sweep on a "
+            "machine of the cluster, or run it here with --executor local."
+        )
+
+
+_PACKAGES = {"ray": ("ray", "ray"), "slurm": ("submitit", "slurm"), "submitit-local": ("submitit", "slurm")}
+"""The package that an executor needs, and t5mix's extra that brings it."""
 
 
 def run_command(command: Sequence[str], log: str, environment: Mapping[str, str], folder: str) -> int:
@@ -45,10 +70,8 @@ class RayExecutor:
     """
 
     def __init__(self, address: str | None, jobs: int | None, gpus: int, environment: Mapping[str, str]) -> None:
-        try:
-            ray: Any = importlib.import_module("ray")
-        except ImportError as error:
-            raise T5MixError("--executor ray needs Ray: pip install 't5mix[ray]'.") from error
+        check_executor("ray")
+        ray: Any = importlib.import_module("ray")
         try:
             ray.init(address=address, log_to_driver=False, configure_logging=False, include_dashboard=False)
         except (ConnectionError, ValueError) as error:
@@ -128,10 +151,8 @@ class SubmititExecutor:
         environment: Mapping[str, str],
         options: Mapping[str, Any],
     ) -> None:
-        try:
-            submitit: Any = importlib.import_module("submitit")
-        except ImportError as error:
-            raise T5MixError("This executor needs submitit: pip install 't5mix[slurm]'.") from error
+        check_executor("slurm" if cluster == "slurm" else "submitit-local")
+        submitit: Any = importlib.import_module("submitit")
         try:
             self._submitit = submitit.AutoExecutor(folder=folder, cluster=cluster)
             self._submitit.update_parameters(**{"gpus_per_node": gpus, "timeout_min": 24 * 60, **options})

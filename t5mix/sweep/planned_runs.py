@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from t5mix.config.experiment import Experiment
-from t5mix.files import sha256_of_json
+from t5mix.files import expand_home, sha256_of_json
 from t5mix.sweep.methods import Overrides
 
 _WITHOUT_EFFECT = ("run_dir", "store_dir", "mesh", "distributed")
@@ -87,7 +87,7 @@ def experiment_in(folder: Path, run: PlannedRun, runs: Mapping[str, PlannedRun])
         run.experiment,
         run_dir=str(folder / run.folder),
         start_from=None if start is None else str(start),
-        store_dir=str(Path(run.experiment.store_dir).expanduser().absolute()),
+        store_dir=str(expand_home(run.experiment.store_dir, "store_dir").absolute()),
     )
 
 

@@ -4,11 +4,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from t5mix.errors import T5MixError, UnknownNameError
 from t5mix.sweep.command_line import check_reach, with_precedence
 from t5mix.sweep.spec import Sweep, read_sweep
+from t5mix.yaml_files import read_yaml
 
 
 def load_sweep(
@@ -35,10 +34,7 @@ def load_sweep(
     """
     if not path.is_file():
         raise T5MixError(f"There is no sweep file {path}.")
-    try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise T5MixError(f"{path} is no YAML: {error}") from error
+    raw = read_yaml(path)
     if not isinstance(raw, dict):
         raise T5MixError(f"{path} holds no sweep: it should be a mapping with name, config and methods.")
     scales, default = raw.pop("scales", None) or {}, raw.pop("scale", None)

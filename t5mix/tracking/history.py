@@ -9,7 +9,7 @@ import numpy as np
 
 from t5mix.errors import T5MixError
 from t5mix.tracking.metrics_file import read_metrics, values_of
-from t5mix.tracking.run_directory import RunDirectory
+from t5mix.tracking.run_directory import RunDirectory, check_exists
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,8 +79,7 @@ def read_history(run: Path) -> History:
     Raises:
         T5MixError: it has logged nothing yet, or there is no such run.
     """
-    if not run.is_dir():
-        raise T5MixError(f"{run} is no run of t5mix: there is no such folder.")
+    check_exists(run)
     path = RunDirectory(run).metrics
     lines = read_metrics(path)
     logged, evaluated = lines.train, lines.evaluation

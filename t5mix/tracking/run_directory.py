@@ -95,6 +95,7 @@ class RunDirectory:
         """
         file = self.path / "experiment.json"
         if not file.exists():
+            check_exists(self.path)
             raise T5MixError(f"{self.path} is no run of t5mix: it has no experiment.json.")
         return read_json(file)["experiment"]
 
@@ -113,6 +114,16 @@ class RunDirectory:
         return read_json(file) if file.exists() else None
 
 
+def check_exists(path: Path) -> None:
+    """Refuses the path of a run where there is no folder.
+
+    Raises:
+        T5MixError: there is none.
+    """
+    if not path.is_dir():
+        raise T5MixError(f"{path} is no run of t5mix: there is no such folder.")
+
+
 def find_checkpoint(path: Path) -> Path:
     """Returns the checkpoint that a path names: a run's latest, or the one itself.
 
@@ -122,6 +133,7 @@ def find_checkpoint(path: Path) -> Path:
     if (path / "run_state").is_dir():
         return path
     if not has_checkpoint(path):
+        check_exists(path)
         raise T5MixError(f"{path} holds no checkpoint: name a run's folder, or one of its checkpoints/STEP.")
     return path / "checkpoints" / str(_steps(path)[-1])
 

@@ -17,7 +17,7 @@ from t5mix.training.job import Outcome
 
 
 def test_without_a_command_help_is_shown(capsys: pytest.CaptureFixture[str]):
-    assert main([]) == 2
+    assert main([]) == 0
     out = capsys.readouterr().out
     for command in ("train", "eval", "predict", "tasks", "mixtures", "curves", "policy", "delta", "vocab"):
         assert f"\n    {command} " in out
@@ -70,8 +70,10 @@ def test_show_prints_what_can_be_run(capsys: pytest.CaptureFixture[str], tmp_pat
         (["train", "--config", "no.yaml"], "t5mix: The configuration file no.yaml is missing."),
         (["train", "--config", "demo", "trainin.steps=5"], "t5mix: Unknown configuration key 'trainin'."),
         (["train", "--config", "demo", "training.steps=0"], "t5mix: training.steps is 0: it must be 1 or more."),
-        (["eval", "nowhere"], "t5mix: nowhere is no run of t5mix"),
-        (["predict", "nowhere"], "t5mix: nowhere holds no checkpoint"),
+        *(
+            ([*command, "nowhere"], "t5mix: nowhere is no run of t5mix: there is no such folder.\n")
+            for command in (["eval"], ["predict"], ["curves"], ["delta", "show"])
+        ),
         (["predict", "nowhere", "--input", "no.txt"], "t5mix: The input file no.txt is missing."),
     ],
 )

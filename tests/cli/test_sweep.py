@@ -2,6 +2,9 @@
 
 import argparse
 import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -34,3 +37,47 @@ def test_a_signal_stops_it_with_its_status(number: signal.Signals, status: int):
     with pytest.raises(KeyboardInterrupt) as stopped, sweep._signals_as_interrupts():
         signal.raise_signal(number)
     assert 128 + (signal_of(stopped.value) or 0) == status
+
+
+@pytest.mark.parametrize(("executor", "missing"), [("slurm", "srun"), ("ray", "the package ray")])
+def test_an_executor_that_cannot_run_here_is_refused_before_the_plan(
+    executor: str, missing: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    def find_spec(name: str, package: str | None = None) -> object:
+        return None if name == "ray" else object()
+
+    monkeypatch.setattr("importlib.util.find_spec", find_spec)
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    assert main(["sweep", "table10", "scale=tiny", "--executor", executor]) == 2
+    message = capsys.readouterr().err
+    assert message.startswith(f"t5mix: --executor {executor} needs ")
+    assert missing in message
+    assert message.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", [["seeds=[0,1"], ["scale=tiny", "methods={"]])
+def test_a_field_that_is_not_yaml_is_named(words: list[str], capsys: pytest.CaptureFixture[str]):
+    assert main(["sweep", "table10", *words, "--dry-run"]) == 2
+    assert f"t5mix: {words[-1]}, line 1, column " in capsys.readouterr().err
+
+
+def test_a_sweep_file_that_is_not_yaml_is_named_with_line_and_column(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+):
+    (tmp_path / "bad.yaml").write_text("name: a\nmethods: [\n", encoding="utf-8")
+    assert main(["sweep", str(tmp_path / "bad.yaml")]) == 2
+    assert capsys.readouterr().err.startswith(f"t5mix: {tmp_path / 'bad.yaml'}, line 3, column 1: this is not YAML: ")
+
+
+@pytest.mark.parametrize("command", [["train", "--config"], ["sweep"]])
+def test_a_broken_file_is_found_before_anything_heavy_is_loaded(command: list[str], tmp_path: Path):
+    (tmp_path / "bad.yaml").write_text("foo: [", encoding="utf-8")
+    code = (
+        "import sys; from t5mix.cli.main import main; status = main(sys.argv[1:]); "
+        "print(status, *sorted({'jax', 'tensorflow'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *command, str(tmp_path / "bad.yaml")], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "2\n"
+    assert "bad.yaml, line 1, column 7: this is not YAML" in done.stderr

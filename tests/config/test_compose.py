@@ -165,7 +165,9 @@ def test_values_may_refer_to_others():
         ("+trainin.steps=4", "Unknown configuration key 'trainin'"),
         ("training.stepss=4", r"Did you mean training\.steps"),
         ("steps", "'steps' is not an override: write key=value, such as training.steps=500"),
-        ("run_dir=a=b", "'run_dir=a=b' is not an override"),
+        ("mixture=[a", r"'mixture=\[a' is not an override"),
+        ("mixture=a,b", r"A list is written 'mixture=\[a,b\]'"),
+        ("mixing=größe", "Unknown mixing strategy 'größe'"),
         ("seed=${nowhere}", "The configuration cannot be composed: .*nowhere"),
         ("seed=???", "The configuration cannot be composed: Missing mandatory value: seed"),
         ("~mixing", "mixing is not set"),
@@ -234,8 +236,9 @@ def test_a_kind_that_registers_later_is_an_option_from_then_on(monkeypatch: pyte
     [
         ("seed: 1\n", r"mine\.yaml has no defaults list\. Begin it with:\ndefaults:\n  - experiment\n  - _self_"),
         ("", "has no defaults list"),
-        ("defaults:\n  - [\n", "The configuration cannot be composed"),
-        ("defaults:\n  - experiment\n  - _self_\nseed: [1\n", "The configuration cannot be composed"),
+        ("foo: [", r"mine\.yaml, line 1, column 7: this is not YAML: "),
+        ("defaults:\n  - [\n", r"mine\.yaml, line 3, column 1: this is not YAML: "),
+        ("defaults:\n  - experiment\n  - _self_\nseed: [1\n", r"mine\.yaml, line 5, column 1: this is not YAML: "),
         (
             "defaults:\n  - experiment\n  - override mixing: temprature\n  - _self_\n",
             "Could not find 'mixing/temprature'",

@@ -53,7 +53,7 @@ def test_the_reference_model_gives_the_runs_own_losses(finished: Any, experiment
 
 def test_a_reference_that_is_no_run_is_refused_before_any_data(data: Any, experiment_of: Make, tmp_path: Path):
     proxy = experiment_of(tmp_path / "proxy", "mixing=doremi", f"mixing.reference={tmp_path / 'nothing'}")
-    with pytest.raises(T5MixError, match="nothing holds no checkpoint"):
+    with pytest.raises(T5MixError, match="nothing is no run of t5mix: there is no such folder"):
         train_experiment(proxy)
     assert data.requests == []
     assert not (tmp_path / "proxy").exists()

@@ -168,7 +168,7 @@ def test_a_run_continues_from_another_model(finished: Any, data: Any, tmp_path: 
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["start_from=/nowhere"], "/nowhere holds no checkpoint"),
+        (["start_from=/nowhere"], "/nowhere is no run of t5mix: there is no such folder"),
         (["start_from={run}", "model.d_model=32"], r"holds another model: model\.d_model is 16 there and 32"),
         (["model.vocab_size=10"], r"model\.vocab_size is 10, and the vocabulary bytes has 64 ids"),
     ],
@@ -185,6 +185,15 @@ def test_a_start_that_does_not_fit_is_refused(
     with pytest.raises(T5MixError, match=message):
         train_experiment(experiment_of(tmp_path / "run", *overrides))
     assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_that_may_not_be_written_to_is_refused_before_any_data(
+    data: Any, tmp_path: Path, experiment_of: Make, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    with pytest.raises(T5MixError, match=r"run_dir is .*run, and you may not write to .* Choose another run_dir"):
+        train_experiment(experiment_of(tmp_path / "run"))
+    assert data.requests == []
 
 
 def test_what_the_child_reports_reaches_the_user(tmp_path: Path, experiment_of: Make, monkeypatch: pytest.MonkeyPatch):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from t5mix.errors import T5MixError
-from t5mix.sweep.cluster_executors import RayExecutor, SubmititExecutor
+from t5mix.sweep.cluster_executors import RayExecutor, SubmititExecutor, check_executor
 from t5mix.sweep.executors import Executor, LocalExecutor, ProcessHandle, terminate_all, visible_gpus
 
 PATIENCE = 60.0
@@ -126,9 +126,22 @@ def test_gpus_are_those_that_one_may_use(monkeypatch: pytest.MonkeyPatch):
     assert visible_gpus() == []
 
 
-def test_without_slurm_there_is_a_clear_error(tmp_path: Path):
+def test_without_slurm_there_is_a_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("shutil.which", lambda name: None)
     pytest.importorskip("submitit")
-    with pytest.raises(T5MixError, match="submitit: "):
+    with pytest.raises(T5MixError, match="--executor slurm needs SLURM's srun, which is not on the PATH"):
         SubmititExecutor("slurm", tmp_path, 2, 0, {}, {})
     with pytest.raises(T5MixError, match="no_such_option"):
         SubmititExecutor("local", tmp_path, 2, 0, {}, {"no_such_option": 1})
+
+
+@pytest.mark.parametrize(
+    ("executor", "package", "extra"),
+    [("ray", "ray", "ray"), ("slurm", "submitit", "slurm"), ("submitit-local", "submitit", "slurm")],
+)
+def test_a_missing_package_is_named(executor: str, package: str, extra: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    message = rf"--executor {executor} needs the package {package}: pip install 't5mix\[{extra}\]'\."
+    with pytest.raises(T5MixError, match=message):
+        check_executor(executor)
+    check_executor("local")

@@ -222,7 +222,7 @@ def test_variants_have_labels_for_people_and_ids_for_files():
         ({"grid": {"training.batch_size": [8, -1]}}, r"full, batch_size=-1: training\.batch_size is -1"),
         ({"methods": {"a": {}, "b": {}}}, r"'a' and 'b' are the same runs"),
         ({"config": "experimnt"}, r"Did you mean 'experiment'"),
-        ({"start_from": "nowhere"}, r"shared: nowhere holds no checkpoint: name a run's folder"),
+        ({"start_from": "nowhere"}, r"shared: nowhere is no run of t5mix: there is no such folder"),
         (
             {"methods": {"a": {"from_scratch": True, "runs": [["start_from=b"]]}}},
             r"a: from_scratch is set, but .*start_from=b: keep one",

@@ -7,7 +7,8 @@ import pytest
 
 from t5mix.data.manifest import DataManifest
 from t5mix.errors import T5MixError
-from t5mix.tracking.run_directory import RunDirectory, find_checkpoint
+from t5mix.tracking.history import read_history
+from t5mix.tracking.run_directory import RunDirectory, check_exists, find_checkpoint
 
 EXPERIMENT: dict[str, Any] = {
     "run_dir": "r",
@@ -122,6 +123,13 @@ def test_free_settings_may_change(claimed: RunDirectory, change: dict[str, Any])
 def test_a_folder_without_an_experiment_is_no_run(tmp_path: Path):
     with pytest.raises(T5MixError, match=r"is no run of t5mix: it has no experiment\.json"):
         RunDirectory(tmp_path).experiment()
+
+
+def test_a_missing_folder_is_called_the_same_by_all_that_look_for_a_run(tmp_path: Path):
+    missing = tmp_path / "none"
+    for look in (check_exists, find_checkpoint, read_history, lambda path: RunDirectory(path).experiment()):
+        with pytest.raises(T5MixError, match="none is no run of t5mix: there is no such folder"):
+            look(missing)
 
 
 def test_checkpoints_are_found(tmp_path: Path):

@@ -1,0 +1,53 @@
+"""YAML: files that come with the package, and reading one with its errors in words. Loads PyYAML where it is needed."""
+
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from t5mix.errors import T5MixError
+
+
+def packaged_yaml(package: str, folder: str) -> dict[str, Path]:
+    """Returns the YAML files in a folder of a package by name, without the ending; loads nothing of what it holds."""
+    files = resources.files(package).joinpath(folder).iterdir()
+    return {path.stem: path for path in sorted(Path(str(file)) for file in files) if path.suffix == ".yaml"}
+
+
+def read_yaml(path: Path) -> Any:
+    """Returns what a YAML file holds.
+
+    Raises:
+        T5MixError: it is not UTF-8 or not YAML; names the file, the line and the column.
+    """
+    raw = path.read_bytes()
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise T5MixError(f"{path}, line {line}: this is not UTF-8. Save the file as UTF-8.") from error
+    return parse_yaml(text, str(path))
+
+
+def parse_yaml(text: str, source: str) -> Any:
+    """Returns what YAML text holds; `source` says in errors where it is from.
+
+    Raises:
+        T5MixError: it is not YAML; names the source, the line and the column.
+    """
+    import yaml
+
+    try:
+        return yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        problem = ", ".join(filter(None, (error.context, error.problem)))
+        raise T5MixError(f"{source}{where}: this is not YAML: {problem}.") from error
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        column = error.position - (text.rfind("\n", 0, error.position) + 1) + 1
+        raise T5MixError(
+            f"{source}, line {line}, column {column}: YAML does not allow the character U+{error.character:04X}."
+        ) from error
+    except ValueError as error:  # a date such as 2024-13-45
+        raise T5MixError(f"{source}: this is not YAML: {error}.") from error

@@ -1,0 +1,87 @@
+"""The commands in poor surroundings: no locale, no home, a narrow terminal, a folder that one may not write to."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from t5mix.cli import train as train_command
+from t5mix.cli.main import main
+
+POOR = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "COLUMNS": "40"}
+
+
+def run(arguments: list[str], folder: Path) -> subprocess.CompletedProcess[bytes]:
+    environment = {
+        name: value for name, value in os.environ.items() if name not in ("HOME", "LANG", "PYTHONIOENCODING")
+    }
+    command = [sys.executable, "-m", "t5mix.cli.main", *arguments]
+    root = str(Path(__file__).parents[2])
+    return subprocess.run(
+        command, capture_output=True, cwd=folder, env={**environment, **POOR, "PYTHONPATH": root}, check=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        (["--help"], 0),
+        (["train", "--help"], 0),
+        (["trian"], 2),
+        (["train", "--config", "dmo"], 2),
+        (["curves", "runs/größe"], 2),
+    ],
+)
+def test_commands_work_without_locale_and_home(arguments: list[str], status: int, tmp_path: Path):
+    done = run(arguments, tmp_path)
+    assert done.returncode == status
+    assert b"Traceback" not in done.stdout + done.stderr
+    assert bool(done.stdout) == (status == 0)
+
+
+def test_a_name_that_the_locale_cannot_write_comes_out_as_it_came(tmp_path: Path):
+    done = run(["curves", "runs/größe"], tmp_path)
+    assert done.stderr.decode("utf-8") == "t5mix: runs/größe is no run of t5mix: there is no such folder.\n"
+
+
+def test_settings_are_shown_without_locale_and_home(tmp_path: Path):
+    done = run(["train", "--config", "demo", "--show"], tmp_path)
+    assert done.returncode == 0
+    assert done.stdout.startswith(b"run_dir: runs/demo\n")
+    assert done.stderr == b""
+
+
+def test_a_path_is_shown_as_it_was_given(capsys: pytest.CaptureFixture[str]):
+    assert main(["train", "--config", "demo", "--show", "run_dir=runs/größe"]) == 0
+    assert capsys.readouterr().out.startswith("run_dir: runs/größe\n")
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (PermissionError(13, "Permission denied", "runs/x"), "t5mix: runs/x cannot be used: Permission denied.\n"),
+        (OSError(30, "Read-only file system", "runs/x"), "t5mix: runs/x cannot be used: Read-only file system.\n"),
+        (OSError(28, "No space left on device"), "t5mix: A file cannot be used: No space left on device.\n"),
+    ],
+)
+def test_a_refused_write_is_one_line(
+    error: OSError, message: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    def run(options: Any) -> int:
+        raise error
+
+    monkeypatch.setattr(train_command, "run", run)
+    assert main(["train"]) == 2
+    assert capsys.readouterr().err == message
+
+
+def test_other_errors_of_files_keep_their_traceback(monkeypatch: pytest.MonkeyPatch):
+    def run(options: Any) -> int:
+        raise FileNotFoundError(2, "No such file or directory", "x")
+
+    monkeypatch.setattr(train_command, "run", run)
+    with pytest.raises(FileNotFoundError):
+        main(["train"])
