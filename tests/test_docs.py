@@ -143,6 +143,7 @@ class Workshop:
         for work in ("data.prepare_client.prepare_in_subprocess", "runs.policy_report.report_policy"):
             monkeypatch.setattr(f"t5mix.{work}", self.begin)
         monkeypatch.setattr("t5mix.cache.inspection.inspect_task", self.begin)
+        monkeypatch.setattr("t5mix.cache.request_checks.check_request", lambda request: {})  # files are not there
 
     def begin(self, *arguments: Any, **options: Any) -> Any:
         raise WorkBeginsError

@@ -35,10 +35,13 @@ def run(options: argparse.Namespace) -> int:
     arguments = [f"mixture={json.dumps(names)}", "run_dir=unused", *options.overrides]
     experiment = read_experiment(compose_experiment(options.config, arguments))
     strategies = _strategies(experiment, options.mixing)
+    from t5mix.cache.request_checks import check_request
     from t5mix.data.prepare_client import prepare_in_subprocess
     from t5mix.mixing.forecast import MixtureData, compare_strategies
 
-    manifest = prepare_in_subprocess(experiment.data_request(splits=("train",)))
+    request = experiment.data_request(splits=("train",))
+    check_request(request)
+    manifest = prepare_in_subprocess(request)
     data = MixtureData(manifest, experiment.batch_shape, experiment.mixing_unit, experiment.seed)
     comparison = compare_strategies(data, strategies, options.steps)
     if options.plot:

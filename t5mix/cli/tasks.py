@@ -41,9 +41,13 @@ def _show(options: argparse.Namespace) -> int:
 
     arguments = [f"mixture={json.dumps([options.show])}", "run_dir=unused", *options.overrides]
     experiment = read_experiment(compose_experiment(options.config, arguments))
+    from t5mix.cache.request_checks import check_request
+
+    request = experiment.data_request()
+    check_request(request)
     from t5mix.cache.inspection import inspect_task
 
-    view = inspect_task(experiment.data_request(), options.show, options.split, count=options.examples)
+    view = inspect_task(request, options.show, options.split, count=options.examples)
     if options.json:
         print(json.dumps(dataclasses.asdict(view), indent=1, ensure_ascii=False))
         return 0
