@@ -125,7 +125,7 @@ def _mixtures(commands: argparse._SubParsersAction) -> None:
         help="a strategy to show, such as temperature:temperature=4,max_examples=65536, in place of the experiment's "
         "own; repeat it to compare several",
     )
-    show.add_argument("--steps", type=int, default=1000, help="of the run to forecast; default: %(default)s")
+    show.add_argument("--steps", type=int, help="of the run to forecast; default: training.steps")
     show.add_argument("--json", action="store_true", help="print JSON")
     show.add_argument("--plot", metavar="FILE", help="draw it too; .png, .svg or .pdf")
 

@@ -89,6 +89,7 @@ def _check_settings(experiment: Experiment, directory: RunDirectory) -> None:
         )
     run_on_main_process(lambda: directory.check(settings))
     run_on_main_process(lambda: None if _is_prepared(directory) else check_request(experiment.data_request()))
+    experiment.mixing.check_steps(experiment.training.steps)
     experiment.mesh.build(experiment.training.batch_size // experiment.training.gradient_accumulation_steps)
     check_policy(experiment)
 

@@ -141,6 +141,7 @@ class SweepPlanner:
 
     def _check(self, experiment: Experiment, *, first: bool) -> None:
         start = experiment.start_from if first else None
+        experiment.mixing.check_steps(experiment.training.steps)
         request = dataclasses.replace(experiment.data_request(), seed=0).to_json()
         if request not in self._checked_requests:
             check_request(DataRequest.from_json(request))
