@@ -1,5 +1,6 @@
 """The documentation is true: links lead somewhere, settings exist, commands are accepted up to where work begins."""
 
+import argparse
 import ast
 import contextlib
 import re
@@ -15,11 +16,13 @@ from t5mix.cli.main import main
 from t5mix.cli.parser import build_parser
 from t5mix.finetuning import POLICIES
 from t5mix.mixing import STRATEGIES
+from tests.support.documented_commands import lines_to_run, prepare_folder, run_line
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 GUIDES = [page for page in PAGES if page.name != "report.md"]  # reports are written by t5mix
+FOR_REAL = [README, ROOT / "docs/tasks.md"]
 QUICKSTART = ROOT / "scripts/quickstart_report.py"
 CONFIGURATIONS = [
     *sorted((ROOT / "t5mix/config/experiments").glob("*.yaml")),
@@ -160,6 +163,7 @@ class Workshop:
         assert not self.tracks or self.runs.setdefault(experiment.run_dir, settings) == settings, (
             f"two runs in {experiment.run_dir}"
         )
+        experiment.mixing.check_steps(experiment.training.steps)
         self.folders.add(experiment.run_dir)
         run_dir = Path(experiment.run_dir)
         run_dir.mkdir(parents=True, exist_ok=True)
@@ -242,6 +246,40 @@ def test_commands_in_text_and_comments_work(page: Path, workshop: Workshop):
     workshop.tracks = False
     for command in short_commands(page):
         workshop.run(command[1:])
+
+
+def epilogs(parser: argparse.ArgumentParser) -> Iterator[tuple[str, str]]:
+    """Yields the last lines of the help of a command and of its own commands, where it has some."""
+    if parser.epilog:
+        yield parser.prog, parser.epilog
+    for action in parser._actions:
+        for command in action.choices.values() if isinstance(action, argparse._SubParsersAction) else ():
+            yield from epilogs(command)
+
+
+@pytest.mark.parametrize(("command", "epilog"), [pytest.param(*each, id=each[0]) for each in epilogs(build_parser())])
+def test_the_commands_of_help_texts_work(command: str, epilog: str, workshop: Workshop):
+    workshop.tracks = command == "t5mix"  # whose examples are one sequence; those of a command use runs of other pages
+    lines = re.findall(r"^  ((?:echo .*)?t5mix .*?)(?:\s{2,}.*)?$", epilog, re.MULTILINE)
+    assert lines
+    for line in lines:
+        for words in commands(line):
+            if (arguments := arguments_of(words)) is not None:
+                workshop.run(arguments)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", FOR_REAL, ids=name_of)
+def test_the_commands_of_a_page_run_to_their_end(
+    page: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    environment = prepare_folder(tmp_path, tmp_path_factory.getbasetemp() / "documented_stores")
+    write_files(page)
+    lines = list(lines_to_run(page.read_text(encoding="utf-8")))
+    assert lines
+    for line in lines:
+        run_line(line, tmp_path, environment)
 
 
 @pytest.mark.parametrize("page", [page for page in GUIDES if any(blocks(page))], ids=name_of)
