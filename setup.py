@@ -62,5 +62,5 @@ setup(
     },
     install_requires=CORE,
     extras_require=EXTRAS,
-    entry_points={"console_scripts": ["t5mix = t5mix.cli.main:main"]},
+    entry_points={"console_scripts": ["t5mix = t5mix.cli.main:program"]},
 )

@@ -6,11 +6,13 @@ import hashlib
 import json
 import os
 import shutil
+import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
+from t5mix import interrupts
 from t5mix.console.units import data_size
 from t5mix.errors import T5MixError
 
@@ -33,6 +35,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = draft_path(path)
+    interrupts.unfinished.add(draft)
     try:
         yield draft
         with open(draft, "rb") as file:
@@ -40,6 +43,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
+        interrupts.unfinished.discard(draft)
 
 
 @contextlib.contextmanager
@@ -63,8 +67,9 @@ def atomic_folder(path: Path, last_file: str) -> Iterator[Path]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = draft_path(path)
-    draft.mkdir()  # unlike tempfile.mkdtemp, with the permissions that a folder shared by several people needs
+    interrupts.unfinished.add(draft)
     try:
+        draft.mkdir()  # unlike tempfile.mkdtemp, with the permissions that a folder shared by several people needs
         yield draft
         try:
             draft.rename(path)
@@ -73,6 +78,18 @@ def atomic_folder(path: Path, last_file: str) -> Iterator[Path]:
                 raise
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+        interrupts.unfinished.discard(draft)
+
+
+@contextlib.contextmanager
+def temporary_folder(prefix: str) -> Iterator[Path]:
+    """A context with a folder of its own, which is removed however the context or the program ends."""
+    with tempfile.TemporaryDirectory(prefix=prefix) as name:
+        interrupts.unfinished.add(Path(name))
+        try:
+            yield Path(name)
+        finally:
+            interrupts.unfinished.discard(Path(name))
 
 
 def write_text(path: Path, text: str) -> None:

@@ -2,7 +2,7 @@
 
 A `Child` does one thing and ends. The two agree on one file: the child writes its result there, or {"error": text} if
 it knows what is wrong, and then ends with a status other than 0. A `Worker` stays and answers one request after the
-other.
+other. Both end with this process, however that ends, and Ctrl-C is not for them: this process ends them when it stops.
 """
 
 import contextlib
@@ -34,21 +34,12 @@ class Child:
         arguments: its command line; `--out FILE` is added.
         out: the file that the child writes.
         show: whether the child's messages appear on our error stream at once; else they are kept for the error.
-        end_with_us: whether the child watches its standard input, which closes when this process ends, however it does.
     """
 
-    def __init__(
-        self, module: str, arguments: Sequence[str], out: Path, *, show: bool = False, end_with_us: bool = False
-    ) -> None:
+    def __init__(self, module: str, arguments: Sequence[str], out: Path, *, show: bool = False) -> None:
         self._module, self._out = module, out
         self._messages = None if show else tempfile.TemporaryFile()  # noqa: SIM115 - closed by `result`
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", module, *arguments, "--out", str(out)],
-            stdin=subprocess.PIPE if end_with_us else subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=self._messages,
-            env=_environment(),
-        )
+        self._process = _start(module, [*arguments, "--out", str(out)], subprocess.DEVNULL, self._messages)
 
     def result(self) -> Path:
         """Waits for the child and returns the file it wrote; ends it if this process is interrupted.
@@ -63,8 +54,8 @@ class Child:
             self.end()
             raise
         finally:
-            if self._process.stdin is not None:
-                self._process.stdin.close()
+            assert self._process.stdin is not None
+            self._process.stdin.close()
         output = self._tail()
         if code == 0:
             return self._out
@@ -102,14 +93,7 @@ class Worker:
     def __init__(self, module: str, arguments: Sequence[str]) -> None:
         self._module = module
         self._messages = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", module, *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._messages,
-            env=_environment(),
-            process_group=0,  # Ctrl-C is for us: we may wait for an answer before we stop in good order
-        )
+        self._process = _start(module, arguments, subprocess.PIPE, self._messages)
 
     @property
     def alive(self) -> bool:
@@ -150,6 +134,17 @@ class Worker:
             assert file is not None
             with contextlib.suppress(BrokenPipeError):  # a request that it did not read
                 file.close()
+
+
+def _start(module: str, arguments: Sequence[str], stdout: int, stderr: IO[bytes] | None) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "t5mix.child_process", module, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=stdout,
+        stderr=stderr,
+        env=_environment(),
+        process_group=0,  # Ctrl-C is for us: we may wait for an answer before we stop in good order
+    )
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -9,9 +9,32 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "t5mix"
 ORDER = (
-    *("__init__", "errors", "registry", "configurable", "console", "files", "validation", "plugins", "subprocesses"),
-    *("tensorflow_setup", "model", "data", "sources", "preprocessors", "metrics", "mixing", "finetuning", "cache"),
-    *("distributed", "tracking", "checkpoint", "evaluation", "training", "config", "runs", "sweep", "analysis"),
+    *("__init__", "interrupts", "child_process", "errors", "registry", "configurable", "console", "files"),
+    *(
+        "validation",
+        "plugins",
+        "subprocesses",
+        "tensorflow_setup",
+        "model",
+        "data",
+        "sources",
+        "preprocessors",
+        "metrics",
+    ),
+    *(
+        "mixing",
+        "finetuning",
+        "cache",
+        "distributed",
+        "tracking",
+        "checkpoint",
+        "evaluation",
+        "training",
+        "config",
+        "runs",
+        "sweep",
+        "analysis",
+    ),
     *("plots", "report", "cli"),
 )
 """Each package or module of t5mix imports only from those before it."""

@@ -17,7 +17,6 @@ import queue
 import signal
 import sys
 import threading
-import time
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,6 +35,7 @@ from t5mix.cache.request_checks import check_request
 from t5mix.cache.seqio_tasks import register
 from t5mix.cache.source_shards import count_shards, extrapolated
 from t5mix.cache.vocabulary import common_vocabulary, load_vocabulary, with_vocabulary
+from t5mix.child_process import ENDED
 from t5mix.data.manifest import DataManifest, DataRequest, TaskEntry, VocabularyEntry, shard_path
 from t5mix.data.token_store import MissingStoreError
 from t5mix.errors import T5MixError, UnknownNameError
@@ -45,7 +45,6 @@ from t5mix.sources.declaration import TaskDeclaration
 from t5mix.tensorflow_setup import seqio
 
 _IDLE_SECONDS = 300.0  # TensorFlow takes about a gigabyte: not to be held for an epoch that may last hours
-_GRACE_SECONDS = 10.0  # to remove what is half-written, before the process ends by force
 
 
 @dataclasses.dataclass(frozen=True)
@@ -222,20 +221,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--serve", action="store_true", help="make shards as the standard input asks for them")
     parser.add_argument("--quiet", action="store_true", help="show no progress")
     parser.add_argument("--nice", type=int, default=0, help="lower the priority by this much")
-    parser.add_argument("--end-with-parent", action="store_true", help="end when the standard input is closed")
     options = parser.parse_args(arguments)
     if options.nice:
         os.nice(options.nice)
     if not options.serve and not (options.request and options.out):
         parser.error("--request and --out are needed, or --serve")
-    requests: queue.SimpleQueue[str] = queue.SimpleQueue()
-    if options.end_with_parent or options.serve:
-        _end_with_parent(requests)
+    signal.signal(signal.SIGTERM, _end)
     logging.basicConfig(
         level=logging.ERROR if options.quiet else logging.WARNING, format="%(message)s", stream=sys.stderr
     )
     if options.serve:
-        _serve(requests, quiet=options.quiet)
+        _serve(quiet=options.quiet)
         return 0
     try:
         request = DataRequest.from_json(options.request.read_text(encoding="utf-8"))
@@ -246,8 +242,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _serve(requests: "queue.SimpleQueue[str]", *, quiet: bool) -> None:
+def _serve(*, quiet: bool) -> None:
     """Answers requests until the parent ends, or asks for nothing more."""
+    requests: queue.SimpleQueue[str] = queue.SimpleQueue()
+    threading.Thread(target=_receive, args=(requests,), daemon=True).start()
     with os.fdopen(os.dup(1), "w") as answers:
         os.dup2(2, 1)  # what a task's code prints must not get between the answers
         while True:
@@ -271,28 +269,18 @@ def _explain(error: T5MixError) -> str:
     return str(error)
 
 
-def _end_with_parent(requests: "queue.SimpleQueue[str]") -> None:
-    """Ends this process, half-written stores removed, when the parent ends, however it ends.
+def _receive(requests: "queue.SimpleQueue[str]") -> None:
+    """Hands on the lines that come on the standard input."""
+    text = b""
+    while more := os.read(0, 1 << 16):  # not sys.stdin, whose lock a thread must not hold when Python ends
+        *lines, text = (text + more).split(b"\n")
+        for line in lines:
+            requests.put(line.decode())
 
-    Args:
-        requests: gets the lines that come on the standard input, which closes at the parent's end.
-    """
 
-    def ended(*_: object) -> None:
-        raise SystemExit(143)
-
-    def watch() -> None:
-        text = b""
-        while more := os.read(0, 1 << 16):  # not sys.stdin, whose lock a thread must not hold when Python ends
-            *lines, text = (text + more).split(b"\n")
-            for line in lines:
-                requests.put(line.decode())
-        os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(_GRACE_SECONDS)
-        os._exit(143)  # something native does not come back to Python
-
-    signal.signal(signal.SIGTERM, ended)
-    threading.Thread(target=watch, daemon=True).start()
+def _end(*_: object) -> None:
+    """Ends this process, half-written stores removed."""
+    raise SystemExit(ENDED)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from t5mix.config.compose import compose_experiment, parse_choice
+from t5mix.cli.composing import experiment_of
+from t5mix.config.compose import parse_choice
 from t5mix.console import units
 from t5mix.console.tables import new_table, print_table
 from t5mix.errors import T5MixError
@@ -24,7 +25,6 @@ def run(options: argparse.Namespace) -> int:
     """Lists the mixtures, or shows what one will draw."""
     if options.show is None:
         return _list(options)
-    from t5mix.config.reading import read_experiment
     from t5mix.plots.style import check_output
 
     if options.steps is not None and options.steps < 1:
@@ -32,10 +32,9 @@ def run(options: argparse.Namespace) -> int:
     if options.plot:
         check_output(Path(options.plot), "--plot")
     names = options.show.split(",")
-    arguments = [f"mixture={json.dumps(names)}", "run_dir=unused", *options.overrides]
-    arguments += [] if options.steps is None else [f"training.steps={options.steps}"]
-    experiment = read_experiment(compose_experiment(options.config, arguments))
-    steps = experiment.training.steps
+    experiment = experiment_of(options, [f"mixture={json.dumps(names)}", "run_dir=unused"])
+    steps = experiment.training.steps if options.steps is None else options.steps
+    experiment = dataclasses.replace(experiment, training=dataclasses.replace(experiment.training, steps=steps))
     strategies = _strategies(experiment, options.mixing)
     from t5mix.cache.request_checks import check_request
     from t5mix.data.prepare_client import prepare_in_subprocess

@@ -20,12 +20,12 @@ def run(options: argparse.Namespace) -> int:
     """Lists the policies, or shows what one trains and costs."""
     if options.show is None:
         return _list(options)
-    from t5mix.config.compose import compose_experiment
+    from t5mix.cli.composing import compose_options
     from t5mix.config.reading import policy_to_dict, read_experiment
     from t5mix.runs.policy_report import report_policy
 
     chosen = [f"finetuning={options.show}"] if options.show else []
-    raw = compose_experiment(options.config, [*chosen, *options.overrides])
+    raw = compose_options(options, chosen)
     raw["run_dir"] = raw.get("run_dir") or "-"
     raw["mixture"] = raw.get("mixture") or ["any"]
     experiment = read_experiment(raw)

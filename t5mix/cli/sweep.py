@@ -13,9 +13,11 @@ from typing import Any
 
 import yaml
 
+from t5mix.cli.composing import tell
 from t5mix.console import units
 from t5mix.console.tables import new_table, print_table
 from t5mix.errors import T5MixError, UnknownNameError
+from t5mix.interrupts import signal_of
 
 
 def run(options: argparse.Namespace) -> int:
@@ -29,7 +31,7 @@ def run(options: argparse.Namespace) -> int:
 
     changes = _changes(options.overrides)
     scale = changes.pop("scale", None)
-    sweep = load_sweep(find_sweep_file(options.sweep), scale, changes)
+    sweep = load_sweep(find_sweep_file(options.sweep), scale, changes, tell)
     folder = SweepFolder(Path(options.out or Path("sweeps", sweep.name if scale is None else f"{sweep.name}-{scale}")))
     usable, gpus = usable_cores(), visible_gpus()
     per_trial = options.cores or max(1, usable // 4)
@@ -39,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
     if begun is not None and not options.cores:
         cores = CoresPerRun(**begun["cores"])
     folder.check(sweep, vars(cores))
-    planner = SweepPlanner(sweep)
+    planner = SweepPlanner(sweep, tell=tell)
     trials = plan_trials(planner)
     _show_plan(planner, trials, cores, jobs, folder, gpus)
     if options.dry_run:
@@ -50,12 +52,12 @@ def run(options: argparse.Namespace) -> int:
     executor = _executor(options, folder, jobs, usable, gpus, environment)
     display = SweepProgress(folder)
     try:
-        with _sigterm_as_interrupt():
+        with _signals_as_interrupts():
             failures = Runner(planner, folder, executor, cores, options.retries, display).run()
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         display.close()
         print(f"Stopped; what was done is kept in {folder.path}. The same command continues.", file=sys.stderr)
-        return 130
+        return 128 + (signal_of(interrupt) or 0)
     finally:
         display.close()
         executor.close()
@@ -90,7 +92,7 @@ def _changes(overrides: list[str]) -> dict[str, Any]:
 
     fields = {field.name for field in dataclasses.fields(Sweep)} | {"scale", *RENAMED_KEYS}  # type: ignore[arg-type]
     changes: dict[str, Any] = {}
-    settings = []
+    settings: list[str] = []
     for override in overrides:
         key, equals, value = override.partition("=")
         if not equals and not override.startswith("~"):  # which takes a setting of the configuration out
@@ -158,14 +160,15 @@ def _show_plan(planner: Any, trials: Any, cores: Any, jobs: int, folder: Any, gp
 
 
 @contextlib.contextmanager
-def _sigterm_as_interrupt() -> Iterator[None]:
-    """A context in which SIGTERM stops the sweep as Ctrl-C does."""
+def _signals_as_interrupts() -> Iterator[None]:
+    """A context in which SIGTERM and Ctrl-C stop the sweep, and its processes have the time they need to end."""
 
     def interrupt(number: int, frame: Any) -> None:
-        raise KeyboardInterrupt
+        raise KeyboardInterrupt(number)
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

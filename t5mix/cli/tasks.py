@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
-from t5mix.config.compose import compose_experiment
+from t5mix.cli.composing import experiment_of
 from t5mix.console import units
 from t5mix.console.tables import new_table, print_table
 
@@ -37,10 +37,7 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _show(options: argparse.Namespace) -> int:
-    from t5mix.config.reading import read_experiment
-
-    arguments = [f"mixture={json.dumps([options.show])}", "run_dir=unused", *options.overrides]
-    experiment = read_experiment(compose_experiment(options.config, arguments))
+    experiment = experiment_of(options, [f"mixture={json.dumps([options.show])}", "run_dir=unused"])
     from t5mix.cache.request_checks import check_request
 
     request = experiment.data_request()

@@ -5,16 +5,13 @@ import signal
 import sys
 from pathlib import Path
 
-from t5mix.config.compose import compose_experiment
+from t5mix.cli.composing import experiment_of
 from t5mix.errors import T5MixError
 
 
 def run(options: argparse.Namespace) -> int:
     """Trains, or prints what would be trained."""
-    raw = compose_experiment(options.config, options.overrides)
-    from t5mix.config.reading import read_experiment
-
-    experiment = read_experiment(raw)
+    experiment = experiment_of(options)
     if options.show:
         import yaml
 

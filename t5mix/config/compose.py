@@ -3,7 +3,7 @@
 import copy
 import functools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
@@ -22,30 +22,39 @@ from t5mix.errors import T5MixError, UnknownNameError
 _MODULE = "t5mix.config.experiments"
 
 
-def compose_experiment(source: str = "experiment", overrides: Sequence[str] = ()) -> dict[str, Any]:
+Tell = Callable[[str], None]
+
+
+def compose_experiment(
+    source: str = "experiment", overrides: Sequence[str] = (), tell: Tell | None = None
+) -> dict[str, Any]:
     """Composes plain configuration data; `t5mix.config.reading.read_experiment` validates it.
 
     Args:
         source: the name of a configuration of the package (`demo`), or the path of a YAML file of yours, whose
             `defaults` list begins with `experiment`.
         overrides: `key=value`, `group=option`, in Hydra's grammar. Keys need no `+`: validation knows which exist.
+            Another option of a group than the configuration's takes the place of it and of its settings.
+        tell: is given a line for each option that took settings away.
 
     Raises:
         T5MixError: the file is missing or not YAML, an override cannot be parsed, a group has no such option.
     """
-    return Composer(source).compose(overrides)
+    return Composer(source, tell).compose(overrides)
 
 
 class Composer:
     """Composes one configuration with different overrides, as a sweep's runs have them; see `compose_experiment`.
 
-    Hydra takes a fifth of a second. It is asked once for each choice of groups; what else is set, is set as it would.
+    Hydra takes a fifth of a second, so it composes the configuration once; overrides are then set as it would set them.
     """
 
-    def __init__(self, source: str = "experiment") -> None:
+    def __init__(self, source: str = "experiment", tell: Tell | None = None) -> None:
         self._source = source
         self._options = groups()
         self._composed: dict[tuple[str, ...], DictConfig] = {}
+        self._tell = tell or (lambda line: None)
+        self._told: set[str] = set()
 
     def compose(self, overrides: Sequence[str] = ()) -> dict[str, Any]:
         """Returns plain configuration data.
@@ -54,33 +63,108 @@ class Composer:
             T5MixError: the file is missing or not YAML, an override cannot be parsed, a group has no such option.
         """
         arguments = [_accept_new_keys(override, self._options) for override in overrides]
-        values = [override for override in map(_parse, arguments) if override.is_force_add()]
-        choices = tuple(argument for argument in arguments if not _parse(argument).is_force_add())
-        if any(override.is_delete() or override.is_sweep_override() for override in map(_parse, arguments)):
-            choices, values = tuple(arguments), []  # what is set before or after matters; Hydra keeps the order
+        parsed = [_parse(argument) for argument in arguments]
         try:
-            if choices not in self._composed:
-                self._composed[choices] = self._ask_hydra(choices)
-            config = copy.deepcopy(self._composed[choices])
-            for override in values:
-                OmegaConf.update(config, override.key_or_group, override.value(), force_add=True)
-            return OmegaConf.to_container(config, resolve=True, throw_on_missing=True)  # type: ignore[return-value]
+            if any(self._needs_hydra(override) for override in parsed):
+                return _plain(self._ask_hydra(tuple(arguments)))
+            config, replaced = copy.deepcopy(self._ask_hydra(())), set()
+            for override in parsed:  # options first: their settings may stand before them
+                if kind := self._chosen(override):
+                    replaced |= self._replace(config, override.key_or_group, *kind)
+            for override in parsed:
+                key = override.key_or_group
+                if override.is_delete():
+                    _take_out(config, key, missing_ok=key in replaced)
+                elif kind := self._chosen(override):
+                    OmegaConf.update(config, key, _without(override.value(), kind[0]), force_add=True)
+                else:
+                    OmegaConf.update(config, key, override.value(), force_add=True)
+            return _plain(config)
         except (HydraException, OmegaConfBaseException, YAMLError) as error:
             raise T5MixError(f"The configuration cannot be composed: {str(error).strip()}") from error
 
-    def _ask_hydra(self, arguments: Sequence[str]) -> DictConfig:
-        path = Path(self._source)
-        if path.suffix in (".yaml", ".yml"):
-            _store(self._options, path.parent)
+    def _needs_hydra(self, override: Override) -> bool:
+        """Says whether an override means what only Hydra knows, such as a file that holds an option."""
+        group, option = override.key_or_group, override.value()
+        own_file = self._from_file and group in self._options and (self._folder / group / f"{option}.yaml").is_file()
+        return (
+            own_file
+            or override.package is not None
+            or override.is_add()
+            or override.is_sweep_override()
+            or (override.is_delete() and override.value() is not None)
+        )
+
+    def _chosen(self, override: Override) -> tuple[str, str] | None:
+        """Returns the key and the name of the option that an override chooses for a group; None if it chooses none."""
+        group, value = override.key_or_group, override.value()
+        if group not in self._options or override.is_delete():
+            return None
+        key = _kind_key(group)
+        option = value.get(key) if isinstance(value, dict) else value
+        return (key, option) if isinstance(option, str) else None
+
+    def _replace(self, config: DictConfig, group: str, key: str, option: str) -> set[str]:
+        """Makes another option that of a group; returns the keys of the settings that went with the old one."""
+        old = OmegaConf.to_container(config[group]) if OmegaConf.is_dict(config.get(group)) else {}
+        assert isinstance(old, dict)
+        if old.get(key) in (None, option):
+            OmegaConf.update(config, f"{group}.{key}", option, force_add=True)
+            return set()
+        config[group] = {key: option}
+        settings = {name: value for name, value in old.items() if name != key}
+        written = ", ".join(f"{name}={value}" for name, value in settings.items())
+        line = f"{group}={option} takes the place of {old[key]} and its settings: {written}."
+        if settings and line not in self._told:
+            self._told.add(line)
+            self._tell(line)
+        return {f"{group}.{name}" for name in settings}
+
+    @property
+    def _from_file(self) -> bool:
+        return self._source.endswith((".yaml", ".yml"))
+
+    @property
+    def _folder(self) -> Path:
+        return Path(self._source).parent
+
+    def _ask_hydra(self, arguments: tuple[str, ...]) -> DictConfig:
+        if arguments not in self._composed:
+            self._composed[arguments] = self._hydra(arguments)
+        return self._composed[arguments]
+
+    def _hydra(self, arguments: tuple[str, ...]) -> DictConfig:
+        if self._from_file:
+            path = Path(self._source)
+            _store(self._options, self._folder)
             _check_file(path)
             searching = f"hydra.searchpath=[pkg://{_MODULE}]"
-            with initialize_config_dir(str(path.parent.absolute()), version_base="1.3", job_name="t5mix"):
+            with initialize_config_dir(str(self._folder.absolute()), version_base="1.3", job_name="t5mix"):
                 return compose(path.stem, overrides=[searching, *arguments])
         _store(self._options, None)
         if self._source not in named_configs():
             raise UnknownNameError("configuration", self._source, named_configs(), "A file of your own ends in .yaml.")
         with initialize_config_module(_MODULE, version_base="1.3", job_name="t5mix"):
             return compose(self._source, overrides=list(arguments))
+
+
+def _plain(config: DictConfig) -> dict[str, Any]:
+    return OmegaConf.to_container(config, resolve=True, throw_on_missing=True)  # type: ignore[return-value]
+
+
+def _without(value: Any, key: str) -> dict[str, Any]:
+    """Returns the settings that an option is chosen with, if it is, without its name."""
+    return {name: setting for name, setting in value.items() if name != key} if isinstance(value, dict) else {}
+
+
+def _take_out(config: DictConfig, key: str, *, missing_ok: bool) -> None:
+    parent, _, name = key.rpartition(".")
+    owner = OmegaConf.select(config, parent) if parent else config
+    if OmegaConf.is_dict(owner) and name in owner:
+        with open_dict(owner):
+            del owner[name]
+    elif not missing_ok:
+        raise T5MixError(f"~{key}: the configuration has no {key} that could be taken out.")
 
 
 def parse_choice(text: str) -> dict[str, Any]:
@@ -127,9 +211,14 @@ def groups() -> dict[str, list[str]]:
     return {**{group: sorted(registry) for group, registry in KIND_GROUPS.items()}, "model": sorted(PRESETS)}
 
 
+def _kind_key(group: str) -> str:
+    """Returns the key under which a group holds the name of its option."""
+    return "preset" if group == "model" else "kind"
+
+
 def _choose(group: str, option: str) -> dict[str, str]:
     """Returns what an option of a group composes to."""
-    return {"preset" if group == "model" else "kind": option}
+    return {_kind_key(group): option}
 
 
 def _store(options: Mapping[str, Sequence[str]], folder: Path | None) -> None:

@@ -5,7 +5,6 @@ in the background. A child ends with its parent, however that ends.
 """
 
 import concurrent.futures
-import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any, Self
 from t5mix.data.manifest import DataManifest, DataRequest
 from t5mix.data.token_store import delete_store
 from t5mix.errors import T5MixError
+from t5mix.files import temporary_folder
 from t5mix.subprocesses import Child, Worker, WorkerLeftError
 
 _NICE = 10  # the background gives way to the host's part of training
@@ -33,8 +33,8 @@ def prepare_in_subprocess(request: DataRequest, *, quiet: bool = False) -> DataM
     Raises:
         T5MixError: what the child raised, word for word.
     """
-    with tempfile.TemporaryDirectory(prefix="t5mix-") as folder:
-        result = _child(request, Path(folder), ["--quiet"] if quiet else [], show=True).result()
+    with temporary_folder("t5mix-") as folder:
+        result = _child(request, folder, ["--quiet"] if quiet else [], show=True).result()
         return DataManifest.load(result)
 
 
@@ -166,5 +166,5 @@ def _child(request: DataRequest, folder: Path, options: Sequence[str], *, show: 
     """Starts `python -m t5mix.cache.prepare_worker` on a request; the two exchange files in `folder`, an empty one."""
     request_file = folder / "request.json"
     request_file.write_text(request.to_json(), encoding="utf-8")
-    arguments = ["--request", str(request_file), "--end-with-parent", *options]
-    return Child("t5mix.cache.prepare_worker", arguments, folder / "out.json", show=show, end_with_us=True)
+    arguments = ["--request", str(request_file), *options]
+    return Child("t5mix.cache.prepare_worker", arguments, folder / "out.json", show=show)

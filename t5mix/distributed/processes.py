@@ -6,6 +6,8 @@ same order, and costs nothing in a run of one.
 
 import itertools
 import json
+import os
+import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -69,6 +71,7 @@ def join(settings: DistributedConfig) -> None:
     """
     if jax.distributed.is_initialized() or not (settings.auto or settings.coordinator):
         return
+    _leave_stdout_to_python()
     # It would take SIGTERM for itself, and hide it from t5mix.distributed.signals.
     jax.config.update("jax_enable_preemption_service", False)
     address = settings.coordinator or ""
@@ -89,6 +92,14 @@ def join(settings: DistributedConfig) -> None:
             else f"Process 0 listens on distributed.coordinator = {address}: all must reach it, and the port be free."
         )
         raise T5MixError(f"The processes of the run did not find one another: {error} {advice}") from error
+
+
+def _leave_stdout_to_python() -> None:
+    """Sends what native code prints to the error stream: Gloo says there, at any time, who is connected."""
+    sys.stdout.flush()
+    data = os.dup(1)
+    os.dup2(2, 1)
+    sys.stdout = os.fdopen(data, "w", encoding=sys.stdout.encoding, errors=sys.stdout.errors, buffering=1)
 
 
 def is_main_process() -> bool:

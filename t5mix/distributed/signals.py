@@ -32,7 +32,7 @@ class StopRequest:
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self.signal is not None:
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt(number)
         self.signal = signal.Signals(number)
         text = f"\n{self.signal.name}: writing a checkpoint, then stopping. Once more to stop at once.\n"
         os.write(2, text.encode())  # print is not safe in a signal handler

@@ -1,11 +1,10 @@
 """Scores predictions from a process that must not load TensorFlow: a child process does it."""
 
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
 from t5mix.data.manifest import DataRequest
-from t5mix.files import read_json
+from t5mix.files import read_json, temporary_folder
 from t5mix.metrics.example_scores import TaskEvaluation
 from t5mix.subprocesses import Child
 
@@ -27,8 +26,8 @@ def score_in_subprocess(
     Raises:
         T5MixError: the child failed; the text is what it said.
     """
-    with tempfile.TemporaryDirectory(prefix="t5mix-score-") as folder:
-        request_file, out = Path(folder, "request.json"), Path(folder, "evaluations.json")
+    with temporary_folder("t5mix-score-") as folder:
+        request_file, out = folder / "request.json", folder / "evaluations.json"
         request_file.write_text(request.to_json(), encoding="utf-8")
         arguments = ["--request", str(request_file), "--predictions", str(predictions), "--split", split]
         arguments += [part for task in tasks for part in ("--task", task)]

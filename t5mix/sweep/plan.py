@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from t5mix.cache.request_checks import check_request
-from t5mix.config.compose import Composer
+from t5mix.config.compose import Composer, Tell
 from t5mix.config.experiment import Experiment
 from t5mix.config.reading import read_experiment
 from t5mix.data.manifest import DataRequest
@@ -52,14 +52,15 @@ class SweepPlanner:
     Args:
         sweep: the sweep.
         steps: of the reported runs of methods, where the budget decides them; by the label of the variant.
+        tell: see `t5mix.config.compose.compose_experiment`.
     """
 
-    def __init__(self, sweep: Sweep, steps: Mapping[str, int] | None = None) -> None:
+    def __init__(self, sweep: Sweep, steps: Mapping[str, int] | None = None, tell: Tell | None = None) -> None:
         self.sweep = sweep
         self.runs: dict[str, PlannedRun] = {}
         self._planned: dict[tuple[Any, ...], str] = {}
         self._steps = steps or {}
-        self._composer = Composer(sweep.config)
+        self._composer = Composer(sweep.config, tell)
         self._checked: list[tuple[Any, ...]] = []
         self._checked_requests: set[str] = set()
 

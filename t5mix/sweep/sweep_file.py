@@ -1,16 +1,22 @@
 """Reading a sweep file, at one of its scales."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from t5mix.errors import T5MixError, UnknownNameError
+from t5mix.sweep.command_line import check_reach, with_precedence
 from t5mix.sweep.spec import Sweep, read_sweep
 
 
-def load_sweep(path: Path, scale: str | None = None, changes: Mapping[str, Any] | None = None) -> Sweep:
+def load_sweep(
+    path: Path,
+    scale: str | None = None,
+    changes: Mapping[str, Any] | None = None,
+    tell: Callable[[str], None] = lambda line: None,
+) -> Sweep:
     """Reads a sweep file.
 
     Args:
@@ -19,10 +25,13 @@ def load_sweep(path: Path, scale: str | None = None, changes: Mapping[str, Any] 
             `hypotheses` may be lists of names, of those that remain; all else replaces it. `scale` names the one to
             take where none is asked for.
         scale: one of them; None for the file's own choice, or the file as it is.
-        changes: fields that are others still, as in a scale.
+        changes: fields that are others still, as in a scale; but `settings` win over the file's `method_settings` and
+            `shared_runs`.
+        tell: is given a line for each of those settings that some methods' runs will not have.
 
     Raises:
-        T5MixError: the file is missing or no YAML, the scale is unknown, or a field is; a value is not allowed.
+        T5MixError: the file is missing or no YAML, the scale is unknown, or a field is; a value is not allowed; a
+            setting would reach no run of a method.
     """
     if not path.is_file():
         raise T5MixError(f"There is no sweep file {path}.")
@@ -38,13 +47,18 @@ def load_sweep(path: Path, scale: str | None = None, changes: Mapping[str, Any] 
         if scale not in scales:
             raise UnknownNameError("scale", scale, list(scales))
         raw = _changed(raw, scales[scale] or {})
-    raw = _changed(raw, changes or {})
+    changes = dict(changes or {})
+    settings = changes.pop("settings", ())
+    raw = with_precedence(_changed(raw, changes), settings)
     if "config" in raw and raw["config"] is None:
         raise T5MixError(
             f"{path.name} is for tasks of your own{f' at the scale {scale!r}' if scale else ''}: name the file that "
             "declares them, config=FILE.yaml. docs/sweeps.md has an example."
         )
-    return read_sweep(raw, str(path))
+    sweep = read_sweep(raw, str(path))
+    for line in check_reach(sweep, settings):
+        tell(line)
+    return sweep
 
 
 def _changed(raw: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,8 +3,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from omegaconf import OmegaConf
 
-from t5mix.config.compose import compose_experiment, groups, named_configs, parse_choice
+from t5mix.config.compose import (
+    Composer,
+    _accept_new_keys,
+    compose_experiment,
+    groups,
+    named_configs,
+    parse_choice,
+)
 from t5mix.config.reading import read_experiment
 from t5mix.errors import T5MixError
 from t5mix.finetuning import POLICIES
@@ -71,6 +79,66 @@ def test_an_option_replaces_the_default_with_all_its_settings():
         read_experiment(compose("mixing=equal", "mixing.max_examples=5"))
     without = compose("mixing=equal", "mixing.max_examples=5", "~mixing.max_examples")
     assert read_experiment(without).to_json()["mixing"] == {"kind": "equal"}
+
+
+OWN_MIXING = "defaults:\n  - experiment\n  - override mixing: temperature\n  - _self_\nmixing: {temperature: 2}\n"
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["mixing=odm"],
+        ["mixing={kind: odm}"],
+        ["mixing=odm", "~mixing.temperature"],  # what once was needed
+    ],
+)
+def test_another_option_replaces_that_of_a_file_with_its_settings_and_says_so(tmp_path: Path, overrides: list[str]):
+    lines: list[str] = []
+    raw = compose_experiment(own_file(tmp_path, OWN_MIXING), [*REQUIRED, *overrides], lines.append)
+    assert raw["mixing"] == {"kind": "odm"}
+    assert lines == ["mixing=odm takes the place of temperature and its settings: temperature=2."]
+
+
+def test_the_settings_of_the_new_option_may_stand_before_it(tmp_path: Path):
+    raw = compose_experiment(own_file(tmp_path, OWN_MIXING), [*REQUIRED, "mixing.eta=0.5", "mixing=odm"])
+    assert raw["mixing"] == {"kind": "odm", "eta": 0.5}
+
+
+def test_the_option_that_is_there_keeps_its_settings(tmp_path: Path):
+    lines: list[str] = []
+    file = own_file(tmp_path, OWN_MIXING)
+    raw = compose_experiment(file, [*REQUIRED, "mixing=temperature", "mixing.max_examples=9"], lines.append)
+    assert raw["mixing"] == {"kind": "temperature", "temperature": 2, "max_examples": 9}
+    assert lines == []
+
+
+def test_a_models_preset_replaces_the_files_sizes():
+    lines: list[str] = []
+    raw = compose_experiment("demo", ["model={preset: mini, d_ff: 99}", "model=tiny"], lines.append)
+    assert raw["model"] == {"preset": "tiny", "d_ff": 99}
+    assert compose_experiment("quickstart", ["model=t5_base"])["model"] == {"preset": "t5_base"}
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["training.steps=7", "training.steps=8", "lengths={inputs: 32}"],
+        ["training={steps: 3}", "variables={a: 1}", "seed=${variables.a}", "run_dir='a b=c'"],
+        ["optimizer=adamw", "optimizer.weight_decay=0.1", "schedule=linear", "model=mini"],
+        ["+note=4"],
+        ["~schedule.warmup_steps"],
+    ],
+)
+def test_overrides_are_set_as_hydra_sets_them(overrides: list[str]):
+    composer = Composer("experiment")
+    arguments = [*REQUIRED, "schedule.warmup_steps=9", *overrides]
+    accepted = tuple(_accept_new_keys(override, groups()) for override in arguments)
+    assert composer.compose(arguments) == OmegaConf.to_container(composer._hydra(accepted), resolve=True)
+
+
+def test_what_is_not_there_cannot_be_taken_out():
+    with pytest.raises(T5MixError, match=r"~mixing\.temperature: the configuration has no mixing\.temperature"):
+        compose("~mixing.temperature")
 
 
 def test_values_may_be_lists_and_dictionaries():
