@@ -4,6 +4,7 @@ import argparse
 import ast
 import contextlib
 import re
+import runpy
 import shlex
 import sys
 from collections.abc import Iterator
@@ -246,6 +247,13 @@ def test_commands_in_text_and_comments_work(page: Path, workshop: Workshop):
     workshop.tracks = False
     for command in short_commands(page):
         workshop.run(command[1:])
+
+
+def test_the_quickstart_prints_commands_whole(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    runpy.run_path(str(QUICKSTART))["print_next"](Path("runs/of_a_long_name/quickstart"))
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "t5mix train" in line]
+    assert line.endswith("start_from=runs/of_a_long_name/quickstart_pretrain")
 
 
 def epilogs(parser: argparse.ArgumentParser) -> Iterator[tuple[str, str]]:
