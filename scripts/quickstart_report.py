@@ -53,7 +53,12 @@ def main() -> None:
     for task, sample in samples:
         mark = "=" if sample.prediction == sample.target else "!"
         console.print(f"[bold]{task}[/bold]  {sample.input}\n  {mark} {sample.prediction}   (target: {sample.target})")
-    console.print("\n" + _NEXT.format(run=run), markup=False)
+    print_next(run)
+
+
+def print_next(run: Path) -> None:
+    """Prints the commands to try next, each on one line however narrow the terminal is, so that it can be copied."""
+    print("\n" + _NEXT.format(run=run))
 
 
 def standard_error(task: str, metric: str, predictions: Sequence[Prediction]) -> float:

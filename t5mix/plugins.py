@@ -40,6 +40,8 @@ def import_plugins(names: Iterable[str], *, without_tensorflow: bool) -> None:
 def _import_without_tensorflow(name: str) -> None:
     with _task_libraries_blocked() as blocker:
         try:
+            if package := name.rpartition(".")[0]:
+                _import(package, plugin=name)  # looking for a module imports its package, which may have an error
             if not _is_found(name):
                 raise T5MixError(
                     f"The plugin {name!r} is not found. plugins lists modules to import, by the name that Python "
@@ -51,7 +53,9 @@ def _import_without_tensorflow(name: str) -> None:
                 raise
 
 
-def _import(name: str) -> None:
+def _import(name: str, *, plugin: str | None = None) -> None:
+    """Imports a module, as a plugin or, where `plugin` names one, for it."""
+    plugin = plugin or name
     try:
         importlib.import_module(name)
     except Exception as error:  # whatever a user's module raises is the user's to see, with its name
@@ -59,10 +63,10 @@ def _import(name: str) -> None:
         advice = (
             f"Is it installed, or in the working directory {os.getcwd()}?"
             if missing
-            else "Importing it alone shows where: python -c 'import " + name + "'."
+            else f"Importing it alone shows where: python -c 'import {plugin}'."
         )
         raise T5MixError(
-            f"The plugin {name!r} cannot be imported: {type(error).__name__}: {error}. {advice}"
+            f"The plugin {plugin!r} cannot be imported: {type(error).__name__}: {error}. {advice}"
         ) from error
 
 

@@ -1,8 +1,10 @@
 """The documentation is true: links lead somewhere, settings exist, commands are accepted up to where work begins."""
 
+import argparse
 import ast
 import contextlib
 import re
+import runpy
 import shlex
 import sys
 from collections.abc import Iterator
@@ -11,16 +13,17 @@ from typing import Any
 
 import pytest
 
-from t5mix.cli.examples import ALL_COMMANDS, EXAMPLES
 from t5mix.cli.main import main
 from t5mix.cli.parser import build_parser
 from t5mix.finetuning import POLICIES
 from t5mix.mixing import STRATEGIES
+from tests.support.documented_commands import lines_to_run, prepare_folder, run_line
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 GUIDES = [page for page in PAGES if page.name != "report.md"]  # reports are written by t5mix
+FOR_REAL = [README, ROOT / "docs/tasks.md"]
 QUICKSTART = ROOT / "scripts/quickstart_report.py"
 CONFIGURATIONS = [
     *sorted((ROOT / "t5mix/config/experiments").glob("*.yaml")),
@@ -145,6 +148,7 @@ class Workshop:
         for work in ("data.prepare_client.prepare_in_subprocess", "runs.policy_report.report_policy"):
             monkeypatch.setattr(f"t5mix.{work}", self.begin)
         monkeypatch.setattr("t5mix.cache.inspection.inspect_task", self.begin)
+        monkeypatch.setattr("t5mix.cache.request_checks.check_request", lambda request: {})  # files are not there
 
     def begin(self, *arguments: Any, **options: Any) -> Any:
         raise WorkBeginsError
@@ -161,6 +165,7 @@ class Workshop:
         assert not self.tracks or self.runs.setdefault(experiment.run_dir, settings) == settings, (
             f"two runs in {experiment.run_dir}"
         )
+        experiment.mixing.check_steps(experiment.training.steps)
         self.folders.add(experiment.run_dir)
         run_dir = Path(experiment.run_dir)
         run_dir.mkdir(parents=True, exist_ok=True)
@@ -245,15 +250,45 @@ def test_commands_in_text_and_comments_work(page: Path, workshop: Workshop):
         workshop.run(command[1:])
 
 
-def test_the_examples_of_help_work(workshop: Workshop):
-    workshop.tracks = False
-    text = [ALL_COMMANDS, *(f"  {line}\n" for _, *lines in EXAMPLES.values() for line in lines)]
-    lines = re.findall(r"^  (.*t5mix .*?)(?: {2,}.*)?$", "".join(text), re.MULTILINE)
-    assert len(lines) >= len(EXAMPLES) + 10
+def test_the_quickstart_prints_commands_whole(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    runpy.run_path(str(QUICKSTART))["print_next"](Path("runs/of_a_long_name/quickstart"))
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "t5mix train" in line]
+    assert line.endswith("start_from=runs/of_a_long_name/quickstart_pretrain")
+
+
+def epilogs(parser: argparse.ArgumentParser) -> Iterator[tuple[str, str]]:
+    """Yields the last lines of the help of a command and of its own commands, where it has some."""
+    if parser.epilog:
+        yield parser.prog, parser.epilog
+    for action in parser._actions:
+        for command in action.choices.values() if isinstance(action, argparse._SubParsersAction) else ():
+            yield from epilogs(command)
+
+
+@pytest.mark.parametrize(("command", "epilog"), [pytest.param(*each, id=each[0]) for each in epilogs(build_parser())])
+def test_the_commands_of_help_texts_work(command: str, epilog: str, workshop: Workshop):
+    workshop.tracks = command == "t5mix"  # whose examples are one sequence; those of a command use runs of other pages
+    lines = re.findall(r"^  ((?:echo .*)?t5mix .*?)(?:\s{2,}.*)?$", epilog, re.MULTILINE)
+    assert lines
     for line in lines:
-        for command in commands(line):
-            if (arguments := arguments_of(command)) is not None:
+        for words in commands(line):
+            if (arguments := arguments_of(words)) is not None:
                 workshop.run(arguments)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", FOR_REAL, ids=name_of)
+def test_the_commands_of_a_page_run_to_their_end(
+    page: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    environment = prepare_folder(tmp_path, tmp_path_factory.getbasetemp() / "documented_stores")
+    write_files(page)
+    lines = list(lines_to_run(page.read_text(encoding="utf-8")))
+    assert lines
+    for line in lines:
+        run_line(line, tmp_path, environment)
 
 
 @pytest.mark.parametrize("page", [page for page in GUIDES if any(blocks(page))], ids=name_of)

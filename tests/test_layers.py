@@ -114,7 +114,8 @@ def test_mixing_and_the_numpy_side_of_data_are_light():
         "prepare_client",
         "tokenizer",
     )
-    modules = ["t5mix.mixing", "t5mix.sources.declaration", *(f"t5mix.data.{name}" for name in names)]
+    modules = ["t5mix.mixing", "t5mix.sources.declaration", "t5mix.cache.request_checks"]
+    modules += [*(f"t5mix.data.{name}" for name in names)]
     statement = f"import {', '.join(modules)}"
     assert loaded_after(statement) == set()
 

@@ -66,6 +66,27 @@ def test_a_package_is_left_as_a_whole(folder: Path):
     sys.modules.pop("plugin_package.strategies")
 
 
+def test_an_error_in_the_package_of_a_plugin_is_its_own(folder: Path):
+    package = folder / "plugin_parent"
+    package.mkdir()
+    (package / "inner.py").write_text("", encoding="utf-8")
+    for statement, said in (("import nothing_such", "No module named 'nothing_such'"), ("1 / 0", "division by zero")):
+        (package / "__init__.py").write_text(f"{statement}\n", encoding="utf-8")
+        for without_tensorflow in (True, False):
+            with pytest.raises(T5MixError, match=rf"'plugin_parent.inner' cannot be imported: \w+: {said}"):
+                import_plugins(["plugin_parent.inner"], without_tensorflow=without_tensorflow)
+    (package / "__init__.py").write_text("import seqio\n", encoding="utf-8")
+    import_plugins(["plugin_parent.inner"], without_tensorflow=True)  # left to the worker
+    with pytest.raises(T5MixError, match=r"'no_parent.inner' cannot .* 'no_parent'\. Is it installed"):
+        import_plugins(["no_parent.inner"], without_tensorflow=True)
+    (package / "__init__.py").write_text("", encoding="utf-8")
+    with pytest.raises(T5MixError, match=r"'plugin_parent.other' is not found"):
+        import_plugins(["plugin_parent.other"], without_tensorflow=True)
+    import_plugins(["plugin_parent.inner"], without_tensorflow=True)
+    assert sys.modules.pop("plugin_parent.inner")
+    assert sys.modules.pop("plugin_parent")
+
+
 def test_other_failures_are_reported(folder: Path):
     (folder / "bad_plugin.py").write_text("1 / 0\n", encoding="utf-8")
     for without_tensorflow in (True, False):

@@ -32,6 +32,7 @@ from t5mix.cache.materialize import (
     make_shard,
     materialize,
 )
+from t5mix.cache.request_checks import check_request
 from t5mix.cache.seqio_tasks import register
 from t5mix.cache.source_shards import count_shards, extrapolated
 from t5mix.cache.vocabulary import common_vocabulary, load_vocabulary, with_vocabulary
@@ -41,7 +42,7 @@ from t5mix.data.token_store import MissingStoreError
 from t5mix.errors import T5MixError, UnknownNameError
 from t5mix.files import write_json
 from t5mix.preprocessors.objectives import check_sentinels
-from t5mix.sources.declaration import TaskDeclaration, task_declaration
+from t5mix.sources.declaration import TaskDeclaration
 from t5mix.tensorflow_setup import seqio
 
 _IDLE_SECONDS = 300.0  # TensorFlow takes about a gigabyte: not to be held for an epoch that may last hours
@@ -82,7 +83,7 @@ def load_tasks(request: DataRequest) -> RunTasks:
     if not request.mixture:
         raise T5MixError("The request names no task or mixture.")
     task_registry.load(request.plugins)
-    declarations = {name: task_declaration(name, raw) for name, raw in request.declared.items()}
+    declarations = check_request(request)
     override = load_vocabulary(request.vocabulary, request.extra_ids) if request.vocabulary else None
     allowed = {*task_registry.names(), *declarations}
     for name in request.mixture:
@@ -91,14 +92,9 @@ def load_tasks(request: DataRequest) -> RunTasks:
     registered = task_registry.resolve(name for name in request.mixture if name not in declarations)
     if declarations:
         vocabulary = override
-        if vocabulary is None and registered:
+        if vocabulary is None:
             common_vocabulary(registered)
             vocabulary = registered[0].output_features["targets"].vocabulary
-        if vocabulary is None:
-            raise T5MixError(
-                f"The tasks {', '.join(declarations)} are declared in configuration and bring no vocabulary. "
-                "Set vocabulary to the path of a SentencePiece model, or to bytes."
-            )
         for name, declaration in declarations.items():
             register(name, declaration, vocabulary)
     tasks = task_registry.resolve(request.mixture)

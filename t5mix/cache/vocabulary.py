@@ -5,14 +5,13 @@ import functools
 from collections.abc import Sequence
 from pathlib import Path
 
+from t5mix.cache.request_checks import BYTES, vocabulary_path
 from t5mix.data.manifest import VocabularyEntry
 from t5mix.data.token_store import FEATURES
 from t5mix.data.tokenizer import load_sentencepiece
 from t5mix.errors import T5MixError
 from t5mix.files import sha256_of
 from t5mix.tensorflow_setup import seqio, tf
-
-BYTES = "bytes"
 
 
 def load_vocabulary(name: str, extra_ids: int) -> seqio.Vocabulary:
@@ -27,7 +26,7 @@ def load_vocabulary(name: str, extra_ids: int) -> seqio.Vocabulary:
     """
     if name == BYTES:
         return seqio.ByteVocabulary(extra_ids=extra_ids)
-    path = Path(name).expanduser().resolve()
+    path = vocabulary_path(name)
     load_sentencepiece(path, extra_ids)
     return seqio.SentencePieceVocabulary(str(path), extra_ids=extra_ids)
 

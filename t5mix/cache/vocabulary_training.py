@@ -2,23 +2,26 @@
 
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
 from t5mix.data.tokenizer import EOS, PAD, UNK
-from t5mix.errors import T5MixError, nearest
+from t5mix.errors import T5MixError
 from t5mix.files import atomic_path
-from t5mix.sources.file_readers import read_rows
+from t5mix.sources.file_readers import Files
+from t5mix.sources.file_texts import FileTexts, pieces_of, read_texts
 
 _SPECIAL = 3
+_MANY = 1_000_000  # more pieces than any text of a run gives
+_LONGEST = 4096  # characters: SentencePiece takes time with the square of a line, and leaves very long ones out
 # Prompts are made of these ("question:"), and a corpus that lacks one would leave it unknown.
 _ALWAYS = "".join(chr(code) for code in range(33, 127))
 _THREADS = 16  # fixed: the number of threads decides the order of sums, and with it the pieces
 
 
 def train_vocabulary(
-    files: Sequence[Path | str],
+    files: Files,
     output: Path | str,
     size: int,
     *,
@@ -28,6 +31,7 @@ def train_vocabulary(
     model_type: Literal["unigram", "bpe"] = "unigram",
     character_coverage: float = 0.9995,
     byte_fallback: bool = False,
+    report: Callable[[FileTexts], None] = lambda texts: None,
 ) -> int:
     """Trains a vocabulary and writes it, all or nothing. Every printable ASCII character gets a piece.
 
@@ -37,31 +41,34 @@ def train_vocabulary(
         size: number of ids in all, the sentinels included.
         extra_ids: number of sentinels; they are added on loading and are not in the file.
         fields: the TSV and JSON Lines fields to learn from, by default all that hold text. A field has to
-            exist in at least one file.
+            exist in at least one file, and every file must give some text.
         multiple_of: `size` is rounded up to a multiple of this (128 suits accelerators).
         model_type: SentencePiece's algorithm; T5 uses unigram.
         character_coverage: share of the text's characters that get a piece, the rest being unknown.
         byte_fallback: whether unknown characters are spelt in bytes.
+        report: is told, before training begins, what was read from each file.
 
     Returns:
         The number of ids, sentinels included.
 
     Raises:
-        T5MixError: a file is wrong, or the text does not give that many pieces; the message says how many.
+        T5MixError: a file is wrong, or the text does not give that many pieces; the message says how many it gives.
     """
     import sentencepiece
 
     output = Path(output).expanduser()
+    if output.is_dir():
+        raise T5MixError(f"{output} is a folder. Name the file to write the vocabulary to, such as {output}/v.model.")
+    if extra_ids < 0:
+        raise T5MixError(f"extra_ids is {extra_ids}: the number of sentinels must be 0 or more.")
     total = -(-size // multiple_of) * multiple_of
-    pieces = total - extra_ids
-    if extra_ids < 0 or pieces <= _SPECIAL:
-        raise T5MixError(
-            f"A vocabulary of {total} ids with {extra_ids} sentinels has no room for pieces; "
-            f"set size to more than {extra_ids + _SPECIAL}."
-        )
-    sentences = list(_sentences([Path(file) for file in files], fields))
-    model = io.BytesIO()
-    try:
+    read = read_texts(files, fields)
+    for file in read:
+        report(file)
+    sentences = [piece for file in read for piece in pieces_of(file.texts, _LONGEST)]
+
+    def train(pieces: int) -> bytes:
+        model = io.BytesIO()
         sentencepiece.SentencePieceTrainer.train(
             sentence_iterator=iter(sentences),
             model_writer=model,
@@ -75,44 +82,49 @@ def train_vocabulary(
             unk_id=UNK,
             bos_id=-1,
             num_threads=_THREADS,
-            max_sentence_length=1 << 20,
+            max_sentence_length=4 * _LONGEST,  # bytes
             minloglevel=2,
         )
+        return model.getvalue()
+
+    try:
+        model = train(max(total - extra_ids, _SPECIAL))
     except (RuntimeError, OSError) as error:
-        raise T5MixError(_explain(str(error), total, extra_ids)) from error
+        raise T5MixError(_explain(str(error), train, total, extra_ids)) from error
     with atomic_path(output) as draft:
-        draft.write_bytes(model.getvalue())
+        draft.write_bytes(model)
     return total
 
 
-def _sentences(files: Sequence[Path], fields: Sequence[str] | None) -> Iterator[str]:
-    if not files:
-        raise T5MixError("Give at least one file to learn the vocabulary from.")
-    seen: set[str] = set()
-    for file in files:
-        for row in read_rows(file):
-            seen.update(row.fields)
-            for name, value in row.fields.items():
-                chosen = row.path.suffix in (".txt", ".text") or fields is None or name in fields
-                for text in (value if isinstance(value, list) else [value]) if chosen else ():
-                    if isinstance(text, str) and text.strip():
-                        yield text
-    unknown = [name for name in fields or () if name not in seen]
-    if unknown:
-        near = nearest(unknown[0], seen)
-        meant = f" Did you mean {near[0]!r}?" if near else ""
-        raise T5MixError(f"No file has the field {unknown[0]!r}; there are {', '.join(sorted(seen))}.{meant}")
+def _explain(message: str, train: Callable[[int], bytes], total: int, extra_ids: int) -> str:
+    """Says which sizes the text allows. SentencePiece tells one end of the range; a second training asks for the other.
+
+    Args:
+        message: SentencePiece's.
+        train: trains a model of so many pieces.
+        total: the ids that were asked for.
+        extra_ids: how many of them are sentinels.
+    """
+    least, most = _bounds(message)
+    if least is None and most is None:
+        return f"SentencePiece cannot train a vocabulary of {total} ids: {message.strip()}"
+    try:
+        train(_SPECIAL if least is None else _MANY)
+    except (RuntimeError, OSError) as error:
+        bounds = _bounds(str(error))
+        least, most = least or bounds[0], most or bounds[1]
+    ids = [None if bound is None else bound + extra_ids for bound in (least, most)]
+    allowed = f"{ids[0]} to {ids[1]}" if None not in ids else f"{ids[0]} or more" if most is None else f"up to {ids[1]}"
+    sentinels = f" The {extra_ids} sentinels count." if extra_ids else ""
+    return (
+        f"A vocabulary of {total} ids cannot be made of this text, which allows sizes of {allowed}: at least one id "
+        f"for each character, and no more than it has frequent parts of words.{sentinels} Choose a size in this range, "
+        "or give more text."
+    )
 
 
-def _explain(message: str, total: int, extra_ids: int) -> str:
-    if most := re.search(r"value <= (\d+)", message):
-        return (
-            f"The text gives at most {int(most[1]) + extra_ids} ids ({most[1]} pieces and {extra_ids} "
-            f"sentinels), and {total} were asked for. Lower size, or give more text."
-        )
-    if least := re.search(r"smaller than required_chars\D*\d+ vs (\d+)", message):
-        return (
-            f"A vocabulary of {total} ids cannot hold the text's characters alone; that takes at least "
-            f"{int(least[1]) + extra_ids}. Raise size, or lower character_coverage."
-        )
-    return f"SentencePiece cannot train a vocabulary of {total} ids: {message.strip()}"
+def _bounds(message: str) -> tuple[int | None, int | None]:
+    """Returns the fewest and the most pieces, where a message of SentencePiece names them."""
+    least = re.search(r"smaller than required_chars\D*\d+ vs (\d+)", message)
+    most = re.search(r"value <= (\d+)", message)
+    return (int(least[1]) if least else None, int(most[1]) if most else None)

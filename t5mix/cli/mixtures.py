@@ -27,28 +27,33 @@ def run(options: argparse.Namespace) -> int:
         return _list(options)
     from t5mix.plots.style import check_output
 
-    if options.steps < 1:
+    if options.steps is not None and options.steps < 1:
         raise T5MixError(f"--steps is {options.steps}: it must be 1 or more.")
     if options.plot:
         check_output(Path(options.plot), "--plot")
     names = options.show.split(",")
     experiment = experiment_of(options, [f"mixture={json.dumps(names)}", "run_dir=unused"])
+    steps = experiment.training.steps if options.steps is None else options.steps
+    experiment = dataclasses.replace(experiment, training=dataclasses.replace(experiment.training, steps=steps))
     strategies = _strategies(experiment, options.mixing)
+    from t5mix.cache.request_checks import check_request
     from t5mix.data.prepare_client import prepare_in_subprocess
     from t5mix.mixing.forecast import MixtureData, compare_strategies
 
-    manifest = prepare_in_subprocess(experiment.data_request(splits=("train",)))
+    request = experiment.data_request(splits=("train",))
+    check_request(request)
+    manifest = prepare_in_subprocess(request)
     data = MixtureData(manifest, experiment.batch_shape, experiment.mixing_unit, experiment.seed)
-    comparison = compare_strategies(data, strategies, options.steps)
+    comparison = compare_strategies(data, strategies, steps)
+    title = _title(options.show, experiment, "training.steps" if options.steps is None else "--steps")
     if options.plot:
         from t5mix.plots.mixtures import mixture_figure
         from t5mix.plots.style import save
 
-        save(mixture_figure(comparison, _title(options.show, experiment, options.steps)), Path(options.plot))
+        save(mixture_figure(comparison, title), Path(options.plot))
     if options.json:
         print(json.dumps(_plain(names, experiment, strategies, comparison.forecasts), indent=1))
         return 0
-    title = _title(options.show, experiment, options.steps)
     if len(strategies) == 1:
         ((label, forecast),) = comparison.forecasts.items()
         _show_one(f"{title}, {label}", forecast)
@@ -63,6 +68,7 @@ def _strategies(experiment: "Experiment", specs: list[str]) -> dict[str, "Mixing
     from t5mix.mixing.forecast import label
 
     if not specs:
+        experiment.mixing.check_steps(experiment.training.steps)
         return {label(experiment.mixing): experiment.mixing}
     strategies: dict[str, MixingStrategy] = {}
     for spec in specs:
@@ -70,14 +76,22 @@ def _strategies(experiment: "Experiment", specs: list[str]) -> dict[str, "Mixing
             raise T5MixError(f"--mixing {spec} is given twice. Give each strategy once.")
         try:
             strategies[spec] = strategy_from_dict(parse_choice(spec))
+            strategies[spec].check_steps(experiment.training.steps)
         except T5MixError as error:
             raise T5MixError(f"--mixing {spec}: {error}") from error
     return strategies
 
 
-def _title(shown: str, experiment: "Experiment", steps: int) -> str:
+def _title(shown: str, experiment: "Experiment", origin: str) -> str:
+    """Returns what is shown, and for which run.
+
+    Args:
+        shown: the mixture.
+        experiment: says how many steps and rows.
+        origin: the setting that the number of steps is from.
+    """
     unit = "" if experiment.mixing_unit == "examples" else f", sizes in {experiment.mixing_unit}"
-    return f"{shown}: {steps:,} steps of {experiment.training.batch_size} rows{unit}"
+    return f"{shown}: {experiment.training.steps:,} steps ({origin}) of {experiment.training.batch_size} rows{unit}"
 
 
 def _plain(

@@ -149,9 +149,7 @@ def _mixtures(commands: argparse._SubParsersAction) -> None:
         help="a strategy to show, such as temperature:temperature=4,max_examples=65536; repeat it to compare several; "
         "default: the experiment's own",
     )
-    show.add_argument(
-        "--steps", type=int, default=1000, metavar="N", help="of the run to forecast; default: %(default)s"
-    )
+    show.add_argument("--steps", type=int, metavar="N", help="of the run to forecast; default: training.steps")
     show.add_argument("--json", action="store_true", help="print JSON")
     show.add_argument("--plot", metavar="FILE", help="draw it too, as .png, .svg or .pdf; default: no picture")
 

@@ -38,9 +38,13 @@ def _list(options: argparse.Namespace) -> int:
 
 def _show(options: argparse.Namespace) -> int:
     experiment = experiment_of(options, [f"mixture={json.dumps([options.show])}", "run_dir=unused"])
+    from t5mix.cache.request_checks import check_request
+
+    request = experiment.data_request()
+    check_request(request)
     from t5mix.cache.inspection import inspect_task
 
-    view = inspect_task(experiment.data_request(), options.show, options.split, count=options.examples)
+    view = inspect_task(request, options.show, options.split, count=options.examples)
     if options.json:
         print(json.dumps(dataclasses.asdict(view), indent=1, ensure_ascii=False))
         return 0

@@ -134,6 +134,6 @@ def load_sentencepiece(path: Path, extra_ids: int) -> Any:
     if ids != (PAD, EOS, UNK):
         raise T5MixError(
             f"The vocabulary {path} has the ids {ids} for padding, end of sequence and unknown; T5 needs "
-            f"{(PAD, EOS, UNK)}. Train it with `t5mix vocabulary`, or with --pad_id=0 --eos_id=1 --unk_id=2."
+            f"{(PAD, EOS, UNK)}. Train it with `t5mix vocab train`, or with --pad_id=0 --eos_id=1 --unk_id=2."
         )
     return processor

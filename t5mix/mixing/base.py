@@ -66,6 +66,14 @@ class MixingStrategy(ABC):
         """The folder of a trained run by whose losses the strategy judges this run's; None if by none."""
         return None
 
+    def check_steps(self, steps: int) -> None:
+        """Refuses settings that do not fit a run of so many steps, before any data is prepared; by default none.
+
+        Raises:
+            T5MixError: something that the settings announce would never come.
+        """
+        return
+
     @abstractmethod
     def init(self, sizes: Mapping[str, int], budget: MixingBudget) -> Any:
         """Returns the state before the first step.

@@ -38,6 +38,10 @@ class Capped(MixingStrategy):
         """The tasks that the strategy names."""
         return self.strategy.named_tasks
 
+    def check_steps(self, steps: int) -> None:
+        """Refuses what the strategy refuses."""
+        self.strategy.check_steps(steps)
+
     def init(self, sizes: Mapping[str, int], budget: MixingBudget) -> dict[str, Any]:
         """Returns the strategy's state, and what is left of the budget and of each task."""
         return {

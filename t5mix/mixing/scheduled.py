@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from t5mix.configurable import configurable
+from t5mix.errors import T5MixError
 from t5mix.mixing.base import (
     STRATEGIES,
     MixingBudget,
@@ -46,6 +47,11 @@ class AnnealedTemperature(MixingStrategy):
         for temperature in (self.initial_temperature, self.final_temperature):
             Temperature(temperature=temperature, max_examples=self.max_examples)  # refuses what is impossible
         _check_moment("anneal_until", self.anneal_until)
+
+    def check_steps(self, steps: int) -> None:
+        """Refuses an end of the annealing that is after the run's."""
+        if self.anneal_until > steps:
+            raise _too_late("anneal_until", self.anneal_until, "the final temperature is not reached", steps)
 
     def init(self, sizes: Mapping[str, int], budget: MixingBudget) -> dict[str, Any]:
         """Returns the sizes and the step at which the last temperature is reached."""
@@ -95,6 +101,14 @@ class PhasedMixing(MixingStrategy):
         """The tasks that the strategies name."""
         return tuple(dict.fromkeys(name for strategy in self.strategies for name in strategy.named_tasks))
 
+    def check_steps(self, steps: int) -> None:
+        """Refuses a phase that does not begin within the run, and what the strategies refuse."""
+        for strategy in self.strategies:
+            strategy.check_steps(steps)
+        for start in self.starts:
+            if _never(start, steps):
+                raise _too_late("starts", start, "that phase never begins", steps)
+
     def init(self, sizes: Mapping[str, int], budget: MixingBudget) -> dict[str, Any]:
         """Returns the states of all strategies, and the steps at which they begin."""
         starts = [_step(start, budget) if start else 0 for start in self.starts]
@@ -139,6 +153,12 @@ class TwoPhase(MixingStrategy):
         """The tasks that the strategy names."""
         return self.strategy.named_tasks
 
+    def check_steps(self, steps: int) -> None:
+        """Refuses a switch that is not within the run, and what the strategy refuses."""
+        self.strategy.check_steps(steps)
+        if _never(self.switch, steps):
+            raise _too_late("switch", self.switch, "the second phase never begins", steps)
+
     def init(self, sizes: Mapping[str, int], budget: MixingBudget) -> dict[str, Any]:
         """Returns the strategy's state, the large tasks, and the step of the switch."""
         check_sizes(sizes)
@@ -168,6 +188,18 @@ def _check_moment(name: str, moment: int | float) -> None:
         raise ValueError(
             f"mixing.{name} is {moment}: give a step (a whole number from 1), or a share of the run (at most 1.0)"
         )
+
+
+def _never(start: int | float, steps: int) -> bool:
+    """Whether nothing is left of a run at a moment, which is a step or a share of it."""
+    return start >= (1.0 if isinstance(start, float) else steps)
+
+
+def _too_late(name: str, moment: int | float, consequence: str, steps: int) -> T5MixError:
+    return T5MixError(
+        f"mixing.{name} is {moment:,}, and the run has {steps:,} steps (training.steps): {consequence}. Give a step "
+        "within the run, or a share of it, such as 0.5."
+    )
 
 
 def _step(moment: int | float, budget: MixingBudget) -> int:

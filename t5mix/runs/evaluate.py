@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 
+from t5mix.cache.request_checks import check_request
 from t5mix.config.experiment import Experiment
 from t5mix.config.reading import read_experiment
 from t5mix.data.manifest import DataManifest, TaskEntry
@@ -125,4 +126,6 @@ def _manifest_with(directory: RunDirectory, experiment: Experiment, split: str) 
     manifest = directory.manifest()
     if manifest is not None and any(split in task.splits for task in manifest.tasks) and manifest.stores_exist():
         return manifest
-    return prepare_in_subprocess(experiment.data_request(splits=tuple(dict.fromkeys(["train", split]))))
+    request = experiment.data_request(splits=tuple(dict.fromkeys(["train", split])))
+    check_request(request)
+    return prepare_in_subprocess(request)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from t5mix.cache.request_checks import check_request
 from t5mix.config.reading import read_experiment
 from t5mix.data.prepare_client import prepare_in_subprocess
 from t5mix.data.token_store import open_store
@@ -29,7 +30,9 @@ def task_inputs(run: Path, task: str, split: str, tokenizer: Tokenizer) -> Itera
         T5MixError: the run, the task or the split does not exist.
     """
     experiment = read_experiment({**RunDirectory(run).experiment(), "mixture": [task]})
-    manifest = prepare_in_subprocess(experiment.data_request(splits=(split,)))
+    request = experiment.data_request(splits=(split,))
+    check_request(request)
+    manifest = prepare_in_subprocess(request)
     if len(manifest.tasks) != 1:
         raise T5MixError(f"{task} is a mixture of {', '.join(t.name for t in manifest.tasks)}. Name one task.")
     store = open_store(manifest.tasks[0].path(split))

@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable
 from pathlib import Path
 
+from t5mix.cache.request_checks import check_request
 from t5mix.checkpoint.reader import read_run_state
 from t5mix.config.experiment import Experiment
 from t5mix.data.manifest import DataManifest, DataRequest
@@ -103,6 +104,8 @@ def _check_settings(experiment: Experiment, directory: RunDirectory) -> None:
         )
     run_on_main_process(lambda: directory.check(settings))
     run_on_main_process(lambda: check_writable(directory.path, "run_dir"))
+    run_on_main_process(lambda: None if _is_prepared(directory) else check_request(experiment.data_request()))
+    experiment.mixing.check_steps(experiment.training.steps)
     experiment.mesh.build(experiment.training.batch_size // experiment.training.gradient_accumulation_steps)
     check_policy(experiment)
 
@@ -137,7 +140,7 @@ def _recorded_or_prepared(
 ) -> DataManifest:
     """Returns the data that the run's folder records, if its stores still exist, else prepares it."""
     recorded = directory.manifest()
-    if recorded is not None and recorded.stores_exist():
+    if recorded is not None and _is_prepared(directory):
         return recorded
     manifest = prepare(request)
     if recorded is not None:
@@ -149,6 +152,12 @@ def _recorded_or_prepared(
                 "Put the old files or task definitions back, or start a new run with another run_dir."
             )
     return manifest
+
+
+def _is_prepared(directory: RunDirectory) -> bool:
+    """Whether the data that the run's folder records are still there."""
+    recorded = directory.manifest()
+    return recorded is not None and recorded.stores_exist()
 
 
 def _fingerprints(manifest: DataManifest) -> dict[tuple[str, str], str]:

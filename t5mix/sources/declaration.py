@@ -18,7 +18,18 @@ from typing import Any, Literal
 
 from t5mix.configurable import configurable
 from t5mix.errors import T5MixError, UnknownNameError
-from t5mix.sources.file_readers import Documents, FileRow, Files, Format, as_text, files_of, format_of, read_rows
+from t5mix.sources.file_readers import (
+    Documents,
+    FileRow,
+    Files,
+    Format,
+    as_text,
+    check_file,
+    files_of,
+    format_of,
+    read_rows,
+)
+from t5mix.validation import validate
 
 ANSWER_SEPARATOR = "|||"
 LabelValue = str | int | float | bool
@@ -59,7 +70,7 @@ class TaskDeclaration:
 
     def __post_init__(self) -> None:
         if not self.files:
-            raise ValueError("files names no split; give at least {train: path}.")
+            raise ValueError("files names no split; give at least {train: path}")
         if self.objective is None:
             self._check_labelled()
         else:
@@ -69,27 +80,27 @@ class TaskDeclaration:
         if self.inputs is None or (self.targets is None) == (self.answers is None):
             raise ValueError(
                 "a task needs inputs and exactly one of targets and answers; for unlabelled text, set objective "
-                "to span_corruption or lm."
+                "to span_corruption or lm"
             )
         if not template_fields(self.inputs):
-            raise ValueError(f"inputs {self.inputs!r} names no field; write the field's name in braces, {{name}}.")
+            raise ValueError(f"inputs {self.inputs!r} names no field; write the field's name in braces, {{name}}")
         if self.targets is not None and "{" in self.targets and not template_fields(self.targets):
-            raise ValueError(f"targets {self.targets!r} names no field.")
+            raise ValueError(f"targets {self.targets!r} names no field")
         if self.labels is not None and (self.targets is None or "{" in self.targets):
-            raise ValueError("labels needs targets to be the name of a field, not a template or answers.")
+            raise ValueError("labels needs targets to be the name of a field, not a template or answers")
         if self.labels is not None and not self.labels:
-            raise ValueError("labels is empty.")
+            raise ValueError("labels is empty")
 
     def _check_unlabelled(self) -> None:
         given = [name for name in ("inputs", "targets", "labels", "answers") if getattr(self, name) is not None]
         if given:
             raise ValueError(
-                f"objective {self.objective} makes inputs and targets itself; leave out {', '.join(given)}."
+                f"objective {self.objective} makes inputs and targets itself; leave out {', '.join(given)}"
             )
         if self.metrics:
-            raise ValueError(f"objective {self.objective} is judged by its loss; leave out metrics.")
+            raise ValueError(f"objective {self.objective} is judged by its loss; leave out metrics")
         if not 0 < self.noise_density < 1 or self.mean_span_length < 1:
-            raise ValueError("noise_density must lie between 0 and 1, and mean_span_length be at least 1.")
+            raise ValueError("noise_density must lie between 0 and 1, and mean_span_length be at least 1")
 
     def choices(self) -> tuple[str, ...]:
         """Returns every target text that the labels allow, without repeats."""
@@ -135,6 +146,17 @@ class TaskDeclaration:
             for _ in self.examples(self.files[split]):
                 pass
 
+    def check_beginning(self) -> None:
+        """Makes the first example of each split, so that wrong names of files and fields show within moments.
+
+        Raises:
+            T5MixError: a file is missing, or see `examples`.
+        """
+        for files in self.files.values():
+            for path in files_of(files):
+                check_file(path)
+            next(self.examples(files), None)
+
     def _rows(self, files: Files) -> Iterator[FileRow]:
         for path in files_of(files):
             yield from read_rows(path, self.format, documents=self.documents, field=self.field)
@@ -176,7 +198,7 @@ def template_fields(template: str) -> list[str]:
             continue
         if not name.isidentifier() or form or conversion:
             raise ValueError(
-                f"template {template!r}: {{{name}}} is no plain field name; write {{name}}, and {{{{ }}}} for braces."
+                f"template {template!r}: {{{name}}} is no plain field name; write {{name}}, and {{{{ }}}} for braces"
             )
         names.append(name)
     return names
@@ -193,10 +215,20 @@ def task_declaration(name: str, raw: Mapping[str, Any]) -> TaskDeclaration:
         if key not in keys:
             raise UnknownNameError(f"key of the declared task {name!r},", key, keys)
     try:
-        task = TaskDeclaration(**{**raw, "metrics": tuple(raw.get("metrics") or ())})
+        task = validate(TaskDeclaration, {key: value for key, value in raw.items() if value is not None})
         for named in task.files.values() if task.format is None else ():
             for path in [named] if isinstance(named, str) else named:
                 format_of(path)
-    except (ValueError, TypeError, T5MixError) as error:
-        raise T5MixError(f"Declared task {name!r}: {error}") from error
+    except T5MixError as error:
+        raise T5MixError(f"Declared task {name!r}: {error}{_advice(raw)}") from error
     return task
+
+
+def _advice(raw: Mapping[str, Any]) -> str:
+    """Returns what to write in place of values that YAML reads as something else than was meant."""
+    if isinstance(raw.get("files"), str):
+        return f" Write files: {{train: {raw['files']}}}."
+    for key in ("inputs", "targets"):
+        if isinstance(value := raw.get(key), Mapping):
+            return f' Put the template in quotes: "{{{", ".join(map(str, value))}}}".'
+    return ""

@@ -203,12 +203,21 @@ def _is_title(line: str) -> bool:
     return line.startswith("= ") and line.endswith(" =") and not line.startswith("= =")
 
 
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Yields (number from 1, text without its line end); lines end with a newline and nothing else."""
+def check_file(path: Path) -> None:
+    """Checks that a file is there.
+
+    Raises:
+        T5MixError: it is not, or is a folder.
+    """
     if not path.exists():
         raise T5MixError(f"There is no file {path} (working directory: {Path.cwd()}).")
     if path.is_dir():
         raise T5MixError(f"{path} is a folder, where a file is needed.")
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Yields (number from 1, text without its line end); lines end with a newline and nothing else."""
+    check_file(path)
     offset = 0
     with open(path, "rb") as file:
         for number, raw in enumerate(file, 1):

@@ -6,9 +6,11 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from t5mix.cache.request_checks import check_request
 from t5mix.config.compose import Composer, Tell
 from t5mix.config.experiment import Experiment
 from t5mix.config.reading import read_experiment
+from t5mix.data.manifest import DataRequest
 from t5mix.errors import T5MixError
 from t5mix.runs.build_engine import check_policy
 from t5mix.runs.start import starting_checkpoint
@@ -60,6 +62,7 @@ class SweepPlanner:
         self._steps = steps or {}
         self._composer = Composer(sweep.config, tell)
         self._checked: list[tuple[Any, ...]] = []
+        self._checked_requests: set[str] = set()
 
     def trials(self, variant: MethodVariant, seed: int, learning_rate: float | None = None) -> list[Trial]:
         """Returns a method's trials with one seed and one learning rate: one, or one for each task.
@@ -139,6 +142,11 @@ class SweepPlanner:
 
     def _check(self, experiment: Experiment, *, first: bool) -> None:
         start = experiment.start_from if first else None
+        experiment.mixing.check_steps(experiment.training.steps)
+        request = dataclasses.replace(experiment.data_request(), seed=0).to_json()
+        if request not in self._checked_requests:
+            check_request(DataRequest.from_json(request))
+            self._checked_requests.add(request)
         key = experiment.finetuning, experiment.model, experiment.training.steps, start
         if key not in self._checked:
             check_policy(experiment)

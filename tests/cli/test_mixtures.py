@@ -34,10 +34,26 @@ def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_experiments_own_strategy(capsys: pytest.CaptureFixture[str]):
     assert main([*SHOW, "mixing=temperature", "mixing.temperature=1"]) == 0
     out = capsys.readouterr().out
-    assert out.startswith("copy,first: 20 steps of 8 rows, temperature:temperature=1.0")
+    assert out.startswith("copy,first: 20 steps (--steps) of 8 rows, temperature:temperature=1.0")
     row = next(line for line in out.splitlines() if "copy" in line and "300" in line)
     assert "0.7500" in row
     assert "Expected, from packing 20 batches" in out
+
+
+@pytest.mark.usefixtures("data")
+def test_the_steps_are_those_of_the_run(capsys: pytest.CaptureFixture[str]):
+    assert main([*SHOW[:-2], "training.steps=30", "mixing=temperature", "mixing.temperature=1"]) == 0
+    assert capsys.readouterr().out.startswith("copy,first: 30 steps (training.steps) of 8 rows")
+    assert main([*SHOW, "training.steps=30", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["strategies"][0]["steps"] == 20
+
+
+@pytest.mark.usefixtures("no_work")
+def test_a_moment_after_the_run_is_refused(capsys: pytest.CaptureFixture[str]):
+    assert main([*SHOW, "mixing=two_phase", "mixing.switch=20"]) == 2
+    assert "mixing.switch is 20, and the run has 20 steps (training.steps): the second phase" in capsys.readouterr().err
+    assert main([*SHOW, "--mixing", "equal", "--mixing", "annealed_temperature:anneal_until=21"]) == 2
+    assert "--mixing annealed_temperature:anneal_until=21: mixing.anneal_until is 21, and" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("data")

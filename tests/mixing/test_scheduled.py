@@ -3,8 +3,9 @@ from typing import Any
 
 import pytest
 
-from t5mix.mixing import AnnealedTemperature, Equal, Fixed, PhasedMixing, Proportional, Temperature, TwoPhase
-from t5mix.mixing.base import MixingBudget
+from t5mix.errors import T5MixError
+from t5mix.mixing import AnnealedTemperature, Capped, Equal, Fixed, PhasedMixing, Proportional, Temperature, TwoPhase
+from t5mix.mixing.base import MixingBudget, MixingStrategy
 
 SIZES = {"small": 100, "middle": 4_000, "large": 90_000}
 BUDGET = MixingBudget(1000, 5000.0)
@@ -52,6 +53,28 @@ def test_the_tasks_that_inner_strategies_name_are_named():
     assert PhasedMixing(strategies=(Equal(), fixed), starts=(0, 5)).named_tasks == ("a", "b")
     assert TwoPhase(strategy=fixed).named_tasks == ("a", "b")
     assert TwoPhase().named_tasks == ()
+
+
+@pytest.mark.parametrize(
+    ("strategy", "enough", "message"),
+    [
+        (AnnealedTemperature(anneal_until=100), 100, "mixing.anneal_until is 100, .* final temperature is not reached"),
+        (AnnealedTemperature(anneal_until=1.0), 1, None),
+        (TwoPhase(switch=100), 101, "mixing.switch is 100, .* the second phase never begins.* a share of it, such as"),
+        (TwoPhase(switch=0.9), 1, None),
+        (TwoPhase(switch=1.0), None, "mixing.switch is 1.0"),
+        (PhasedMixing(strategies=(Equal(), Equal()), starts=(0, 1_000)), 1001, "mixing.starts is 1,000, and the run"),
+        (PhasedMixing(strategies=(Equal(), TwoPhase(switch=50)), starts=(0, 0.5)), 51, "mixing.switch is 50"),
+        (TwoPhase(strategy=AnnealedTemperature(anneal_until=50)), 50, "mixing.anneal_until is 50"),
+        (Capped(strategy=TwoPhase(switch=50)), 51, "mixing.switch is 50"),
+    ],
+)
+def test_what_would_never_come_is_refused(strategy: MixingStrategy, enough: int | None, message: str | None):
+    if enough is not None:
+        strategy.check_steps(enough)
+    if message is not None:
+        with pytest.raises(T5MixError, match=message):
+            strategy.check_steps(1 if enough is None else enough - 1)
 
 
 @pytest.mark.parametrize(

@@ -148,6 +148,12 @@ def test_data_that_is_gone_is_made_again(finished: Any, data: Any, tmp_path: Pat
         train_experiment(experiment_of(run))
 
 
+def test_a_phase_after_the_end_is_noticed_before_the_data(data: Any, tmp_path: Path, experiment_of: Make):
+    with pytest.raises(T5MixError, match=r"mixing\.switch is 1,000,000, and the run has 6 steps"):
+        train_experiment(experiment_of(tmp_path / "run", "mixing=two_phase", "mixing.switch=1000000"))
+    assert data.requests == []
+
+
 def test_too_few_devices_are_noticed_before_the_data(data: Any, tmp_path: Path, experiment_of: Make):
     with pytest.raises(T5MixError, match=r"ask for 64 devices"):
         train_experiment(experiment_of(tmp_path / "run", "mesh.data=64"))

@@ -1,0 +1,47 @@
+"""What can be known of a data request without TensorFlow: checked before the process that loads it is started.
+
+The worker checks the same, as it may be asked by others; this is the one home of these rules.
+"""
+
+from pathlib import Path
+
+from t5mix.data.manifest import DataRequest
+from t5mix.data.tokenizer import load_sentencepiece
+from t5mix.errors import T5MixError
+from t5mix.metrics import metric
+from t5mix.sources.declaration import TaskDeclaration, task_declaration
+
+BYTES = "bytes"
+
+
+def check_request(request: DataRequest) -> dict[str, TaskDeclaration]:
+    """Checks the vocabulary that a request sets, and its declared tasks up to the first example of each split.
+
+    Returns:
+        The declared tasks by name.
+
+    Raises:
+        T5MixError: a file is missing, a declaration is impossible, or one of its metrics does not exist.
+    """
+    declarations = {name: task_declaration(name, raw) for name, raw in request.declared.items()}
+    if request.vocabulary and request.vocabulary != BYTES:
+        load_sentencepiece(vocabulary_path(request.vocabulary), request.extra_ids)
+    elif not request.vocabulary and request.mixture and declarations.keys() >= set(request.mixture):
+        raise T5MixError(
+            f"The tasks {', '.join(request.mixture)} are declared in configuration and bring no vocabulary. "
+            "Set vocabulary to the path of a SentencePiece model, or to bytes."
+        )
+    for name, declaration in declarations.items():
+        try:
+            for kind in declaration.metrics:
+                metric(kind)
+            if name in request.mixture:
+                declaration.check_beginning()
+        except T5MixError as error:
+            raise T5MixError(f"Declared task {name!r}: {error}") from error
+    return declarations
+
+
+def vocabulary_path(name: str) -> Path:
+    """Returns the file of a vocabulary that a configuration names."""
+    return Path(name).expanduser().resolve()

@@ -1,0 +1,105 @@
+"""All the text of files, whatever their format: what a vocabulary is learnt from."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from t5mix.errors import T5MixError, UnknownNameError
+from t5mix.sources.file_readers import Files, as_text, files_of, format_of, read_rows
+
+_NUMBER = re.compile(r"\s*([-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?)?\s*")  # or nothing
+
+
+@dataclass(frozen=True)
+class FileTexts:
+    """The text of one file.
+
+    Attributes:
+        path: the file.
+        lines: how many of its lines were read; empty ones do not count.
+        fields: the TSV or JSON Lines fields that the texts are from; empty for plain text.
+        left_out: its other fields.
+        texts: none of them is blank.
+    """
+
+    path: Path
+    lines: int
+    fields: tuple[str, ...]
+    left_out: tuple[str, ...]
+    texts: tuple[str, ...]
+
+
+def read_texts(files: Files, fields: Sequence[str] | None = None) -> list[FileTexts]:
+    """Reads the text of each file.
+
+    Args:
+        files: plain text files, of which every line counts, and TSV and JSON Lines files.
+        fields: the TSV and JSON Lines fields to read; None or none for all that hold text. Fields of numbers, such as
+            labels, ids and scores, hold none.
+
+    Raises:
+        T5MixError: a file cannot be read or gives no text, or no file has one of the fields.
+    """
+    columns = [_columns(path) for path in files_of(files)]
+    if not columns:
+        raise T5MixError("Give at least one file to read text from.")
+    known = {name for column in columns for name in column.values}
+    for name in fields or ():
+        if not known:
+            raise T5MixError(f"There is no field {name!r}: plain text files have no fields. Leave the fields out.")
+        if name not in known:
+            everything = f"The files have the fields {', '.join(sorted(known))}."
+            raise UnknownNameError("field", name, known, everything)
+    return [_chosen(column, fields) for column in columns]
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """The values of a file by field, or the lines of a plain text file."""
+
+    path: Path
+    lines: int
+    values: dict[str, list[Any]]
+    plain: list[str]
+
+
+def _columns(path: Path) -> _Columns:
+    plain = format_of(path) == "text"
+    values: dict[str, list[Any]] = {}
+    lines = 0
+    for row in read_rows(path):
+        lines += 1
+        for name, value in row.fields.items():
+            values.setdefault(name, []).extend(value if isinstance(value, list) else [value])
+    return _Columns(path, lines, {}, values["text"]) if plain else _Columns(path, lines, values, [])
+
+
+def _chosen(columns: _Columns, fields: Sequence[str] | None) -> FileTexts:
+    if fields:
+        chosen = {name: _scalars(values) for name, values in columns.values.items() if name in fields}
+    else:
+        strings = {name: [v for v in values if isinstance(v, str)] for name, values in columns.values.items()}
+        chosen = {name: texts for name, texts in strings.items() if not all(map(_NUMBER.fullmatch, texts))}
+    texts = tuple(text for values in (columns.plain, *chosen.values()) for text in values if text.strip())
+    left_out = tuple(name for name in columns.values if name not in chosen)
+    if not texts:
+        wanted = f" in {', '.join(fields)}" if fields else ""
+        there = f" Its fields are {', '.join(columns.values)}." if columns.values else ""
+        raise T5MixError(f"{columns.path} has no text{wanted}.{there} Choose among its fields, or leave the file out.")
+    return FileTexts(columns.path, columns.lines, tuple(chosen), left_out, texts)
+
+
+def _scalars(values: Sequence[Any]) -> list[str]:
+    return [as_text(value) for value in values if isinstance(value, str | int | float)]
+
+
+def pieces_of(texts: Sequence[str], longest: int) -> Iterator[str]:
+    """Yields texts, those with more than `longest` characters in pieces, cut at white space where there is some."""
+    for text in texts:
+        while len(text) > longest:
+            cut = text.rfind(" ", 1, longest) + 1 or longest
+            yield text[:cut]
+            text = text[cut:]
+        yield text

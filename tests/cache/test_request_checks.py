@@ -1,0 +1,99 @@
+"""What is wrong with a request is found without TensorFlow, and before it is loaded."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from t5mix.cache.request_checks import check_request
+from t5mix.cli.main import main
+from t5mix.errors import T5MixError
+
+TASK: dict[str, Any] = {"files": {"train": "a.tsv"}, "inputs": "{text}", "targets": "label"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, None),
+        ({"files": {"train": "a.tsv", "test": "b.tsv"}}, r"'reviews': There is no file b\.tsv \(working directory"),
+        ({"files": {"train": ["a.tsv", "part-*.tsv"]}}, r"No file matches part-\*\.tsv"),
+        ({"files": "a.tsv"}, r"files is 'a\.tsv': .* Write files: \{train: a\.tsv\}"),
+        ({"inputs": "{txt}"}, r"a\.tsv, line 2: there is no field 'txt'\. Its fields are text, label"),
+        ({"targets": {"label": None}}, r"targets is \{'label': None\}: .* Put the template in quotes: \"\{label\}\""),
+        ({"metrics": ["acuracy"]}, r"Unknown metric 'acuracy'\. Did you mean 'accuracy'"),
+        ({"metrics": "accuracy"}, r"metrics is 'accuracy'"),
+        ({"labels": {"1": "good"}}, r"label is '0', which labels does not list"),
+        ({"documents": "line"}, r"documents is 'line': input should be 'lines', 'paragraphs' or 'articles'"),
+        ({"format": "csv"}, r"format is 'csv': input should be 'tsv', 'jsonl' or 'text'"),
+        ({"objective": "span_coruption"}, r"objective is 'span_coruption': input should be 'span_corruption' or 'lm'"),
+        ({"inputs": "text"}, r"'reviews': inputs 'text' names no field; write the field's name in braces, \{name\}\.$"),
+    ],
+)
+def test_a_declaration_is_checked(
+    changes: dict[str, Any], said: str | None, make_request: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    Path("a.tsv").write_text("text\tlabel\nfine\t0\n", encoding="utf-8")
+    request = make_request(mixture=("reviews",), declared={"reviews": {**TASK, **changes}})
+    if said is None:
+        assert list(check_request(request)) == ["reviews"]
+        return
+    with pytest.raises(T5MixError, match=said) as error:
+        check_request(request)
+    assert "Declared task 'reviews'" in str(error.value)
+
+
+def test_files_of_tasks_that_are_not_asked_for_may_be_missing(make_request: Any, declared: dict[str, Any]):
+    check_request(make_request(mixture=("declared_text",), declared={**declared, "elsewhere": TASK}))
+
+
+def test_a_vocabulary_is_needed_and_loaded(make_request: Any, data_files: dict[str, str]):
+    with pytest.raises(T5MixError, match=r"declared in configuration and bring no vocabulary. Set vocabulary"):
+        check_request(make_request(vocabulary=None))
+    with pytest.raises(T5MixError, match="There is no vocabulary file"):
+        check_request(make_request(vocabulary="none.model"))
+    with pytest.raises(T5MixError, match="is not a SentencePiece model"):
+        check_request(make_request(vocabulary=data_files["text_train"]))
+
+
+class _Forbidden:
+    """A module that must not be used."""
+
+    def __getattr__(self, name: str) -> Any:
+        pytest.fail(f"{name} is used before the settings are checked")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["train", "--config", "mine.yaml"],
+        ["tasks", "show", "reviews", "--config", "mine.yaml"],
+        ["mixtures", "show", "reviews", "--config", "mine.yaml"],
+        ["sweep", "sweep.yaml", "--dry-run"],
+    ],
+    ids=lambda command: command[0],
+)
+def test_commands_find_it_before_any_work(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("JAX_PLATFORMS", "cpu")
+    Path("mine.yaml").write_text(
+        "defaults: [experiment, _self_]\nrun_dir: runs/mine\nvocabulary: none.model\nmixture: [reviews]\n"
+        'tasks: {reviews: {files: {train: a.tsv}, inputs: "{text}", targets: label}}\n',
+        encoding="utf-8",
+    )
+    Path("sweep.yaml").write_text(
+        "name: small\nconfig: mine.yaml\nseeds: [0]\nmethods: {full: {runs: [[finetuning=full]]}}\n",
+        encoding="utf-8",
+    )
+    monkeypatch.setitem(sys.modules, "t5mix.cache.inspection", _Forbidden())  # type: ignore[arg-type]
+    forbidden = _Forbidden()
+    monkeypatch.setattr("t5mix.subprocesses.subprocess", forbidden)
+    monkeypatch.setattr("t5mix.runs.train.check_policy", lambda experiment: forbidden.check_policy)
+    monkeypatch.setattr("t5mix.sweep.plan.check_policy", lambda experiment: forbidden.check_policy)
+    assert main(command) == 2
+    assert f"There is no vocabulary file {tmp_path / 'none.model'}" in capsys.readouterr().err
+    assert not Path("runs").exists()
