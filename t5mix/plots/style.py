@@ -1,5 +1,6 @@
 """What all figures share: colours, an empty figure, and the way to a file."""
 
+import itertools
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -109,6 +110,12 @@ def check_output(path: Path, option: str) -> None:
         raise T5MixError(f"{option} {path}: the name must end in {', '.join(FORMATS[:-1])} or {FORMATS[-1]}.")
     if not path.absolute().parent.is_dir():
         raise T5MixError(f"{option} {path}: there is no folder {path.absolute().parent}. Make it first.")
+
+
+def free_path(path: Path) -> Path:
+    """Returns a path, or where there is a file already the first of NAME-2, NAME-3 and so on that is free."""
+    numbered = (path.with_stem(f"{path.stem}-{number}") for number in itertools.count(2))
+    return next(candidate for candidate in itertools.chain([path], numbered) if not candidate.exists())
 
 
 def lay_out(figure: "Figure") -> None:
