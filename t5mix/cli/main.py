@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from t5mix.cli.parser import build_parser
+from t5mix.cli.standard_output import written_out
 from t5mix.errors import T5MixError
 
 
@@ -14,8 +15,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns:
         The exit status: 0 done, 1 an error that is not the user's, 2 an error that the user can mend, 128 + n where
-        signal n stopped a run after it wrote a checkpoint.
+        signal n stopped a run after it wrote a checkpoint; 141 where the reader of the output went away.
     """
+    try:
+        return _run(arguments)
+    except KeyboardInterrupt:
+        print("t5mix: interrupted", file=sys.stderr)
+        return 130
+
+
+@written_out
+def _run(arguments: Sequence[str] | None) -> int:
     parser = build_parser()
     options, rest = parser.parse_known_args(arguments)
     if rest and (not hasattr(options, "overrides") or any(argument.startswith("-") for argument in rest)):
@@ -31,12 +41,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except T5MixError as error:
         print(f"t5mix: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("t5mix: interrupted", file=sys.stderr)
-        return 130
-    except BrokenPipeError:  # the reader of our output went away, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
 
 
 if __name__ == "__main__":

@@ -6,7 +6,8 @@ is fitted to the width, and no name or number is ever broken:
 1. columns stand two spaces apart;
 2. if that is too wide, headings and the columns named in `wrapped` go on in further lines, broken at spaces;
 3. if that is still too wide, columns stand one space apart;
-4. if even that is too wide, each row becomes a block: its first cell, and below it the other headings and cells, as
+4. then the first column has lines of its own, above the others; equal cells in a row are shown once;
+5. if even that is too wide, each row becomes a block: its first cell, and below it the other headings and cells, as
    many in a line as fit.
 """
 
@@ -60,11 +61,13 @@ class TextTable:
         """
         natural, least = self._widths(_longest_line), self._widths(_longest_word)
         if width is None:
-            return list(self._grid(natural, gap=2))
-        for gap in (2, 1):
-            widths = _shrunk(natural, least, width - gap * (len(natural) - 1))
-            if widths is not None:
-                return list(self._grid(widths, gap))
+            return list(self._grid(natural, gap=2, first=0))
+        for first in (0, 1):
+            for gap in (2, 1):
+                room = width - gap * (len(natural) - first - 1) - len(_INDENT) * first
+                widths = _shrunk(natural[first:], least[first:], room)
+                if widths is not None:
+                    return list(self._grid(widths, gap, first))
         return list(self._blocks(width))
 
     def _widths(self, of_breakable: Callable[[str], int]) -> list[int]:
@@ -75,26 +78,34 @@ class TextTable:
             for heading, cells, wrapped in zip(self._headings, columns, self._wrapped, strict=True)
         ]
 
-    def _grid(self, widths: Sequence[int], gap: int) -> Iterator[str]:
-        rule = (" " * gap).join("-" * width for width in widths)
-        headings = [_broken(heading, width) for heading, width in zip(self._headings, widths, strict=True)]
-        height = max(map(len, headings))
-        yield from self._aligned([[""] * (height - len(lines)) + lines for lines in headings], widths, gap)
+    def _grid(self, widths: Sequence[int], gap: int, first: int) -> Iterator[str]:
+        """Yields lines with a column for each width; those before number `first` get lines of their own."""
+        indent = _INDENT * first
+        rule = indent + (" " * gap).join("-" * width for width in widths)
+        headings = [_broken(heading, width) for heading, width in zip(self._headings[first:], widths, strict=True)]
+        height = max(map(len, headings), default=0)
+        headings = [[""] * (height - len(lines)) + lines for lines in headings]
+        yield from self._headings[:first]
+        yield from (indent + line for line in self._aligned(headings, widths, gap, first))
         yield rule
+        above: tuple[str, ...] = ()
         for number, cells in enumerate(self._rows):
             if number in self._rules:
                 yield rule
+            if cells[:first] != above:
+                above = cells[:first]
+                yield from map(_printed, above)
             columns = [
                 _broken(cell, width) if wrapped else [cell]
-                for cell, width, wrapped in zip(cells, widths, self._wrapped, strict=True)
+                for cell, width, wrapped in zip(cells[first:], widths, self._wrapped[first:], strict=True)
             ]
-            yield from self._aligned(columns, widths, gap)
+            yield from (indent + line for line in self._aligned(columns, widths, gap, first))
 
-    def _aligned(self, columns: Sequence[list[str]], widths: Sequence[int], gap: int) -> Iterator[str]:
-        """Yields the lines of one row, given those of each of its cells."""
+    def _aligned(self, columns: Sequence[list[str]], widths: Sequence[int], gap: int, first: int) -> Iterator[str]:
+        """Yields the lines of one row, given those of each of its cells from number `first` on."""
         for line in zip_longest(*columns, fillvalue=""):
             padded = []
-            for text, width, left in zip(line, widths, self._left, strict=True):
+            for text, width, left in zip(line, widths, self._left[first:], strict=True):
                 padding = " " * (width - cell_len(text))
                 padded.append(text + padding if left else padding + text)
             yield _printed((" " * gap).join(padded))
@@ -104,12 +115,16 @@ class TextTable:
             if number in self._rules:
                 yield "-" * width
             yield _printed(first)
-            pairs = []
+            numbers = ""
             for heading, cell, wrapped in zip(self._headings[1:], others, self._wrapped[1:], strict=True):
-                pair = " ".join([*heading.split(), cell])
-                if cell:
-                    pairs.append(pair if wrapped else together(pair))
-            yield from map(_printed, _filled("  ".join(pairs), width, _INDENT))
+                pair = " ".join([*heading.split(), cell]) if cell else ""
+                if wrapped:  # on lines of its own
+                    yield from map(_printed, _filled(numbers, width, _INDENT))
+                    yield from map(_printed, _filled(pair, width, _INDENT))
+                    numbers = ""
+                elif pair:
+                    numbers += ("  " if numbers else "") + together(pair)
+            yield from map(_printed, _filled(numbers, width, _INDENT))
 
 
 def together(text: str) -> str:

@@ -16,6 +16,7 @@ FORMATS = (".png", ".svg", ".pdf")
 
 # Okabe and Ito's colours, told apart by colour-blind people too; their yellow, faint on white, is grey here.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", "*", ">")
 _LINES = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (4, 1.2, 1, 1.2)), (0, (7, 1.2, 1, 1.2, 1, 1.2)))
 
 
@@ -31,6 +32,11 @@ def task_styles(tasks: Iterable[str]) -> dict[str, dict[str, Any]]:
         }
         for i, task in enumerate(tasks)
     }
+
+
+def task_markers(tasks: Iterable[str]) -> dict[str, str]:
+    """Returns the marker of each task, in the order of the run: 40 are distinct together with their colours."""
+    return {task: _MARKERS[i % len(_MARKERS)] for i, task in enumerate(tasks)}
 
 
 def shades(count: int) -> list[Any]:
