@@ -1,5 +1,6 @@
 """The documentation is true: links lead somewhere, settings exist, commands are accepted up to where work begins."""
 
+import argparse
 import ast
 import contextlib
 import re
@@ -64,6 +65,20 @@ def test_links_lead_somewhere(page: Path):
         if not target.exists() or (anchor and anchor not in anchors(target)):
             dead.append(link)
     assert dead == []
+
+
+def commands_with_json(parser: argparse.ArgumentParser, name: str = "t5mix") -> Iterator[str]:
+    for action in parser._actions:
+        if "--json" in action.option_strings:
+            yield name
+        if isinstance(action, argparse._SubParsersAction):
+            for word, command in action.choices.items():
+                yield from commands_with_json(command, f"{name} {word}")
+
+
+def test_the_json_of_every_command_is_described():
+    described = set(re.findall(r"^\| `(t5mix [a-z ]*)", (ROOT / "docs/output.md").read_text("utf-8"), re.MULTILINE))
+    assert {name.strip() for name in described} == set(commands_with_json(build_parser()))
 
 
 def test_every_decision_is_in_the_index():

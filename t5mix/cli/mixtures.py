@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from t5mix.config.compose import compose_experiment, parse_choice
 from t5mix.console import units
-from t5mix.console.tables import TextTable, print_table
+from t5mix.console.tables import TextTable, print_table, together
 from t5mix.errors import T5MixError
 
 if TYPE_CHECKING:
@@ -124,10 +124,11 @@ def _show_one(title: str, forecast: "Forecast") -> None:
 def _show_all(title: str, forecasts: Mapping[str, "Forecast"]) -> None:
     """Shows the tasks as rows and the strategies as columns."""
     several = list(forecasts.values())
-    table = TextTable("task", "size", *(f"{label.replace(':', ': ')}\nproportion epochs" for label in forecasts))
+    below = together("proportion epochs")
+    table = TextTable("task", "size", *(f"{label.replace(':', ': ')}\n{below}" for label in forecasts))
     for tasks in zip(*(forecast.tasks for forecast in several), strict=True):
         pairs = zip(several, tasks, strict=True)
-        cells = (f"{_share(forecast, task)} {task.epochs:8,.2f}" for forecast, task in pairs)
+        cells = (f"{_share(forecast, task):>10} {task.epochs:6,.2f}" for forecast, task in pairs)
         table.add_row(tasks[0].name, units.count(tasks[0].size), *cells)
     table.add_rule()
     table.add_row("examples a step", "", *(f"{forecast.examples_per_step:.1f}" for forecast in several))
