@@ -70,6 +70,20 @@ def test_links_lead_somewhere(page: Path):
     assert dead == []
 
 
+def commands_with_json(parser: argparse.ArgumentParser, name: str = "t5mix") -> Iterator[str]:
+    for action in parser._actions:
+        if "--json" in action.option_strings:
+            yield name
+        if isinstance(action, argparse._SubParsersAction):
+            for word, command in action.choices.items():
+                yield from commands_with_json(command, f"{name} {word}")
+
+
+def test_the_json_of_every_command_is_described():
+    described = set(re.findall(r"^\| `(t5mix [a-z ]*)", (ROOT / "docs/output.md").read_text("utf-8"), re.MULTILINE))
+    assert {name.strip() for name in described} == set(commands_with_json(build_parser()))
+
+
 def test_every_decision_is_in_the_index():
     index = (ROOT / "docs/decisions/README.md").read_text(encoding="utf-8")
     decisions = sorted((ROOT / "docs/decisions").glob("0*.md"))

@@ -91,6 +91,7 @@ class TaskView:
         name: the task.
         split: the split.
         source: what kind of source it reads.
+        size: raw examples of the split, where the source knows without reading.
         splits: all its splits.
         metrics: names of its metrics.
         random: whether each epoch of its training split is drawn anew.
@@ -104,6 +105,7 @@ class TaskView:
     name: str
     split: str
     source: str
+    size: int | None
     splits: tuple[str, ...]
     metrics: tuple[str, ...]
     random: bool
@@ -192,6 +194,7 @@ def inspect_task(
         name=name,
         split=split,
         source=type(task.source).__name__,
+        size=_known_sizes(task.source, [split]).get(split),
         splits=tuple(task.splits),
         metrics=metric_names(task),
         random=random,

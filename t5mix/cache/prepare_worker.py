@@ -198,6 +198,7 @@ def _task_entry(request: DataRequest, task: seqio.Task, cached: list[tuple[Split
         metrics=metric_names(task),
         likelihoods=needs_likelihoods(task),
         shards_per_epoch=max(spec.source_shards for spec, _ in cached),
+        all_splits=tuple(task.splits),
     )
 
 

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from t5mix.console.tables import new_table, print_table
+from t5mix.console import units
+from t5mix.console.tables import TextTable, print_table
 from t5mix.errors import T5MixError
 
 if TYPE_CHECKING:
@@ -18,11 +19,14 @@ if TYPE_CHECKING:
 def run(options: argparse.Namespace) -> int:
     """Shows and draws how runs went."""
     from t5mix.plots.curves import curves_figure
-    from t5mix.plots.style import check_output, save
+    from t5mix.plots.style import check_output, free_path, save
     from t5mix.tracking.history import read_history, summarise
 
     folders = [Path(name) for name in options.runs]
-    out = Path(options.out) if options.out else (folders[0] if len(folders) == 1 else Path()) / "curves.png"
+    if options.out:
+        out = Path(options.out)
+    else:
+        out = folders[0] / "curves.png" if len(folders) == 1 else free_path(Path("curves.png"))
     twice = [str(folder) for folder in folders if folders.count(folder) > 1]
     if twice:
         raise T5MixError(f"{twice[0]} is given twice. Give each run once.")
@@ -50,26 +54,25 @@ def run(options: argparse.Namespace) -> int:
 
 def _show(runs: Mapping[str, Mapping[str, "TaskProgress"]], steps: Mapping[str, int]) -> None:
     """Shows the tasks of all runs; one task's rows stand together."""
-    several = len(runs) > 1
-    title = ", ".join(f"{run} after {step:,} steps" for run, step in steps.items())
-    headings = ("examples", "expected", "tokens", "epochs", "loss", "validation")
-    table = new_table("task", *(["run"] if several else []), *headings, text=["run"])
+    several = ["run"] if len(runs) > 1 else []
+    headings = ("examples", "expected examples", "tokens", "epochs", "loss (nats)", "validation loss (nats)")
+    table = TextTable("task", *several, *headings, text=several)
     for task in dict.fromkeys(task for tasks in runs.values() for task in tasks):
-        rows = [(run, tasks[task]) for run, tasks in runs.items() if task in tasks]
-        for index, (run, summary) in enumerate(rows):
+        for run, tasks in runs.items():
+            if task not in tasks:
+                continue
+            summary = tasks[task]
             cells = (
-                _formatted(summary.examples, ",.0f"),
+                units.count(summary.examples),
                 _formatted(summary.expected, ",.1f"),
-                _formatted(summary.tokens, ",.0f"),
-                _formatted(summary.epochs, ".2f"),
+                units.count(summary.tokens),
+                _formatted(summary.epochs, ",.2f"),
                 _formatted(summary.loss, ".4f"),
                 _formatted(summary.validation, ".4f"),
             )
-            table.add_row("" if index else task, *([run] if several else []), *cells)
-        if several:
-            table.add_section()
-    print_table(title, table)
+            table.add_row(task, *([run] if several else []), *cells)
+    print_table(", ".join(f"{run} after {step:,} steps" for run, step in steps.items()), table)
 
 
 def _formatted(value: float | None, spec: str) -> str:
-    return "" if value is None else format(value, spec)
+    return units.UNKNOWN if value is None else format(value, spec)

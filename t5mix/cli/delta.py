@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from t5mix.console import units
-from t5mix.console.tables import new_table, print_table
+from t5mix.console.tables import TextTable, print_table
 
 if TYPE_CHECKING:
     from t5mix.runs.deltas import CheckpointContents
@@ -35,8 +35,10 @@ def _show(contents: Sequence["CheckpointContents"], *, as_json: bool) -> None:
         plain = [{**dataclasses.asdict(item), "base": item.base and item.base.to_json()} for item in contents]
         print(json.dumps(plain, indent=1, default=str))
         return
-    table = new_table("checkpoint", "policy", "holds", "of", "base", text=("policy", "base"))
+    headings = ("checkpoint", "policy", "own parameters", "all parameters", "base", "identity of the base")
+    table = TextTable(*headings, text=("policy", "base", "identity of the base"))
     for item in contents:
-        base = f"{item.base.identity[:12]}  {item.base.path}" if item.base else f"none; it is {str(item.identity)[:12]}"
-        table.add_row(str(item.path), item.policy["kind"], units.count(item.saved), units.count(item.total), base)
+        base, identity = (str(item.base.path), item.base.identity) if item.base else ("itself", str(item.identity))
+        counts = units.count(item.saved), units.count(item.total)
+        table.add_row(str(item.path), item.policy["kind"], *counts, base, identity[:12])
     print_table("", table)

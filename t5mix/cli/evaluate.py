@@ -2,9 +2,10 @@
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
-from t5mix.console.tables import new_table, print_table
+from t5mix.console.tables import TextTable, print_table
 from t5mix.tracking.run_directory import check_exists
 
 
@@ -20,15 +21,18 @@ def run(options: argparse.Namespace) -> int:
         split=options.split,
         tasks=options.tasks,
         base=base_path(options.base),
+        notice=lambda text: print(text, file=sys.stderr),
     )
     scores = {task: evaluation.metrics for task, evaluation in evaluations.items()}
     if options.json:
         print(json.dumps(scores, indent=1))
         return 0
-    table = new_table("task", "metric", "score", text=["metric"])
+    table = TextTable("task", "metric", "score", "loss (nats)", text=["metric"])
     for task, metrics in scores.items():
-        for position, (metric, value) in enumerate(metrics.items()):
-            table.add_row("" if position else task, metric, f"{value:.4g}")
-        table.add_section()
+        loss = f"{metrics['loss']:.4f}"
+        for metric, value in metrics.items():
+            if metric != "loss":
+                table.add_row(task, metric, f"{value:,.2f}", loss)
+                loss = ""  # once, beside what comes of the same pass
     print_table(f"{options.run}, {options.split}", table)
     return 0

@@ -18,7 +18,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns:
         The exit status: 0 done, 1 an error that is not the user's, 2 an error that the user can mend, 128 + n where
-        signal n stopped a run, a run in training after it wrote a checkpoint.
+        signal n stopped a run, a run in training after it wrote a checkpoint; 141 where the reader of the output went
+        away.
     """
     try:
         return _run(arguments)
@@ -28,16 +29,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
+    from t5mix.cli.standard_output import written_out
+    from t5mix.console.streams import use_utf8
+
+    use_utf8()
+    return written_out(_command)(arguments)
+
+
+def _command(arguments: Sequence[str] | None) -> int:
     import importlib
     import os
 
     from t5mix.cli.arguments import read_command_line
     from t5mix.cli.parser import build_parser
-    from t5mix.console.streams import use_utf8
     from t5mix.errors import T5MixError
     from t5mix.files import is_refused_write
 
-    use_utf8()
     parser = build_parser()
     options = read_command_line(parser, sys.argv[1:] if arguments is None else arguments)
     if not hasattr(options, "module"):
@@ -50,11 +57,8 @@ def _run(arguments: Sequence[str] | None) -> int:
     except T5MixError as error:
         print(f"t5mix: {error}", file=sys.stderr)
         return 2
-    except BrokenPipeError:  # the reader of our output went away, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
     except OSError as error:
-        if not is_refused_write(error):
+        if isinstance(error, BrokenPipeError) or not is_refused_write(error):
             raise
         print(f"t5mix: {error.filename or 'A file'} cannot be used: {error.strerror}.", file=sys.stderr)
         return 2

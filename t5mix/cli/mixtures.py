@@ -7,12 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-
 from t5mix.cli.composing import experiment_of
 from t5mix.config.compose import parse_choice
 from t5mix.console import units
-from t5mix.console.tables import new_table, print_table
+from t5mix.console.tables import TextTable, print_table, together
 from t5mix.errors import T5MixError
 
 if TYPE_CHECKING:
@@ -114,66 +112,69 @@ def _plain(
 
 
 def _show_one(title: str, forecast: "Forecast") -> None:
-    table = new_table("task", "size", "rate", "proportion", "examples", "tokens", "epochs", "truncated")
-    for task in forecast.tasks:
+    table = TextTable("task", "size", "rate", "proportion", "examples", "tokens", "epochs", "cut (%)")
+    rates = units.in_one_notation([task.rate for task in forecast.tasks])
+    for task, rate in zip(forecast.tasks, rates, strict=True):
         table.add_row(
             task.name,
             units.count(task.size),
-            "" if task.rate is None else f"{task.rate:,.4g}",
+            rate,
             _share(forecast, task),
             units.count(task.examples),
             units.count(task.tokens),
-            f"{task.epochs:.2f}",
-            units.percent(task.truncated) if task.truncated else "",
+            f"{task.epochs:,.2f}",
+            f"{100 * task.truncated:.1f}",
         )
-    console = print_table(title, table)
-    console.print(
+    print_table(title, table)
+    print(
         f"Expected, from packing {forecast.planned_steps} batches: {forecast.examples_per_step:.1f} examples a step; "
         f"{units.percent(forecast.inputs_filled)} of encoder and {units.percent(forecast.targets_filled)} of decoder "
-        "positions filled.",
-        soft_wrap=True,
+        "positions filled."
     )
-    _explain(console, {"": forecast})
+    _explain({"": forecast})
 
 
 def _show_all(title: str, forecasts: Mapping[str, "Forecast"]) -> None:
     """Shows the tasks as rows and the strategies as columns."""
     several = list(forecasts.values())
-    table = new_table("task", "size", *(f"{label.replace(':', ': ')}\nproportion epochs" for label in forecasts))
-    for column in table.columns[:2]:
-        column.vertical = "bottom"  # the other headings have two lines
+    below = together("proportion epochs")
+    table = TextTable("task", "size", *(f"{label.replace(':', ': ')}\n{below}" for label in forecasts))
     for tasks in zip(*(forecast.tasks for forecast in several), strict=True):
         pairs = zip(several, tasks, strict=True)
-        cells = (f"{_share(forecast, task)} {task.epochs:8.2f}" for forecast, task in pairs)
+        cells = (f"{_share(forecast, task):>10} {task.epochs:6,.2f}" for forecast, task in pairs)
         table.add_row(tasks[0].name, units.count(tasks[0].size), *cells)
-    table.add_section()
+    table.add_rule()
     table.add_row("examples a step", "", *(f"{forecast.examples_per_step:.1f}" for forecast in several))
     table.add_row("encoder filled", "", *(units.percent(forecast.inputs_filled) for forecast in several))
     table.add_row("decoder filled", "", *(units.percent(forecast.targets_filled) for forecast in several))
-    console = print_table(title, table)
-    console.print(f"Expected, from packing {several[0].planned_steps} batches.", soft_wrap=True)
-    _explain(console, forecasts)
+    print_table(title, table)
+    print(f"Expected, from packing {several[0].planned_steps} batches.")
+    _explain(forecasts)
 
 
 def _share(forecast: "Forecast", task: "TaskForecast") -> str:
     return f"{task.first:.3f}→{task.last:.3f}" if forecast.changes else f"{task.proportion:.4f}"
 
 
-def _explain(console: Console, forecasts: Mapping[str, "Forecast"]) -> None:
+def _explain(forecasts: Mapping[str, "Forecast"]) -> None:
     """Says what the numbers of strategies that are not static mean."""
     if any(forecast.changes for forecast in forecasts.values()):
-        console.print("a→b: from the first step to the last; epochs count the whole run.", soft_wrap=True)
+        print("a→b: from the first step to the last; epochs count the whole run.")
     learning = [label for label, forecast in forecasts.items() if forecast.adaptive]
     if learning:
         which = f" ({', '.join(learning)})" if any(learning) else ""
-        console.print(f"Adaptive{which}: shown without feedback, as if no loss were ever known.", soft_wrap=True)
+        print(f"Adaptive{which}: shown without feedback, as if no loss were ever known.")
 
 
 def _list(options: argparse.Namespace) -> int:
     from t5mix.cache.inspection import list_mixtures
 
-    table = new_table("mixture", "tasks", text=["tasks"])
-    for name, tasks in list_mixtures(options.plugins).items():
+    mixtures = list_mixtures(options.plugins)
+    if options.json:
+        print(json.dumps(mixtures, indent=1))
+        return 0
+    table = TextTable("mixture", "tasks", wrapped=["tasks"])
+    for name, tasks in mixtures.items():
         table.add_row(name, ", ".join(tasks))
     print_table("", table)
     return 0

@@ -124,19 +124,21 @@ def _tasks(commands: argparse._SubParsersAction) -> None:
     command = _add(commands, "tasks", "tasks", "list the tasks, or show what the model will see of one")
     command.set_defaults(show=None, config="experiment", overrides=[], json=False)
     _plugins(command, "tasks")
+    command.add_argument("--json", action="store_true", help="print JSON")
     verbs = command.add_subparsers(title="commands", metavar="[show TASK]")
     show = _verb(verbs, "show", "show examples of a task: text, tokens, lengths, truncation")
     show.add_argument("show", metavar="TASK", help="a registered task, or one that the configuration declares")
     _configuration(show)
     show.add_argument("--split", default="train", help="the split to show; default: %(default)s")
     show.add_argument("--examples", type=int, default=3, metavar="N", help="how many to show; default: %(default)s")
-    show.add_argument("--json", action="store_true", help="print JSON")
+    show.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
 
 
 def _mixtures(commands: argparse._SubParsersAction) -> None:
     command = _add(commands, "mixtures", "mixtures", "list the mixtures, or show what one will draw")
     command.set_defaults(show=None, config="experiment", overrides=[], json=False)
     _plugins(command, "mixtures")
+    command.add_argument("--json", action="store_true", help="print JSON")
     verbs = command.add_subparsers(title="commands", metavar="[show NAME]")
     show = _verb(verbs, "show", "show sizes, rates, proportions; expected examples, tokens and epochs")
     show.add_argument("show", metavar="NAME", help="a mixture, a task, or several joined by commas")
@@ -150,7 +152,7 @@ def _mixtures(commands: argparse._SubParsersAction) -> None:
         "default: the experiment's own",
     )
     show.add_argument("--steps", type=int, metavar="N", help="of the run to forecast; default: training.steps")
-    show.add_argument("--json", action="store_true", help="print JSON")
+    show.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
     show.add_argument("--plot", metavar="FILE", help="draw it too, as .png, .svg or .pdf; default: no picture")
 
 
@@ -160,7 +162,8 @@ def _curves(commands: argparse._SubParsersAction) -> None:
     command.add_argument(
         "--out",
         metavar="FILE",
-        help="the picture, .png, .svg or .pdf; default: curves.png, of one run in its folder, of several in this one",
+        help="the picture, .png, .svg or .pdf, which replaces what is there; default: curves.png in the run's folder, "
+        "for several runs in this one, or curves-2.png and so on where that is taken",
     )
     command.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
@@ -175,7 +178,7 @@ def _policy(commands: argparse._SubParsersAction) -> None:
     show.add_argument("show", metavar="KIND", help="the policy; its settings are given as finetuning.NAME=VALUE")
     _configuration(show)
     show.add_argument("--compile", action="store_true", help="compile the steps too, and count activations")
-    show.add_argument("--json", action="store_true", help="print JSON")
+    show.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
 
 
 def _delta(commands: argparse._SubParsersAction) -> None:
@@ -208,6 +211,7 @@ def _sweep(commands: argparse._SubParsersAction) -> None:
     )
     command.add_argument("--out", metavar="DIR", help="the results' folder; default: sweeps/NAME-SCALE")
     command.add_argument("--dry-run", action="store_true", help="show what would run, and stop")
+    command.add_argument("--json", action="store_true", help="with --dry-run: print JSON instead of a table")
     command.add_argument(
         "--executor",
         choices=("local", "ray", "slurm", "submitit-local"),
@@ -238,6 +242,7 @@ def _report(commands: argparse._SubParsersAction) -> None:
     command = _add(commands, "report", "report", "write a sweep's results as a page, with plots and tables")
     command.add_argument("directory", metavar="DIR", help="the results' folder")
     command.add_argument("--out", metavar="DIR", help="the report's folder; default: DIR/report")
+    command.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
 
 def _positive(text: str) -> int:

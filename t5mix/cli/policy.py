@@ -6,10 +6,8 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from rich.table import Table
-
 from t5mix.console import units
-from t5mix.console.tables import new_table, print_table
+from t5mix.console.tables import TextTable, print_table
 
 if TYPE_CHECKING:
     from t5mix.runs.policy_report import PolicyReport
@@ -59,29 +57,30 @@ def _list(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(about, indent=1))
         return 0
-    table = new_table("policy", "what trains", text=["what trains"])
+    table = TextTable("policy", "what trains", wrapped=["what trains"])
     for kind, text in about.items():
         table.add_row(kind, text)
     print_table("", table)
     return 0
 
 
-def _modules(report: "PolicyReport") -> Table:
-    table = new_table("module", "parameters", "trainable", "from step")
+def _modules(report: "PolicyReport") -> TextTable:
+    table = TextTable("module", "parameters", "trainable", "from step")
     starts = [phase.start for phase in report.costs.phases]
     for row in report.modules:
         begins = [starts[i] for i in range(len(starts)) if row.trained[i] > (row.trained[i - 1] if i else 0)]
         trained = units.count(row.trained[-1]) if row.trained[-1] else "-"
         table.add_row(row.name, units.count(row.parameters), trained, ", ".join(map(str, begins)) or "never")
-    table.add_section()
+    table.add_rule()
     table.add_row("all", units.count(report.costs.parameters), units.count(report.costs.phases[-1].trained), "")
     return table
 
 
-def _costs(report: "PolicyReport") -> Table:
+def _costs(report: "PolicyReport") -> TextTable:
+    """Returns what each phase costs; each figure is followed by its ratio to that of training everything."""
     (full,) = report.full.phases
     gradients = "gradients" if full.temporary_bytes is None else "activations"
-    table = new_table("from step", "trainable", "optimizer state", f"state and {gradients}", "operations of a step")
+    table = TextTable("from step", "trainable", "optimizer state", f"state and {gradients}", "operations of a step")
 
     def add(name: str, phase: "PhaseCosts", costs: "Costs") -> None:
         amounts = [
@@ -96,7 +95,7 @@ def _costs(report: "PolicyReport") -> Table:
         table.add_row(name, *(f"{text}  {ratio:.3f}" for text, ratio in amounts))
 
     for phase in report.costs.phases:
-        add(str(phase.start), phase, report.costs)
-    table.add_section()
+        add(f"{phase.start:,}", phase, report.costs)
+    table.add_rule()
     add("everything", full, report.full)
     return table

@@ -3,23 +3,30 @@
 import argparse
 import contextlib
 import dataclasses
+import json
 import os
 import signal
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from t5mix.cli.composing import tell
 from t5mix.console import units
-from t5mix.console.tables import new_table, print_table
+from t5mix.console.tables import TextTable, print_table
 from t5mix.errors import T5MixError, UnknownNameError
 from t5mix.interrupts import signal_of
 from t5mix.yaml_files import packaged_yaml, parse_yaml
 
+if TYPE_CHECKING:
+    from t5mix.sweep.estimate import SweepEstimate
+    from t5mix.sweep.plan_summary import PlanSummary
+
 
 def run(options: argparse.Namespace) -> int:
     """Runs a sweep, or shows what it would run."""
+    if options.json and not options.dry_run:
+        raise T5MixError("--json is for the plan: give it together with --dry-run.")
     environment = dict(os.environ)  # of the processes; this one leaves accelerators to them
     os.environ["JAX_PLATFORMS"] = "cpu"
     from t5mix.sweep.cluster_executors import check_executor
@@ -30,9 +37,11 @@ def run(options: argparse.Namespace) -> int:
     changes = _changes(options.overrides)
     scale = changes.pop("scale", None)
     sweep = load_sweep(find_sweep_file(options.sweep), scale, changes, tell)
+    from t5mix.sweep.estimate import estimate_sweep
     from t5mix.sweep.executors import CoresPerRun, usable_cores, visible_gpus
     from t5mix.sweep.folder import SweepFolder
     from t5mix.sweep.plan import SweepPlanner, plan_trials
+    from t5mix.sweep.plan_summary import summarise_plan
 
     folder = SweepFolder(Path(options.out or Path("sweeps", sweep.name if scale is None else f"{sweep.name}-{scale}")))
     usable, gpus = usable_cores(), visible_gpus()
@@ -45,7 +54,12 @@ def run(options: argparse.Namespace) -> int:
     folder.check(sweep, vars(cores))
     planner = SweepPlanner(sweep, tell=tell)
     trials = plan_trials(planner)
-    _show_plan(planner, trials, cores, jobs, folder, gpus)
+    summary, estimate = summarise_plan(planner, trials), estimate_sweep(planner, trials, cores, jobs)
+    plan = _plan(summary, estimate, cores=cores.trial, at_once=jobs, folder=folder.path, known_speed=not gpus)
+    if options.json:
+        print(json.dumps({"sweep": sweep.name, **plan}, indent=1))
+    else:
+        _show_plan(plan, summary, sweep.title or sweep.name, stderr=not options.dry_run)
     if options.dry_run:
         return 0
     from t5mix.sweep.live_table import SweepProgress
@@ -133,34 +147,52 @@ def _executor(
     return SubmititExecutor(cluster, folder.path.absolute() / "submitit", most, options.gpus, worker_environment, extra)
 
 
-def _show_plan(planner: Any, trials: Any, cores: Any, jobs: int, folder: Any, gpus: list[str]) -> None:
-    from t5mix.sweep.estimate import estimate_sweep
-
-    sweep = planner.sweep
-    table = new_table("method", "runs", "steps", "learning rates", "seeds")
-    for label, variant in sweep.variants.items():
-        runs = {trial.run for trial in trials if trial.method == label}
-        steps = sorted({planner.runs[run].steps for run in runs})
+def _show_plan(plan: Mapping[str, Any], summary: "PlanSummary", title: str, *, stderr: bool) -> None:
+    """Shows the plan as a table and a sentence; `plan` is what `_plan` gives."""
+    headings = ("method", "tuning runs", "test runs", "steps", "learning rates", "seeds")
+    table = TextTable(*headings, wrapped=("steps", "learning rates", "seeds"))
+    for method in summary.methods:
         table.add_row(
-            label,
-            str(len(runs)),
-            ", ".join(f"{count:,}" for count in steps),
-            ", ".join(f"{rate:g}" for rate in variant.learning_rates) or "as configured",
-            ", ".join(map(str, sweep.seeds)),
+            method.method,
+            units.count(method.tuning_runs),
+            units.count(method.test_runs),
+            ", ".join(map(units.count, method.steps)),
+            ", ".join(map(units.learning_rate, method.learning_rates)) or "as configured",
+            ", ".join(map(str, method.seeds)),
         )
-    console = print_table(sweep.title or sweep.name, table, stderr=True)
-    estimate = estimate_sweep(planner, trials, cores, jobs)
-    span = (
-        f"roughly {units.duration(max(60, estimate.seconds))}" if not gpus else "a time that the first runs will tell"
+    print_table(title, table, stderr=stderr)
+    out = sys.stderr if stderr else sys.stdout
+    seconds = plan["seconds"]
+    span = "a time that the first runs will tell" if seconds is None else f"roughly {units.duration(max(60, seconds))}"
+    print(
+        f"{summary.total:,} runs: {summary.parent_runs:,} that others start from, {summary.tuning_runs:,} to tune "
+        f"learning rates, {summary.test_runs:,} to test; {plan['trained_runs']:,} of them train, {plan['steps']:,} "
+        f"steps; {plan['at_once']} at once, each on {plan['cores']} of the cores; {span}, up to "
+        f"{units.data_size(plan['disk_bytes'])} in {plan['folder']}.",
+        file=out,
     )
-    console.print(
-        f"{estimate.runs} runs, those that others start from included, {estimate.steps:,} steps; {jobs} at once, each "
-        f"on {cores.trial} of the cores; {span}, up to {units.data_size(estimate.disk_bytes)} in {folder.path}.",
-        highlight=False,
-        soft_wrap=True,
-    )
-    if len(sweep.seeds) < 2:
-        console.print("With one seed there are no intervals: give two or more, such as seeds=[0,1,2].", soft_wrap=True)
+    if all(len(method.seeds) < 2 for method in summary.methods):
+        print("With one seed there are no intervals: give two or more, such as seeds=[0,1,2].", file=out)
+
+
+def _plan(
+    summary: "PlanSummary", estimate: "SweepEstimate", *, cores: int, at_once: int, folder: Path, known_speed: bool
+) -> dict[str, Any]:
+    """Returns the plan as plain data."""
+    return {
+        "methods": [dataclasses.asdict(method) for method in summary.methods],
+        "parent_runs": summary.parent_runs,
+        "tuning_runs": summary.tuning_runs,
+        "test_runs": summary.test_runs,
+        "runs": summary.total,
+        "trained_runs": estimate.runs,
+        "steps": estimate.steps,
+        "at_once": at_once,
+        "cores": cores,
+        "seconds": estimate.seconds if known_speed else None,
+        "disk_bytes": estimate.disk_bytes,
+        "folder": str(folder),
+    }
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from t5mix.cli.composing import experiment_of
 from t5mix.console import units
-from t5mix.console.tables import new_table, print_table
+from t5mix.console.tables import TextTable, print_table, together
 
 if TYPE_CHECKING:
     from t5mix.cache.inspection import TaskView
@@ -24,14 +24,17 @@ def run(options: argparse.Namespace) -> int:
 def _list(options: argparse.Namespace) -> int:
     from t5mix.cache.inspection import list_tasks
 
-    headings = ("task", "source", "splits", "metrics", "mixtures")
-    table = new_table(*headings, text=headings)
-    for task in list_tasks(options.plugins):
+    tasks = list_tasks(options.plugins)
+    if options.json:
+        print(json.dumps([dataclasses.asdict(task) for task in tasks], indent=1))
+        return 0
+    lists = ("splits (examples)", "metrics", "mixtures")
+    table = TextTable("task", *lists, wrapped=lists)
+    for task in tasks:
         splits = (
-            f"{split} {units.count(task.sizes[split])}" if split in task.sizes else split for split in task.splits
+            f"{split} ({units.count(task.sizes[split])})" if split in task.sizes else split for split in task.splits
         )
-        table.add_row(task.name, task.source, "\n".join(splits), "\n".join(task.metrics), "\n".join(task.mixtures))
-        table.add_section()
+        table.add_row(task.name, *(", ".join(map(together, names)) for names in (splits, task.metrics, task.mixtures)))
     print_table("", table)
     return 0
 
@@ -58,11 +61,13 @@ def _print_view(view: "TaskView") -> None:
     metrics, draw = ", ".join(view.metrics) or "loss", "yes" if view.random else "no"
     _line(console, f"metrics: {metrics}; new draw each epoch: {draw}")
     _line(console, f"vocabulary: {view.vocabulary.path or view.vocabulary.kind}, {view.vocabulary.size} ids")
-    table = new_table("length", "min", "mean", "median", "95 %", "max", "limit", "truncated")
+    table = TextTable("length (tokens)", "min", "mean", "median", "95 %", "max", "limit", "cut (%)")
     for name, lengths in (("inputs", view.inputs), ("targets", view.targets)):
-        numbers = (lengths.min, f"{lengths.mean:.1f}", lengths.p50, lengths.p95, lengths.max, lengths.limit)
-        table.add_row(name, *map(str, numbers), units.percent(lengths.truncated))
-    print_table(f"{view.examined} examples", table)
+        middle = (f"{value:,.1f}" for value in (lengths.mean, lengths.p50, lengths.p95))
+        whole = (units.count(lengths.max), units.count(lengths.limit))
+        table.add_row(name, units.count(lengths.min), *middle, *whole, f"{100 * lengths.truncated:.1f}")
+    size = f"; the split has {view.size:,}" if view.size is not None and view.size > view.examined else ""
+    print_table(f"the first {view.examined:,} examples{size}", table)
     for number, example in enumerate(view.examples):
         console.rule(f"example {number}")
         for name, feature in (("inputs", example.inputs), ("targets", example.targets)):

@@ -1,5 +1,8 @@
 """Numbers as people read them, the same in commands, logs and reports. What is not known is a dash."""
 
+import math
+from collections.abc import Sequence
+
 UNKNOWN = "\N{EN DASH}"
 
 _SI_PREFIXES = ("k", "M", "G", "T", "P", "E")
@@ -61,3 +64,17 @@ def clock(seconds: float) -> str:
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def in_one_notation(values: Sequence[float | None], digits: int = 3) -> list[str]:
+    """Returns the numbers of a column with as many decimals each, so that they can be compared: "0.50", "1,200.00".
+
+    Args:
+        values: the numbers; None gives a dash.
+        digits: how many significant digits the smallest of them is to have, at most six decimals; whole numbers have
+            no decimals.
+    """
+    sizes = [abs(value) for value in values if value and math.isfinite(value)]
+    whole = all(float(size).is_integer() for size in sizes)
+    decimals = 0 if whole else min(max(digits - 1 - math.floor(math.log10(min(sizes))), 0), 6)
+    return [UNKNOWN if value is None else f"{value:,.{decimals}f}" for value in values]

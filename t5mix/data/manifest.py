@@ -120,6 +120,7 @@ class TaskEntry:
         likelihoods: whether one of them scores the likelihood of the targets rather than generated text.
         shards_per_epoch: how many shards an epoch of its training split is read in: 1, or the number of source shards
             of a streamed task. The counts of a streamed split come from its first shard.
+        all_splits: the names of all splits that there are, prepared or not; empty where that was not recorded.
     """
 
     name: str
@@ -128,6 +129,7 @@ class TaskEntry:
     metrics: tuple[str, ...] = ()
     likelihoods: bool = False
     shards_per_epoch: int = 1
+    all_splits: tuple[str, ...] = ()
 
     @property
     def is_streamed(self) -> bool:
@@ -229,5 +231,11 @@ def _task_entry(raw: dict[str, Any]) -> TaskEntry:
         name: StoreEntry(**{**entry, "counts": StoreCounts(**entry["counts"])}) for name, entry in raw["splits"].items()
     }
     return TaskEntry(
-        raw["name"], raw["random"], splits, tuple(raw["metrics"]), raw["likelihoods"], raw["shards_per_epoch"]
+        name=raw["name"],
+        random=raw["random"],
+        splits=splits,
+        metrics=tuple(raw["metrics"]),
+        likelihoods=raw["likelihoods"],
+        shards_per_epoch=raw["shards_per_epoch"],
+        all_splits=tuple(raw.get("all_splits", ())),
     )

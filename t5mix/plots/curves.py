@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from t5mix.plots.style import legend, legend_columns, log_axis, new_figure, save, task_styles, tidy
+from t5mix.plots.style import legend, legend_columns, log_axis, new_figure, save, task_markers, task_styles, tidy
 from t5mix.tracking.history import History, TaskHistory, read_history
 
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _NAME = 48  # characters that fit above a column
+_MARK = 4.5  # points
 
 
 def draw_run(run: Path) -> Path:
@@ -33,7 +34,8 @@ def curves_figure(runs: Mapping[str, History]) -> "Figure":
     Args:
         runs: by the name that the column is to have.
     """
-    styles = task_styles(dict.fromkeys(task for history in runs.values() for task in history.tasks))
+    names = dict.fromkeys(task for history in runs.values() for task in history.tasks)
+    styles, markers = task_styles(names), task_markers(names)
     width = max(4.2 * len(runs), 8.0)
     columns = legend_columns(styles, width)
     figure = new_figure(width, 10.4 + 0.17 * len(styles) / columns)
@@ -41,24 +43,25 @@ def curves_figure(runs: Mapping[str, History]) -> "Figure":
     for column, (name, history) in enumerate(runs.items()):
         run_styles = {task: styles[task] for task in history.tasks}
         losses, validation, mixing, epochs = panels[:, column]
-        _lines(losses, history, history.steps, run_styles, lambda task: task.loss)
+        _lines(losses, history, history.steps, run_styles, markers, lambda task: task.loss)
         tidy(losses, f"{_tail(name)}\nTraining loss (nats a token)")
-        _lines(validation, history, history.evaluated, run_styles, lambda task: task.validation, marker=".")
+        _lines(validation, history, history.evaluated, run_styles, markers, lambda task: task.validation, marked=True)
         if not history.evaluated.size:
             validation.text(0.5, 0.5, "no evaluation yet", transform=validation.transAxes, ha="center", color="0.5")
         tidy(validation, "Validation loss (nats a token)")
-        _lines(mixing, history, history.steps, run_styles, lambda task: task.proportion)
+        _lines(mixing, history, history.steps, run_styles, markers, lambda task: task.proportion)
         for task, style in run_styles.items():
-            mixing.plot(history.steps, history.tasks[task].share, ".", color=style["color"], markersize=2.5, alpha=0.5)
-        tidy(mixing, "Share of examples: asked for (line), drawn (dots)")
-        _lines(epochs, history, history.steps, run_styles, _seen)
+            drawn = {"color": style["color"], "marker": markers[task], "markersize": 2.5, "alpha": 0.5}
+            mixing.plot(history.steps, history.tasks[task].share, linestyle="", **drawn)
+        tidy(mixing, "Share of examples: asked for (line), drawn (marks)")
+        _lines(epochs, history, history.steps, run_styles, markers, _seen)
         epochs.axhline(1, color="0.2", linewidth=1)
         tidy(epochs, "Epochs seen")
         epochs.set_xlabel("step", fontsize=8)
     _scales(panels, runs)
     first = panels[0, 0]
     for task, style in styles.items():  # also those that this run does not have
-        first.plot([], [], label=task, **style)
+        first.plot([], [], label=task, marker=markers[task], markersize=_MARK, **style)
     legend(figure, first, "lower", columns=columns)
     return figure
 
@@ -78,15 +81,18 @@ def _lines(
     history: History,
     steps: np.ndarray,
     styles: Mapping[str, dict],
+    markers: Mapping[str, str],
     values: Callable[[TaskHistory], np.ndarray],
-    marker: str = "",
+    *,
+    marked: bool = False,
 ) -> None:
-    """Draws one line a task, joined over windows that held none of it; a single point is shown as a dot."""
+    """Draws one line a task, joined over windows that held none of it; a single point is shown as the task's mark."""
     for task, style in styles.items():
         series = values(history.tasks[task])
         finite = np.isfinite(series)
-        dot = marker or ("." if finite.sum() == 1 else "")
-        axes.plot(steps[finite], series[finite], marker=dot, **{**style, "linewidth": 1.2})
+        marker = markers[task] if marked or finite.sum() == 1 else ""
+        look = {**style, "linewidth": 1.2, "marker": marker, "markersize": _MARK}
+        axes.plot(steps[finite], series[finite], **look)
 
 
 def _scales(panels: np.ndarray, runs: Mapping[str, History]) -> None:

@@ -1,5 +1,6 @@
 """What all figures share: colours, an empty figure, and the way to a file."""
 
+import itertools
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,6 +16,7 @@ FORMATS = (".png", ".svg", ".pdf")
 
 # Okabe and Ito's colours, told apart by colour-blind people too; their yellow, faint on white, is grey here.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", "*", ">")
 _LINES = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (4, 1.2, 1, 1.2)), (0, (7, 1.2, 1, 1.2, 1, 1.2)))
 
 
@@ -30,6 +32,11 @@ def task_styles(tasks: Iterable[str]) -> dict[str, dict[str, Any]]:
         }
         for i, task in enumerate(tasks)
     }
+
+
+def task_markers(tasks: Iterable[str]) -> dict[str, str]:
+    """Returns the marker of each task, in the order of the run: 40 are distinct together with their colours."""
+    return {task: _MARKERS[i % len(_MARKERS)] for i, task in enumerate(tasks)}
 
 
 def shades(count: int) -> list[Any]:
@@ -109,6 +116,12 @@ def check_output(path: Path, option: str) -> None:
         raise T5MixError(f"{option} {path}: the name must end in {', '.join(FORMATS[:-1])} or {FORMATS[-1]}.")
     if not path.absolute().parent.is_dir():
         raise T5MixError(f"{option} {path}: there is no folder {path.absolute().parent}. Make it first.")
+
+
+def free_path(path: Path) -> Path:
+    """Returns a path, or where there is a file already the first of NAME-2, NAME-3 and so on that is free."""
+    numbered = (path.with_stem(f"{path.stem}-{number}") for number in itertools.count(2))
+    return next(candidate for candidate in itertools.chain([path], numbered) if not candidate.exists())
 
 
 def lay_out(figure: "Figure") -> None:

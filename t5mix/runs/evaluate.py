@@ -1,6 +1,7 @@
 """Evaluating a run's model on a split of its tasks."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import jax
 from t5mix.cache.request_checks import check_request
 from t5mix.config.experiment import Experiment
 from t5mix.config.reading import read_experiment
+from t5mix.console import wording
 from t5mix.data.manifest import DataManifest, TaskEntry
 from t5mix.data.prepare_client import prepare_in_subprocess
 from t5mix.data.token_store import TokenStore, open_store
@@ -30,6 +32,7 @@ def evaluate_run(
     split: str = "validation",
     tasks: Sequence[str] = (),
     base: Path | None = None,
+    notice: Callable[[str], None] = lambda text: None,
 ) -> dict[str, TaskEvaluation]:
     """Evaluates a run's model on a split of its tasks: teacher-forced loss, and generated text by the tasks' metrics.
 
@@ -39,30 +42,38 @@ def evaluate_run(
         run: the run's folder.
         which: see `checkpoint_of`.
         split: the split.
-        tasks: tasks of the run's mixture; by default all that have the split.
+        tasks: tasks of the run's mixture, by default all; those that lack the split are left out.
         base: where the checkpoint's base lies now; None for where it lay.
+        notice: is told which tasks are left out, as they lack the split, before the work begins.
 
     Returns:
         For each task `loss` (nats a token), `token_accuracy` (teacher-forced, 0 to 100) and its metrics; with what
         each example adds to the latter.
 
     Raises:
-        T5MixError: the run, the checkpoint, the split or a task does not exist.
+        T5MixError: the run, the checkpoint or a task does not exist, or none of the tasks has the split.
     """
     directory = RunDirectory(run)
-    experiment = read_experiment(directory.experiment())
-    model = load_model(checkpoint_of(run, which), base)
-    manifest = _manifest_with(directory, experiment, split)
+    experiment, recorded = read_experiment(directory.experiment()), directory.manifest()
+    path = checkpoint_of(run, which)
+    if recorded is not None:
+        _check_split(recorded, split, tasks)
+    model = load_model(path, base)
+    manifest = _manifest_with(recorded, experiment, split, tasks)
     if manifest.vocabulary.identity != model.vocabulary.identity:
         raise T5MixError(
             f"The data's vocabulary {manifest.vocabulary.path} is not the one {model.path} was trained with."
         )
-    chosen = _chosen(manifest, split, tasks)
-    stores = {i: open_store(task.path(split)) for i, task in chosen.items()}
-    evaluations = _teacher_forced(model, experiment, chosen, stores, len(manifest.tasks))
+    chosen, lacking = _chosen(manifest, split, tasks)
+    if lacking:
+        notice(f"no {split} split: {', '.join(task.name for task in lacking)}")
+    ids = {task.name: i for i, task in enumerate((recorded or manifest).tasks)}  # as the model was trained
+    by_id = {ids[task.name]: task for task in chosen}
+    stores = {i: open_store(task.path(split)) for i, task in by_id.items()}
+    evaluations = _teacher_forced(model, experiment, by_id, stores, len(ids))
     folder = directory.predictions / model.path.name
-    scored = [task.name for task in chosen.values() if task.metrics]
-    for i, task in chosen.items():
+    scored = [task.name for task in chosen if task.metrics]
+    for i, task in by_id.items():
         if task.metrics:
             predictions = _predict(model, stores[i], i, experiment, task)
             write_predictions(predictions_path(folder, task.name, split), predictions)
@@ -72,21 +83,40 @@ def evaluate_run(
     return evaluations
 
 
-def _chosen(manifest: DataManifest, split: str, names: Sequence[str]) -> dict[int, TaskEntry]:
-    """Returns the tasks to evaluate by their id: those named, or all that have the split."""
+def _tasks(manifest: DataManifest, names: Sequence[str]) -> list[TaskEntry]:
+    """Returns the tasks that are named, or all, in the manifest's order."""
     for name in names:
         manifest.task(name)
-    with_split = {i: task for i, task in enumerate(manifest.tasks) if split in task.splits}
-    chosen = {i: task for i, task in with_split.items() if not names or task.name in names}
+    return [task for task in manifest.tasks if not names or task.name in names]
+
+
+def _check_split(recorded: DataManifest, split: str, names: Sequence[str]) -> None:
+    """Refuses, before any work, unknown tasks, and a split that none of the tasks is known to have."""
+    tasks = _tasks(recorded, names)
+    if all(task.all_splits and split not in task.all_splits for task in tasks):
+        raise _no_split(split, tasks)
+
+
+def _no_split(split: str, tasks: Sequence[TaskEntry]) -> T5MixError:
+    splits = dict.fromkeys(name for task in tasks for name in task.all_splits or task.splits)
+    return T5MixError(f"None of the tasks has a split {split!r}. There are {wording.listed(list(splits))}.")
+
+
+def _chosen(
+    manifest: DataManifest, split: str, names: Sequence[str]
+) -> tuple[Sequence[TaskEntry], Sequence[TaskEntry]]:
+    """Returns the tasks to evaluate, of those named or of all, and those that lack the split."""
+    tasks = _tasks(manifest, names)
+    chosen = [task for task in tasks if split in task.splits]
     if not chosen:
-        raise T5MixError(f"None of the tasks has a split {split!r}.")
-    streamed = [task.name for task in chosen.values() if split == "train" and task.is_streamed]
+        raise _no_split(split, tasks)
+    streamed = [task.name for task in chosen if split == "train" and task.is_streamed]
     if streamed:
         raise T5MixError(
             f"The training split of {', '.join(streamed)} is streamed, and no store holds all of it. Evaluate another "
             "split, or name the other tasks."
         )
-    return chosen
+    return chosen, [task for task in tasks if split not in task.splits]
 
 
 def _teacher_forced(
@@ -121,11 +151,16 @@ def _predict(
     return decoded(store, outputs, model.tokenizer, likelihoods)
 
 
-def _manifest_with(directory: RunDirectory, experiment: Experiment, split: str) -> DataManifest:
-    """Returns the run's data if it holds the split, else prepares the split."""
-    manifest = directory.manifest()
-    if manifest is not None and any(split in task.splits for task in manifest.tasks) and manifest.stores_exist():
-        return manifest
+def _manifest_with(
+    recorded: DataManifest | None, experiment: Experiment, split: str, names: Sequence[str]
+) -> DataManifest:
+    """Returns the run's data if it holds the split, else prepares the split, of the tasks that are named alone."""
+    if recorded is not None and recorded.stores_exist():
+        tasks = _tasks(recorded, names)
+        if any(split in task.splits for task in tasks):
+            return recorded
     request = experiment.data_request(splits=tuple(dict.fromkeys(["train", split])))
+    if recorded is not None and names:
+        request = dataclasses.replace(request, mixture=tuple(names))
     check_request(request)
     return prepare_in_subprocess(request)

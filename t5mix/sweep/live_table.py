@@ -35,6 +35,7 @@ class SweepProgress:
         self._bar = self._overall.add_task("", total=None, left="")
         self._live = Live(console=self._console, refresh_per_second=2, transient=True)
         self._began = time.monotonic()
+        self._first_done: int | None = None
         self._last_done = -1
         if self._console.is_terminal:
             self._live.start()
@@ -58,10 +59,12 @@ class SweepProgress:
         self._live.stop()
 
     def _left(self, done: int, total: int) -> str:
-        """Says how long the rest takes, if runs go on as they did."""
-        if not done or done >= total:
+        """Says how long the rest takes, if runs go on as they did since this start."""
+        if self._first_done is None:
+            self._first_done = done
+        if done == self._first_done or done >= total:
             return ""
-        seconds = (time.monotonic() - self._began) / done * (total - done)
+        seconds = (time.monotonic() - self._began) / (done - self._first_done) * (total - done)
         return f"about {units.duration(round(seconds))} left"
 
     def _table(self, processes: list[RunningProcess]) -> Table:
@@ -70,8 +73,7 @@ class SweepProgress:
             run = process.run
             step, loss = _progress(self._folder.runs / run.folder)
             doing = f"{step:,} of {run.steps:,}" if step < run.steps else "being scored"
-            name = run.name if process.trial is None else str(process.trial)
-            table.add_row(name, doing, loss, units.clock(time.monotonic() - process.since))
+            table.add_row(process.name, doing, loss, units.clock(time.monotonic() - process.since))
         return table
 
 

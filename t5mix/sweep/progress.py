@@ -13,6 +13,7 @@ class RunningProcess:
     """A process that was started and has not ended.
 
     Attributes:
+        name: of the run, for people: "full, lr 0.002, seed 1, tuning".
         run: what it trains.
         trial: what it scores; None if it only trains.
         handle: of the process.
@@ -20,6 +21,7 @@ class RunningProcess:
         since: when it was started, in seconds of `time.monotonic`.
     """
 
+    name: str
     run: PlannedRun
     trial: Trial | None
     handle: ProcessHandle
@@ -31,7 +33,7 @@ class SweepListener(Protocol):
     """Is told how a sweep goes."""
 
     def update(self, processes: list[RunningProcess], done: int, total: int) -> None:
-        """Takes notice of the processes that run, and of how many are done and known to come."""
+        """Takes notice of the processes that run, and of how many runs of the plan are done, also before this start."""
         ...
 
     def info(self, text: str) -> None:

@@ -55,7 +55,6 @@ class Runner:
         self._scheduler = SweepScheduler(self._planner, folder)
         self._active: dict[str, RunningProcess] = {}
         self._attempts: dict[str, int] = {}
-        self._ended = 0
 
     def run(self) -> list[Failure]:
         """Runs all that is not done yet.
@@ -90,6 +89,7 @@ class Runner:
         while True:
             self._collect()
             required = self._scheduler.required_trials()
+            done, total = self._scheduler.progress(required)
             jobs = list(self._scheduler.ready_runs(required))
             for run, trial, splits in jobs:
                 if run.id in self._active:
@@ -99,8 +99,7 @@ class Runner:
                     break  # none overtakes: one that needs many cores would wait for ever
                 self._start(run, trial, splits, cores)
             failures |= self._failures(required)
-            total = self._ended + self._scheduler.count(required) + self._scheduler.pending()
-            self._listener.update(list(self._active.values()), self._ended, total)
+            self._listener.update(list(self._active.values()), done, total)
             if not self._active and not jobs:
                 self._folder.write("choices.json", self._scheduler.choices())
                 return list(failures.values())
@@ -111,10 +110,19 @@ class Runner:
     def _start(self, run: PlannedRun, trial: Trial | None, splits: tuple[str, ...], cores: int) -> None:
         # A run whose learning rate was chosen is there already, and lacks the scores that are reported.
         work = "trained" if trial is None else "scored" if self._scheduler.trained(run) else "trained and scored"
+        name = self._name(run, trial, splits)
         self._job(run, trial, splits, cores).save(self._folder.job(run.folder))
         handle = self._executor.submit(run.folder, self._command(run), self._folder.log(run.folder).absolute(), cores)
         self._attempts[run.id] = self._attempts.get(run.id, 0) + 1
-        self._active[run.id] = RunningProcess(run, trial, handle, work, time.monotonic())
+        self._active[run.id] = RunningProcess(name, run, trial, handle, work, time.monotonic())
+
+    def _name(self, run: PlannedRun, trial: Trial | None, splits: tuple[str, ...]) -> str:
+        """Returns what a run is called and, of a trial, what it is scored for now."""
+        if trial is None:
+            return f"{run.name}, seed {run.experiment.seed}"
+        tuning = self._sweep.tuning
+        for_tuning = tuning is not None and tuning.split in splits and tuning.split not in self._scheduler.scores(run)
+        return f"{trial}, {'tuning' if for_tuning else 'test'}"
 
     def _job(self, run: PlannedRun, trial: Trial | None, splits: tuple[str, ...], cores: int) -> RunRequest:
         folder, runs = self._folder.path.absolute(), self._planner.runs
@@ -153,9 +161,8 @@ class Runner:
                 continue
             del self._active[run_id]
             seconds = time.monotonic() - process.since
-            name = process.run.folder
+            name = process.name
             if status == 0 and self._left_its_result(process):
-                self._ended += 1
                 self._listener.info(f"{name}: {process.work} in {seconds:,.0f} s")
             elif status != PERMANENT_ERROR and self._attempts[run_id] <= self._retries:
                 self._listener.info(
@@ -183,7 +190,7 @@ class Runner:
             log=str(log.relative_to(self._folder.path)),
             command=shlex.join(["env", f"PYTHONPATH={import_path()}", *self._command(run)]),
         )
-        self._listener.info(f"{run.folder} failed with status {status}: {failure.reason}\n  Its log: {log}")
+        self._listener.info(f"{process.name}: failed with status {status}: {failure.reason}\n  Its log: {log}")
         failure = failure if process.trial is None else failure.of(process.trial)
         failure.write(self._folder.failure(run.folder))
 
@@ -228,7 +235,7 @@ class Runner:
         command = [sys.executable, "-m", "t5mix.sweep.step_cost", str(job), unit, str(out)]
         log = self._folder.log(name).absolute()
         handle = self._executor.submit(name, command, log, self._cores.trial)
-        self._active[name] = RunningProcess(run, None, handle, "measured", time.monotonic())
+        self._active[name] = RunningProcess(run.name, run, None, handle, "measured", time.monotonic())
         while (status := handle.poll()) is None:
             time.sleep(_POLL_SECONDS)
         del self._active[name]

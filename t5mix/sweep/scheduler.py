@@ -11,6 +11,7 @@ from typing import Any
 from t5mix.sweep.folder import SweepFolder
 from t5mix.sweep.methods import MethodVariant
 from t5mix.sweep.plan import SweepPlanner, Trial
+from t5mix.sweep.plan_summary import parents_of, seeds_to_test
 from t5mix.sweep.planned_runs import PlannedRun, with_ancestors
 from t5mix.sweep.reported_metrics import mean_score
 from t5mix.sweep.trial import read_trial
@@ -80,22 +81,28 @@ class SweepScheduler:
                 seen.add(job[0].id)
                 yield job
 
-    def count(self, required: RequiredTrials) -> int:
-        """Returns how many runs are yet to be done for these trials."""
-        chains = {
-            trial.run: self._chain(trial)
-            for trial, splits in required.items()
-            if not self._chain_failed(trial) and not set(splits) <= self.scores(self._planner.runs[trial.run]).keys()
-        }
-        return len({run.id for end, chain in chains.items() for run in chain if run.id == end or not self.trained(run)})
+    def progress(self, required: RequiredTrials) -> tuple[int, int]:
+        """Returns how many runs are done, and how many there are in all, as `PlanSummary` counts them.
 
-    def pending(self) -> int:
-        """Returns how many runs are sure to come, but cannot be named before a learning rate is chosen."""
-        if self._sweep.tuning is None:
-            return 0
-        seeds = set(self._sweep.seeds) - set(self._sweep.tuning.seeds)
-        undecided = [variant for variant in self._variants if variant.tuned and self._search(variant)[1] is None]
-        return sum(len(seeds) * len(variant.trial_tasks) for variant in undecided)
+        What was done before this start counts too. The number in all grows where a grid is extended, and only there.
+        """
+        parents = parents_of(self._planner.runs.values())
+        scored = [(self._planner.runs[trial.run], split) for trial, splits in required.items() for split in splits]
+        done = sum(self.trained(self._planner.runs[parent]) for parent in parents)
+        done += sum(split in self.scores(run) for run, split in scored)
+        return done, len(parents) + len(scored) + self._untested(required)
+
+    def _untested(self, required: RequiredTrials) -> int:
+        """Returns how many tests are not among the trials, as the learning rate is not chosen."""
+        untested = 0
+        for variant in self._variants:
+            seeds = seeds_to_test(self._sweep, variant)
+            tested = any(
+                trial.method == variant.label and trial.seed in seeds and self._sweep.split in splits
+                for trial, splits in required.items()
+            )
+            untested += 0 if tested else len(seeds) * len(variant.trial_tasks)
+        return untested
 
     def choices(self) -> dict[str, Any]:
         """Returns the learning rate that each tuned method got, and why, as plain data."""

@@ -46,7 +46,7 @@ class TrialKey:
         return TrialKey(self.method, self.seed, self.learning_rate, self.task)
 
     def __str__(self) -> str:
-        rate = None if self.learning_rate is None else f"rate {self.learning_rate:g}"
+        rate = None if self.learning_rate is None else f"lr {self.learning_rate:g}"
         return ", ".join(part for part in (self.method, self.task, rate, f"seed {self.seed}") if part)
 
 

@@ -95,6 +95,12 @@ class Engine:
         """Number of parameters that train, sooner or later."""
         return sum(leaf.size for path, leaf in self._params.items() if path not in self.phases.frozen)
 
+    def what_trains(self) -> list[str]:
+        """Returns a sentence on what of the model trains; none where that is all of it from the start."""
+        if not self.phases.frozen and len(self.phases.starts) == 1:
+            return []
+        return [self.phases.sentence({path: leaf.size for path, leaf in self._params.items()})]
+
     def like(self, step: int) -> TrainState:
         """Returns shapes, types and shardings of the state after `step` updates."""
         return self._like(self.phases.at(step))

@@ -5,11 +5,13 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
+from t5mix.console import wording
 from t5mix.errors import T5MixError
 from t5mix.finetuning.base import BoundPolicy, RunShape
 from t5mix.finetuning.paths import match_paths
 
 T = TypeVar("T")
+_NAMED = 4  # phases that are told one by one
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +40,24 @@ class TrainingPhases:
         """Returns what trains in a phase, and the rest."""
         trained = {path: params[path] for path in self.trained(phase)}
         return trained, {path: leaf for path, leaf in params.items() if path not in trained}
+
+    def sentence(self, sizes: Mapping[str, int]) -> str:
+        """Says how many parameters train at first, and how many join them when.
+
+        Args:
+            sizes: of all parameters, by path.
+        """
+        total = sum(sizes.values())
+        counts = [sum(sizes[path] for path in group) for group in self.groups]
+        if len(counts) == 1:
+            return f"Of {total:,} parameters {counts[0]:,} train ({counts[0] / total:.2%})."
+        text = f"Of {total:,} parameters {counts[0]:,} train at first ({counts[0] / total:.2%})"
+        joins = [f"{count:,} at step {start:,}" for start, count in zip(self.starts[1:], counts[1:], strict=True)]
+        if len(joins) <= _NAMED:
+            return f"{text}; further ones join: {wording.listed(joins)}."
+        return f"{text}; further ones join at {len(joins)} steps from {self.starts[1]:,} to {self.starts[-1]:,}, " + (
+            f"in the end {sum(counts):,} ({sum(counts) / total:.2%}) train."
+        )
 
 
 def divide_into_phases(paths: Iterable[str], policy: BoundPolicy, run: RunShape) -> TrainingPhases:

@@ -29,7 +29,6 @@ from t5mix.mixing.task_sizes import TaskSizes
 from t5mix.mixing.warnings import MixtureWarnings
 from t5mix.tracking.metric_logger import MetricLogger, NullMetricLogger
 from t5mix.training.config import IN_FLIGHT
-from t5mix.training.engine import Engine
 from t5mix.training.job import Outcome, TrainingJob
 from t5mix.training.metrics_accumulator import MetricsAccumulator
 from t5mix.training.steps_in_flight import StepsInFlight
@@ -58,9 +57,11 @@ class Trainer:
                 job.manifest, job.strategy, task_sizes, job.shape, steps=job.config.steps, seed=job.seed
             )
             mixing = initial_state(job.strategy, task_sizes, expected.budget)
-            warnings = [*_what_trains(job.engine), *self._mixture_warnings(task_sizes, expected)]
+            warnings = [*job.engine.what_trains(), *self._mixture_warnings(task_sizes, expected)]
+            drawn = dict(zip(self.names, expected.examples.tolist(), strict=True))
+            self.foreseen = self.warnings.rarely_seen(drawn)
         else:
-            mixing, warnings = run_state["mixing"], []
+            mixing, warnings, self.foreseen = run_state["mixing"], [], []
         self.controller = MixtureController(
             job.strategy,
             task_sizes,
@@ -204,7 +205,7 @@ class Trainer:
     def conclude(self) -> None:
         """Warns of what became of the mixture."""
         examples = dict(zip(self.names, self.accumulator.total.examples.tolist(), strict=True))
-        for text in self.warnings.after_run(examples):
+        for text in self.warnings.after_run(examples, self.foreseen):
             self.logger.info(text)
 
     def close(self) -> None:
@@ -272,17 +273,6 @@ def _take_steps(trainer: Trainer, state: TrainState, batches: Iterator[TrainBatc
                 trainer.checkpoint(state)
             outcome = Outcome(step, finished=last, signal=Signals(signal).name if signal else None)
     return outcome
-
-
-def _what_trains(engine: Engine) -> list[str]:
-    """Says what of the model trains, where that is not all of it from the start."""
-    if not engine.phases.frozen and len(engine.phases.starts) == 1:
-        return []
-    trained, total = engine.num_trained, engine.num_parameters
-    text = f"Of {total:,} parameters {trained:,} train ({trained / total:.2%})."
-    if len(engine.phases.starts) > 1:
-        text += f" More begin to train at the steps {', '.join(map(str, engine.phases.starts[1:]))}."
-    return [text]
 
 
 def _from_base(job: TrainingJob) -> Params:

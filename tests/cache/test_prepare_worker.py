@@ -30,6 +30,7 @@ def test_stores_hold_what_the_files_say(make_request):
     tokenizer = Tokenizer(manifest.vocabulary)
     task = manifest.task("declared_labels")
     assert (task.metrics, task.random, tuple(task.splits)) == (("accuracy",), False, SPLITS)
+    assert prepare_worker.prepare(make_request(splits=("train",)), quiet=True).tasks[0].all_splits == SPLITS
     opened = open_store(Path(task.splits["train"].path))
     assert len(opened) == task.splits["train"].counts.examples == 60
     rows = Path(manifest.request.declared["declared_labels"]["files"]["train"]).read_text().splitlines()[1:]

@@ -28,16 +28,8 @@ def test_one_run_is_shown_and_drawn_into_its_folder(tmp_path: Path, capsys: pyte
     assert main(["curves", str(run)]) == 0
     captured = capsys.readouterr()
     assert captured.out.startswith(f"{run} after 10 steps")
-    row = next(line for line in captured.out.splitlines() if line.startswith("│ a "))
-    assert [cell.strip() for cell in row.strip("│").split("│")] == [
-        "a",
-        "30",
-        "31.5",
-        "400",
-        "0.75",
-        "1.2500",
-        "2.5000",
-    ]
+    row = next(line.split() for line in captured.out.splitlines() if line.startswith("a "))
+    assert row == ["a", "30", "31.5", "400", "0.75", "1.2500", "2.5000"]
     assert captured.err == f"Drawn: {run / 'curves.png'}\n"
     assert (run / "curves.png").read_bytes().startswith(b"\x89PNG")
 
@@ -47,9 +39,24 @@ def test_several_runs_stand_together(tmp_path: Path, capsys: pytest.CaptureFixtu
     monkeypatch.chdir(tmp_path)
     assert main(["curves", *map(str, runs)]) == 0
     out = capsys.readouterr().out
-    assert [line for line in out.splitlines() if "1.0000" in line or "2.0000" in line]
+    rows = [line.split() for line in out.splitlines() if line.startswith("a ")]
+    assert [(row[1], row[-2]) for row in rows] == [(str(runs[0]), "1.0000"), (str(runs[1]), "2.0000")]
     assert (tmp_path / "curves.png").exists()
     assert not (runs[0] / "curves.png").exists()
+
+
+def test_a_picture_of_several_runs_never_replaces_another(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any
+):
+    runs = [str(make_run(tmp_path, name, 1.0)) for name in ("r", "s")]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "curves.png").write_text("another")
+    for expected in ("curves-2.png", "curves-3.png"):
+        assert main(["curves", *runs]) == 0
+        assert capsys.readouterr().err == f"Drawn: {expected}\n"
+    assert (tmp_path / "curves.png").read_text() == "another"
+    assert main(["curves", *runs, "--out", "curves.png"]) == 0  # now it was asked for
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

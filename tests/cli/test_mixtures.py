@@ -1,7 +1,9 @@
 """`t5mix mixtures show`: one strategy, several, as a table, as JSON, as a picture."""
 
 import json
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -106,6 +108,23 @@ def test_a_picture_comes_with_the_table(tmp_path: Path, capsys: pytest.CaptureFi
     assert main([*SHOW, "--mixing", "equal", "--plot", str(tmp_path / "a.png")]) == 0
     assert "0.5000" in capsys.readouterr().out
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.usefixtures("data")
+def test_rates_have_one_notation(capsys: pytest.CaptureFixture[str]):
+    assert main([*SHOW, "mixing=temperature", "mixing.temperature=2"]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines() if line.startswith(("copy ", "first "))]
+    assert [row[:4] for row in rows] == [["copy", "300", "17.3", "0.6340"], ["first", "100", "10.0", "0.3660"]]
+
+
+def test_the_list_names_the_tasks(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    mixtures = {"both": ("copy", "first"), "one": ("copy",)}
+    module = SimpleNamespace(list_mixtures=lambda plugins: mixtures)
+    monkeypatch.setitem(sys.modules, "t5mix.cache.inspection", module)  # type: ignore[arg-type]
+    assert main(["mixtures"]) == 0
+    assert capsys.readouterr().out.splitlines()[2:] == ["both     copy, first", "one      copy"]
+    assert main(["mixtures", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"both": ["copy", "first"], "one": ["copy"]}
 
 
 @pytest.mark.usefixtures("no_work")

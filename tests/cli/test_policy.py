@@ -25,9 +25,9 @@ def test_all_policies_are_listed(capsys: pytest.CaptureFixture[str]):
 def test_what_one_trains_and_costs_when(capsys: pytest.CaptureFixture[str]):
     assert main([*SHOW, "gradual_unfreezing", *BATCH]) == 0
     out = capsys.readouterr().out
-    rows = {line.split()[1]: line.split() for line in out.splitlines() if line.startswith("│") and "/" in line}
-    assert rows["encoder/blocks/0"][-2] == "0"  # a stack of one block opens with the first episode
-    assert [rows[f"decoder/blocks/{block}"][-2] for block in (0, 1)] == ["50", "0"]
+    rows = {line.split()[0]: line.split() for line in out.splitlines() if "/" in line}
+    assert rows["encoder/blocks/0"][-1] == "0"  # a stack of one block opens with the first episode
+    assert [rows[f"decoder/blocks/{block}"][-1] for block in (0, 1)] == ["50", "0"]
     assert "everything" in out
     assert "operations of" in out
 

@@ -1,5 +1,6 @@
 """`t5mix report`."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -19,9 +20,24 @@ def test_the_report_is_written_into_the_sweeps_folder(folder: Path, capsys: pyte
     assert (folder / "report" / "index.html").is_file()
     assert captured.err.endswith(f"Written: {folder / 'report' / 'index.html'}\n")
     assert "Note: 1 of 21 trials to be reported is missing" in captured.err
-    row = next(line for line in captured.out.splitlines() if line.startswith("│ odm "))
+    row = next(line for line in captured.out.splitlines() if line.startswith("odm "))
     assert row.count("▲") == 2
     assert "supported: H1: Training everything beats a low rank" in captured.out
+
+
+def test_json_says_the_same(folder: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["report", str(folder), "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["reference"] in {method["method"] for method in shown["methods"]}
+    odm = next(method for method in shown["methods"] if method["method"] == "odm")
+    assert sum(column["better"] for column in odm["columns"].values()) == 2
+    column = next(iter(odm["columns"].values()))
+    assert column["low"] < column["mean"] < column["high"]
+    verdict = shown["hypotheses"][0]
+    assert (verdict["name"], verdict["verdict"]) == ("H1", "supported")
+    assert verdict["claim"] == "Training everything beats a low rank"
+    assert any("1 of 21 trials" in note for note in shown["notes"])
+    assert shown["report"] == str(folder / "report" / "index.html")
 
 
 def test_or_elsewhere(folder: Path, tmp_path: Path):

@@ -1,12 +1,15 @@
 """What the arguments of `t5mix sweep` mean; running one is in tests/sweep/test_sweep_run.py."""
 
 import argparse
+import json
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from t5mix.cli import sweep
 from t5mix.cli.main import main
@@ -81,3 +84,61 @@ def test_a_broken_file_is_found_before_anything_heavy_is_loaded(command: list[st
     )
     assert done.stdout == "2\n"
     assert "bad.yaml, line 1, column 7: this is not YAML" in done.stderr
+
+
+SMALL = "model={preset:tiny,d_model:16,d_ff:32,d_kv:8,num_heads:2,num_layers:1,num_decoder_layers:1}"
+
+
+@pytest.fixture
+def plan_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The command that shows the plan of a small sweep."""
+    plain: dict[str, Any] = {
+        "name": "small",
+        "config": "experiment",
+        "settings": ["mixture=[copy]", "training.steps=1000", SMALL],
+        "shared_runs": [["training.steps=3000"]],
+        "methods": {"full": {}, "layer norms, and no more": {"runs": [["finetuning=layer_norms"]]}},
+        "seeds": [0, 1],
+        "tuning": {"learning_rates": [0.001, 0.0002], "split": "validation"},
+        "split": "test",
+    }
+    (tmp_path / "small.yaml").write_text(yaml.safe_dump(plain), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("JAX_PLATFORMS", "cpu")
+    return ["sweep", "small.yaml", "--dry-run", "--jobs", "2", "--cores", "1"]
+
+
+def test_the_plan_is_what_a_dry_run_prints(plan_of: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(plan_of) == 0
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    title, headings, _, full, layer_norms, sentence = captured.out.splitlines()
+    assert title == "small"
+    assert headings.split("  ")[0] == "method"
+    assert full.split() == ["full", "2", "2", "1,000", "0.0002,", "0.001", "0,", "1"]
+    assert layer_norms.startswith("layer norms, and no more ")
+    assert sentence.startswith(
+        "9 runs: 1 that others start from, 4 to tune learning rates, 4 to test; 7 of them train, "
+    )
+    assert "9,000 steps; 2 at once, each on 1 of the cores; " in sentence
+    assert sentence.endswith("in sweeps/small.")
+    assert not (tmp_path / "sweeps").exists()
+    assert main([*plan_of, "--json"]) == 0
+    captured = capsys.readouterr()
+    plan = json.loads(captured.out)
+    assert captured.err == ""
+    assert (plan["sweep"], plan["runs"], plan["trained_runs"], plan["steps"]) == ("small", 9, 7, 9000)
+    assert (plan["parent_runs"], plan["tuning_runs"], plan["test_runs"]) == (1, 4, 4)
+    assert plan["methods"][0] == {
+        "method": "full",
+        "tuning_runs": 2,
+        "test_runs": 2,
+        "steps": [1000],
+        "learning_rates": [0.0002, 0.001],
+        "seeds": [0, 1],
+    }
+
+
+def test_json_is_of_the_plan_alone(capsys: pytest.CaptureFixture[str]):
+    assert main(["sweep", "table10", "--json"]) == 2
+    assert "--json is for the plan: give it together with --dry-run." in capsys.readouterr().err

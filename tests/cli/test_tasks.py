@@ -1,5 +1,7 @@
 """`t5mix tasks` in a pipe; what it finds out is tested in tests/cache/test_inspection.py."""
 
+import dataclasses
+import json
 import sys
 from types import SimpleNamespace
 
@@ -15,14 +17,12 @@ TEXT = "acceptability sentence: " + "a long sentence that no line of a terminal 
 @pytest.fixture
 def inspected(monkeypatch: pytest.MonkeyPatch) -> None:
     """What seqio would be asked for: one task and one example."""
-    listed = SimpleNamespace(
-        name=NAME, source="TextLineDataSource", splits=("train", "test"), sizes={"train": 1_234_567}, metrics=METRICS
-    )
-    listed.mixtures = ("demo",)
+    task = dataclasses.make_dataclass("Task", ["name", "splits", "source", "sizes", "metrics", "mixtures"])
+    listed = task(NAME, ("train", "test"), "TextLineDataSource", {"train": 1_234_567}, METRICS, ("demo",))
     feature = SimpleNamespace(text=TEXT, ids=(5, 6), pieces=("▁a", "b"), decoded="a b", length=2, truncated=True)
     lengths = SimpleNamespace(min=1, mean=2.25, p50=2, p95=3, max=4, limit=3, truncated=0.125)
     view = SimpleNamespace(name=NAME, split="train", source="TextLineDataSource", splits=("train", "test"), metrics=())
-    view.random, view.examined, view.inputs, view.targets = False, 8, lengths, lengths
+    view.size, view.random, view.examined, view.inputs, view.targets = 4000, False, 8, lengths, lengths
     view.vocabulary = SimpleNamespace(path="demo.model", kind="sentencepiece", size=8192)
     view.examples = [SimpleNamespace(inputs=feature, targets=feature, fields={"label": "[0]"})]
     module = SimpleNamespace(list_tasks=lambda plugins: [listed], inspect_task=lambda *arguments, count: view)
@@ -32,12 +32,31 @@ def inspected(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("inspected")
 def test_the_list_is_whole_in_a_pipe(capsys: pytest.CaptureFixture[str]):
     assert main(["tasks"]) == 0
-    out = capsys.readouterr().out
-    rows = [[cell.strip() for cell in line.strip("│").split("│")] for line in out.splitlines() if line.startswith("│")]
-    assert rows == [
-        [NAME, "TextLineDataSource", "train 1,234,567", METRICS[0], "demo"],
-        ["", "", "test", METRICS[1], ""],
-    ]
+    row = next(line for line in capsys.readouterr().out.splitlines() if NAME in line)
+    assert [cell for cell in row.split("  ") if cell] == [NAME, "train (1,234,567), test", ", ".join(METRICS), "demo"]
+
+
+@pytest.mark.usefixtures("inspected")
+def test_the_list_as_json(capsys: pytest.CaptureFixture[str]):
+    assert main(["tasks", "--json"]) == 0
+    (task,) = json.loads(capsys.readouterr().out)
+    assert task == {
+        "name": NAME,
+        "splits": ["train", "test"],
+        "source": "TextLineDataSource",
+        "sizes": {"train": 1_234_567},
+        "metrics": list(METRICS),
+        "mixtures": ["demo"],
+    }
+
+
+@pytest.mark.usefixtures("inspected")
+@pytest.mark.parametrize("arguments", [["tasks", "--json", "show", NAME], ["tasks", "show", NAME, "--json"]])
+def test_json_may_be_asked_for_before_or_after_show(arguments: list[str], monkeypatch: pytest.MonkeyPatch):
+    given: list[bool] = []
+    monkeypatch.setattr("t5mix.cli.tasks.run", lambda options: given.append(options.json) or 0)
+    assert main(arguments) == 0
+    assert given == [True]
 
 
 @pytest.mark.usefixtures("inspected")
@@ -46,10 +65,8 @@ def test_examples_are_whole_in_a_pipe(capsys: pytest.CaptureFixture[str]):
     lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
     assert lines[0] == f"{NAME} train, from TextLineDataSource; splits: train, test"
     assert lines[1:3] == ["metrics: loss; new draw each epoch: no", "vocabulary: demo.model, 8192 ids"]
-    assert lines[3] == "8 examples"
-    assert [cell.strip() for cell in lines[7].strip("│").split("│")] == [
-        *("inputs", "1", "2.2", "2", "3", "4", "3", "12.5 %")
-    ]
+    assert lines[3] == "the first 8 examples; the split has 4,000"
+    assert lines[6].split() == ["inputs", "1", "2.2", "2.0", "3.0", "4", "3", "12.5"]
     assert lines.count("inputs (2 tokens, cut)") == 1
     assert lines.count(TEXT.rstrip()) == 2
     assert lines[-1] == "label: [0]"

@@ -1,6 +1,9 @@
 """Progress displays."""
 
 import io
+import re
+
+import pytest
 
 from t5mix.console.progress import progress
 
@@ -25,6 +28,16 @@ def test_on_a_terminal_there_is_a_bar():
         advance(8)
     assert "decoding cola" in stream.getvalue()
     assert "8/8" in stream.getvalue()
+
+
+@pytest.mark.parametrize(("no_color", "coloured"), [("", True), ("1", False)])
+def test_colours_can_be_turned_off(no_color: str, coloured: bool, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("NO_COLOR", no_color)
+    stream = Terminal()
+    with progress("decoding cola", 8, stream) as advance:
+        advance(8)
+    assert bool(re.search(r"\x1b\[(\d+;)*(3|4|9|10)\d[;m]", stream.getvalue())) is coloured
 
 
 def test_no_label_shows_nothing():

@@ -1,5 +1,7 @@
 """Numbers as people read them."""
 
+import math
+
 import pytest
 
 from t5mix.console import units
@@ -47,3 +49,18 @@ def test_counts_shares_and_learning_rates():
     assert [units.count(value) for value in (1_234_567, 12.4, None)] == ["1,234,567", "12", DASH]
     assert [units.percent(share) for share in (0.125, 1)] == ["12.5 %", "100.0 %"]
     assert [units.learning_rate(value) for value in (0.001, 3e-5, None)] == ["0.001", "3e-05", DASH]
+
+
+@pytest.mark.parametrize(
+    ("values", "texts"),
+    [
+        ((6000, 20_000.0, 12_000), ["6,000", "20,000", "12,000"]),
+        ((17.3205, 10, None), ["17.3", "10.0", DASH]),
+        ((0.01852, 38.5, 0), ["0.0185", "38.5000", "0.0000"]),
+        ((1e-9, 1), ["0.000000", "1.000000"]),
+        ((math.inf, 0.5), ["inf", "0.500"]),
+        ((), []),
+    ],
+)
+def test_the_numbers_of_a_column_have_one_notation(values: tuple[float | None, ...], texts: list[str]):
+    assert units.in_one_notation(values) == texts

@@ -87,8 +87,23 @@ def test_one_line_without_an_evaluation_is_drawn(make_run: Make):
     run = make_run(count=1)
     figure = curves_figure({"run": read_history(run)})
     assert [text.get_text() for text in figure.axes[1].texts] == ["no evaluation yet"]
-    assert figure.axes[0].lines[0].get_marker() == "."
+    assert figure.axes[0].lines[0].get_marker() == "o"
     assert draw_run(run) == run / "curves.png"
+
+
+def test_ten_tasks_are_told_apart_by_their_marks_alone(make_run: Make):
+    names = [f"task{i}" for i in range(10)]
+    task = {"loss": 1.0, "examples": 2, "epochs": 0.5, "proportion": 0.1}
+    lines = [
+        {"kind": "train", "step": 5, "tasks": dict.fromkeys(names, task)},
+        {"kind": "evaluation", "step": 5, "tasks": {name: {"loss": 1.0} for name in names}},
+    ]
+    figure = curves_figure({"run": read_history(make_run(lines))})
+    validation = figure.axes[1].lines
+    assert len({str(line.get_marker()) for line in validation}) == 10
+    explained = figure.legends[0].legend_handles
+    for line, handle in zip(validation, explained, strict=True):
+        assert (line.get_marker(), line.get_color()) == (handle.get_marker(), handle.get_color())  # type: ignore[union-attr]
 
 
 def test_runs_stand_side_by_side(make_run: Make):

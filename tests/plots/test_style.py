@@ -5,12 +5,21 @@ from typing import Any
 import pytest
 
 from t5mix.errors import T5MixError
-from t5mix.plots.style import check_output, new_figure, save, task_styles
+from t5mix.plots.style import check_output, free_path, new_figure, save, task_markers, task_styles
 
 
 def test_forty_tasks_are_told_apart():
-    styles = task_styles([f"task{i}" for i in range(40)])
+    names = [f"task{i}" for i in range(40)]
+    styles, markers = task_styles(names), task_markers(names)
     assert len({(style["color"], str(style["linestyle"])) for style in styles.values()}) == 40
+    assert len({(styles[name]["color"], markers[name]) for name in names}) == 40
+
+
+def test_a_free_path_has_a_number_where_the_name_is_taken(tmp_path: Path):
+    assert free_path(tmp_path / "a.png") == tmp_path / "a.png"
+    for name in ("a.png", "a-2.png"):
+        (tmp_path / name).touch()
+    assert free_path(tmp_path / "a.png") == tmp_path / "a-3.png"
 
 
 def test_a_tasks_look_depends_on_its_place_alone():

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from t5mix.data.manifest import DataManifest
 from t5mix.errors import T5MixError
 from t5mix.evaluation.predictions import predictions_path, read_predictions
 from t5mix.metrics.example_scores import ExampleScores, TaskEvaluation
@@ -26,9 +27,65 @@ def test_the_losses_are_those_of_the_run(finished: Any, data: Any, tiny: Any):
 
 
 def test_a_split_that_the_run_did_not_prepare_is_prepared(finished: Any, data: Any):
-    with pytest.raises(T5MixError, match="None of the tasks has a split 'test'"):
+    with pytest.raises(T5MixError, match=r"None of the tasks has a split 'test'\. There are train and validation\."):
         evaluate_run(finished.path, split="test")
-    assert [request.splits for request in data.requests] == [("train", "test")]
+    assert [(request.mixture, request.splits) for request in data.requests] == [(("copy", "first"), ("train", "test"))]
+
+
+def with_splits(manifest: DataManifest, **splits: tuple[str, ...]) -> DataManifest:
+    """Returns a manifest of tasks that have these splits, and of which no others are prepared."""
+    tasks = [
+        dataclasses.replace(
+            task,
+            splits={name: entry for name, entry in task.splits.items() if name in splits[task.name]},
+            all_splits=splits[task.name],
+        )
+        for task in manifest.tasks
+    ]
+    return dataclasses.replace(manifest, tasks=tuple(tasks))
+
+
+def test_a_split_that_no_task_has_is_refused_before_any_work(finished: Any, data: Any, monkeypatch: Any):
+    manifest = with_splits(data.manifest, copy=("train", "validation"), first=("train", "dev"))
+    monkeypatch.setattr(RunDirectory, "manifest", lambda _: manifest)
+    monkeypatch.setattr(evaluate, "load_model", lambda *_: pytest.fail("the model was loaded"))
+    with pytest.raises(T5MixError, match=r"has a split 'test'\. There are train, validation and dev\."):
+        evaluate_run(finished.path, split="test")
+    with pytest.raises(T5MixError, match=r"has a split 'validation'\. There are train and dev\."):
+        evaluate_run(finished.path, tasks=["first"])
+    assert data.requests == []
+
+
+def test_tasks_that_lack_the_split_are_named(finished: Any, data: Any, monkeypatch: Any):
+    manifest = with_splits(data.manifest, copy=("train",), first=("train", "validation"))
+    monkeypatch.setattr(RunDirectory, "manifest", lambda _: manifest)
+    whole, notices = evaluate_run(finished.path, tasks=["first"]), list[str]()
+    assert evaluate_run(finished.path, notice=notices.append) == whole
+    assert notices == ["no validation split: copy"]
+
+
+def test_only_the_named_tasks_are_prepared(finished: Any, data: Any, monkeypatch: Any):
+    """The second task alone is asked for; it keeps the number that it has in the run."""
+    whole = evaluate_run(finished.path)["first"]
+    manifest = with_splits(data.manifest, copy=("train", "validation"), first=("train", "validation"))
+    unprepared = dataclasses.replace(
+        manifest,
+        tasks=tuple(dataclasses.replace(task, splits={"train": task.splits["train"]}) for task in manifest.tasks),
+    )
+    monkeypatch.setattr(RunDirectory, "manifest", lambda _: unprepared)
+    data.manifest = dataclasses.replace(data.manifest, tasks=manifest.tasks[1:])
+    evaluated, evaluate_losses = list[int](), evaluate.evaluate_losses
+
+    def noted(sums: Any, stores: dict[int, Any], *rest: Any) -> Any:
+        evaluated.extend(stores)
+        return evaluate_losses(sums, stores, *rest)
+
+    monkeypatch.setattr(evaluate, "evaluate_losses", noted)
+    scores = evaluate_run(finished.path, tasks=["first"])
+    assert scores.keys() == {"first"}
+    assert scores["first"].metrics == pytest.approx(whole.metrics, rel=1e-5)
+    assert evaluated == [1]
+    assert [request.mixture for request in data.requests] == [("first",)]
 
 
 def test_tasks_can_be_chosen(finished: Any, data: Any):

@@ -20,9 +20,9 @@ def active(folder: Path, name: str, steps: int, lines: list[dict[str, Any]]) -> 
     run = folder / "runs" / name
     run.mkdir(parents=True)
     (run / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"kind": "tr')
-    trial = None if name == "base" else Trial(name, 1, 0.002, None, "id")
+    shown = "base, seed 1" if name == "base" else f"{Trial(name, 1, 0.002, None, 'id')}, tuning"
     planned = SimpleNamespace(name=name, folder=name, steps=steps)
-    return SimpleNamespace(run=planned, trial=trial, since=live_table.time.monotonic() - 65)
+    return SimpleNamespace(name=shown, run=planned, since=live_table.time.monotonic() - 65)
 
 
 @pytest.mark.parametrize("terminal", [True, False])
@@ -37,19 +37,21 @@ def test_runs_losses_and_what_is_left_are_shown(tmp_path: Path, monkeypatch: pyt
         active(tmp_path, "base", 4, []),
     ]
     screen._began -= 600
-    screen.update(runs, 2, 6)
+    screen.update(runs, 4, 10)  # done before this start
+    screen.update(runs, 6, 10)
     screen.info("something happened to half[1]")
     screen.close()
     said = " ".join(shown.getvalue().split())
     assert "something happened to half[1]" in said
     assert "about 20 min left" in said
     if terminal:
-        assert "half, rate 0.002, seed 1 4 of 8 2.250 1:05" in said
+        assert "half, lr 0.002, seed 1, tuning 4 of 8 2.250 1:05" in said
         assert "being scored 2.250" in said
-        assert "base 0 of 4" in said
-        assert "2/6" in said
+        assert "base, seed 1 0 of 4" in said
+        assert "6/10" in said
     else:
-        assert "2 of 6 runs done." in said
+        assert "4 of 10 runs done. something" not in said
+        assert said.startswith("4 of 10 runs done. 6 of 10 runs done. about 20 min left")
 
 
 def test_the_last_line_of_a_kind_is_found(tmp_path: Path):

@@ -13,7 +13,8 @@ from t5mix.files import write_json
 from t5mix.sweep import data_checks, runner
 from t5mix.sweep.executors import CoresPerRun
 from t5mix.sweep.folder import SweepFolder
-from t5mix.sweep.plan import SweepPlanner
+from t5mix.sweep.plan import SweepPlanner, plan_trials
+from t5mix.sweep.plan_summary import summarise_plan
 from t5mix.sweep.progress import RunningProcess
 from t5mix.sweep.runner import Runner
 from t5mix.sweep.spec import Sweep, read_sweep
@@ -74,9 +75,11 @@ class Ended:
 class Silent:
     def __init__(self) -> None:
         self.said: list[str] = []
+        self.counts: list[tuple[int, int]] = []
 
     def update(self, processes: list[RunningProcess], done: int, total: int) -> None:
         assert done <= total
+        self.counts.append((done, total))
 
     def info(self, text: str) -> None:
         self.said.append(text)
@@ -123,14 +126,65 @@ def test_rates_are_tuned_extended_and_then_reported_with_all_seeds(tmp_path: Pat
     assert (choice["learning_rate"], choice["extended"], choice["at_edge"]) == (0.008, [0.008], True)
 
 
-def test_it_is_told_what_each_process_did(tmp_path: Path):
+def listen(folder: Path, executor: Any, **changes: Any) -> Silent:
     listener = Silent()
-    Runner(
-        SweepPlanner(sweep(seeds=[0])), SweepFolder(tmp_path), Pretend(by_rate), CoresPerRun(1, 2), 0, listener
-    ).run()
-    events = [text.partition(": ")[2].partition(" in ")[0] for text in listener.said]
-    # The beginning; four rates and lora; the best rate on the other split.
-    assert sorted(events) == ["scored", "trained", *["trained and scored"] * 5]
+    Runner(SweepPlanner(sweep(**changes)), SweepFolder(folder), executor, CoresPerRun(1, 2), 0, listener).run()
+    return listener
+
+
+def test_each_run_is_named_by_what_it_is_and_told_of_once(tmp_path: Path):
+    said = [text.partition(" in ")[0] for text in listen(tmp_path, Pretend(by_rate)).said]
+    tuned = [f"full, lr {rate}, seed 0, tuning: trained and scored" for rate in (0.001, 0.002, 0.004, 0.008)]
+    lora = [f"lora, lr 0.01, seed {seed}, test: trained and scored" for seed in (0, 1)]
+    tested = ["full, lr 0.008, seed 0, test: scored", "full, lr 0.008, seed 1, test: trained and scored"]
+    assert sorted(said) == sorted(["shared, seed 0: trained", *tuned, *lora, *tested])
+
+
+def test_the_count_is_that_of_the_plan_and_grows_with_the_grid_alone(tmp_path: Path):
+    planner = SweepPlanner(sweep())
+    summary = summarise_plan(planner, plan_trials(planner))
+    full, lora = summary.methods
+    assert (full.tuning_runs, full.test_runs, full.steps, full.learning_rates) == (3, 2, (10,), (0.001, 0.002, 0.004))
+    assert (lora.tuning_runs, lora.test_runs, lora.seeds) == (0, 2, (0, 1))
+    assert (summary.parent_runs, summary.total) == (1, 8)
+    counts = listen(tmp_path, Pretend(by_rate)).counts
+    assert counts[0] == (0, 8)
+    assert counts[-1] == (9, 9)  # a rate beyond the grid was tried
+    assert counts == sorted(counts)
+    assert {total for _, total in counts} == {8, 9}
+
+
+def test_a_resumed_sweep_counts_what_was_done_before(tmp_path: Path):
+    left = [3]
+
+    def interrupted(job: dict[str, Any]) -> float:
+        left[0] -= 1
+        if left[0] < 0:
+            raise KeyboardInterrupt
+        return by_rate(job)
+
+    with pytest.raises(KeyboardInterrupt):
+        listen(tmp_path, Pretend(interrupted))
+    counts = listen(tmp_path, Pretend(by_rate)).counts
+    assert counts[0][0] == 3
+    assert counts[-1] == (9, 9)
+
+
+def test_what_failed_stays_undone_in_the_count(tmp_path: Path):
+    counts = listen(tmp_path, Pretend(lambda job: 2 if rate(job) == 0.01 else by_rate(job))).counts
+    assert counts[-1] == (7, 9)
+
+
+def test_without_a_rate_that_works_the_tests_stay_in_the_count(tmp_path: Path):
+    counts = listen(tmp_path, Pretend(lambda job: 2 if rate(job) < 0.009 else by_rate(job))).counts
+    assert counts[-1] == (3, 8)
+
+
+def test_what_was_tuned_on_the_reported_split_is_not_scored_again(tmp_path: Path):
+    tuning = {**SWEEP["tuning"], "extensions": 0}
+    counts = listen(tmp_path, Pretend(by_rate), tuning=tuning, split="validation").counts
+    assert {total for _, total in counts} == {7}
+    assert counts[-1] == (7, 7)
 
 
 def test_seeds_come_one_after_the_other_with_all_methods(tmp_path: Path):

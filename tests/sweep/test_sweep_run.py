@@ -98,10 +98,13 @@ def _runs_of_the_sweep(request: pytest.FixtureRequest, monkeypatch: pytest.Monke
 @pytest.mark.usefixtures("_folder", "_runs_of_the_sweep")
 def test_a_sweep_from_file_to_report(capsys: pytest.CaptureFixture[str]):
     assert main(["sweep", "letters.yaml", "--dry-run"]) == 0
-    assert "4 runs" in capsys.readouterr().err
+    assert "4 runs: 0 that others start from, 0 to tune learning rates, 4 to test" in capsys.readouterr().out
     assert not Path("sweeps").exists()
     assert main(["sweep", "letters.yaml", "--jobs", "2", "--cores", "1"]) == 0
-    assert "Next: t5mix report sweeps/letters" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert "Next: t5mix report sweeps/letters" in err
+    assert "4 of 4 runs done." in err
+    assert err.count("full, seed 0, test: trained and scored in ") == 1
     done = [json.loads(file.read_text("utf-8")) for file in Path("sweeps/letters/trials").iterdir()]
     assert {(trial["method"], trial["seed"]) for trial in done} == {(m, s) for m in ("full", "norms") for s in (0, 1)}
     for trial in done:

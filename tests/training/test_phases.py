@@ -115,3 +115,17 @@ def test_a_pattern_that_matches_nothing_is_refused():
 def test_exceptions_that_leave_nothing_are_refused():
     with pytest.raises(T5MixError, match=r"RegexPolicy\(.* trains no parameter"):
         phases_of(["a", "b"], RegexPolicy(freeze=(".*",)), RUN)
+
+
+def test_what_trains_is_said_from_the_first_step_on():
+    sizes = {"a": 1000, "b": 500, "c": 2500, "d": 0}
+    assert TrainingPhases((0,), (("b",),), ("a", "c", "d")).sentence(sizes) == "Of 4,000 parameters 500 train (12.50%)."
+    several = TrainingPhases((0, 3, 1200), (("b",), ("a",), ("c",)), ("d",))
+    assert several.sentence(sizes) == (
+        "Of 4,000 parameters 500 train at first (12.50%); further ones join: 1,000 at step 3 and 2,500 at step 1,200."
+    )
+    many = TrainingPhases((0, 1, 2, 3, 4, 5), (("b",), ("a",), *[("d",)] * 4), ("c",))
+    assert many.sentence(sizes) == (
+        "Of 4,000 parameters 500 train at first (12.50%); further ones join at 5 steps from 1 to 5, in the end 1,500 "
+        "(37.50%) train."
+    )

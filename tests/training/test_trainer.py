@@ -116,6 +116,16 @@ def test_log_lines_add_up_to_the_totals_of_the_checkpoint(reference: Reference):
             assert sum(line["tasks"][name][key] for line in training) == run_state["metrics"]["total"][column][task]
 
 
+def test_a_short_run_warns_of_rarely_seen_tasks_once(
+    reference: Reference, manifest: DataManifest, tiny: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    job = tiny.make_job(tmp_path / "run", manifest, settings(steps=1, warn_examples=1000), engine=reference.engine)
+    assert train(job).finished
+    warnings = [line for line in capsys.readouterr().err.splitlines() if "Fewer than 1,000 examples" in line]
+    assert len(warnings) == 1
+    assert "will be drawn" in warnings[0]
+
+
 def test_a_checkpoint_explains_itself(reference: Reference):
     run_state = read_run_state(reference.folder / "checkpoints" / str(STEPS))
     assert run_state["model"]["d_model"] == 16

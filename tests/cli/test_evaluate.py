@@ -1,0 +1,47 @@
+"""`t5mix eval`: what it shows; how scores are made is tested in tests/runs/test_evaluate.py."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from t5mix.cli.main import main
+from t5mix.metrics.example_scores import TaskEvaluation
+
+METRICS = {
+    "cola": {"loss": 1.005, "token_accuracy": 79.5, "matthews": -0.01852},
+    "squad": {"loss": 12.25, "token_accuracy": 100.0, "em": 0.0, "f1": 38.5},
+}
+
+
+@pytest.fixture(autouse=True)
+def _evaluated(monkeypatch: pytest.MonkeyPatch) -> None:
+    def evaluate_run(run: Path, *, notice: Any, split: str, **_: Any) -> dict[str, TaskEvaluation]:
+        notice(f"no {split} split: ende, notes")
+        return {task: TaskEvaluation(metrics) for task, metrics in METRICS.items()}
+
+    monkeypatch.setattr("t5mix.runs.evaluate.evaluate_run", evaluate_run)
+
+
+def test_losses_stand_apart_from_scores(capsys: pytest.CaptureFixture[str]):
+    assert main(["eval", "runs/a"]) == 0
+    captured = capsys.readouterr()
+    assert captured.out.splitlines() == [
+        "runs/a, validation",
+        "task   metric           score  loss (nats)",
+        "-----  --------------  ------  -----------",
+        "cola   token_accuracy   79.50       1.0050",
+        "cola   matthews         -0.02",
+        "squad  token_accuracy  100.00      12.2500",
+        "squad  em                0.00",
+        "squad  f1               38.50",
+    ]
+    assert captured.err == "no validation split: ende, notes\n"
+
+
+def test_json_has_all_digits(capsys: pytest.CaptureFixture[str]):
+    assert main(["eval", "runs/a", "--split", "test", "--json"]) == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out) == METRICS
+    assert captured.err == "no test split: ende, notes\n"
