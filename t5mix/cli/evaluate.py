@@ -5,6 +5,8 @@ import json
 import sys
 from pathlib import Path
 
+from t5mix.compiled_programs import keep_compiled_programs
+from t5mix.console.stage import stage
 from t5mix.console.tables import TextTable, print_table
 from t5mix.tracking.run_directory import check_exists
 
@@ -12,8 +14,10 @@ from t5mix.tracking.run_directory import check_exists
 def run(options: argparse.Namespace) -> int:
     """Evaluates a run and shows the scores."""
     check_exists(Path(options.run))
-    from t5mix.runs.evaluate import evaluate_run
-    from t5mix.runs.load import base_path
+    keep_compiled_programs()
+    with stage("Loading JAX"):
+        from t5mix.runs.evaluate import evaluate_run
+        from t5mix.runs.load import base_path
 
     evaluations = evaluate_run(
         Path(options.run),

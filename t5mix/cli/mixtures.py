@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from t5mix.cli.composing import experiment_of
-from t5mix.config.compose import parse_choice
 from t5mix.console import units
+from t5mix.console.stage import stage
 from t5mix.console.tables import TextTable, print_table, together
+from t5mix.data import prepare_client
 from t5mix.errors import T5MixError
 
 if TYPE_CHECKING:
@@ -30,19 +30,22 @@ def run(options: argparse.Namespace) -> int:
     if options.plot:
         check_output(Path(options.plot), "--plot")
     names = options.show.split(",")
-    experiment = experiment_of(options, [f"mixture={json.dumps(names)}", "run_dir=unused"])
+    prepare_client.begin_early()
+    with stage("Loading JAX"):
+        from t5mix.cache.request_checks import check_request
+        from t5mix.cli.composing import experiment_of
+        from t5mix.mixing.forecast import MixtureData, compare_strategies
+
+        experiment = experiment_of(options, [f"mixture={json.dumps(names)}", "run_dir=unused"])
     steps = experiment.training.steps if options.steps is None else options.steps
     experiment = dataclasses.replace(experiment, training=dataclasses.replace(experiment.training, steps=steps))
     strategies = _strategies(experiment, options.mixing)
-    from t5mix.cache.request_checks import check_request
-    from t5mix.data.prepare_client import prepare_in_subprocess
-    from t5mix.mixing.forecast import MixtureData, compare_strategies
-
     request = experiment.data_request(splits=("train",))
     check_request(request)
-    manifest = prepare_in_subprocess(request)
+    manifest = prepare_client.prepare_in_subprocess(request)
     data = MixtureData(manifest, experiment.batch_shape, experiment.mixing_unit, experiment.seed)
-    comparison = compare_strategies(data, strategies, steps)
+    with stage("Packing the first batches"):
+        comparison = compare_strategies(data, strategies, steps)
     title = _title(options.show, experiment, "training.steps" if options.steps is None else "--steps")
     if options.plot:
         from t5mix.plots.mixtures import mixture_figure
@@ -62,6 +65,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _strategies(experiment: "Experiment", specs: list[str]) -> dict[str, "MixingStrategy"]:
     """Returns the strategies to show by the names they go by: those asked for, else the experiment's own."""
+    from t5mix.config.compose import parse_choice
     from t5mix.config.reading import strategy_from_dict
     from t5mix.mixing.forecast import label
 
@@ -167,9 +171,10 @@ def _explain(forecasts: Mapping[str, "Forecast"]) -> None:
 
 
 def _list(options: argparse.Namespace) -> int:
-    from t5mix.cache.inspection import list_mixtures
+    with stage("Loading TensorFlow and the mixtures"):
+        from t5mix.cache.inspection import list_mixtures
 
-    mixtures = list_mixtures(options.plugins)
+        mixtures = list_mixtures(options.plugins)
     if options.json:
         print(json.dumps(mixtures, indent=1))
         return 0

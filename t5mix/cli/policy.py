@@ -3,10 +3,10 @@
 import argparse
 import dataclasses
 import json
-import sys
 from typing import TYPE_CHECKING
 
 from t5mix.console import units
+from t5mix.console.stage import stage
 from t5mix.console.tables import TextTable, print_table
 
 if TYPE_CHECKING:
@@ -18,18 +18,18 @@ def run(options: argparse.Namespace) -> int:
     """Lists the policies, or shows what one trains and costs."""
     if options.show is None:
         return _list(options)
-    from t5mix.cli.composing import compose_options
-    from t5mix.config.reading import policy_to_dict, read_experiment
-    from t5mix.runs.policy_report import report_policy
+    with stage("Loading JAX"):
+        from t5mix.cli.composing import compose_options
+        from t5mix.config.reading import policy_to_dict, read_experiment
+        from t5mix.runs.policy_report import report_policy
 
     chosen = [f"finetuning={options.show}"] if options.show else []
     raw = compose_options(options, chosen)
     raw["run_dir"] = raw.get("run_dir") or "-"
     raw["mixture"] = raw.get("mixture") or ["any"]
     experiment = read_experiment(raw)
-    if not options.json:
-        print("Counting the operations of a step ...", file=sys.stderr)
-    report = report_policy(experiment, compiled=options.compile)
+    with stage("Counting the operations of a step"):
+        report = report_policy(experiment, compiled=options.compile)
     if options.json:
         plain = {
             "policy": policy_to_dict(report.policy),

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
+from t5mix.compiled_programs import keep_compiled_programs
+from t5mix.console.stage import stage
 from t5mix.errors import T5MixError
 from t5mix.files import atomic_write
 from t5mix.tracking.run_directory import check_exists
@@ -19,10 +21,12 @@ def run(options: argparse.Namespace) -> int:
     if options.input != "-" and not Path(options.input).is_file():
         raise T5MixError(f"The input file {options.input} is missing.")
     check_exists(run_folder)
-    from t5mix.runs.load import base_path, checkpoint_of, load_model
-    from t5mix.runs.predict import predict_lines, task_inputs
+    keep_compiled_programs()
+    with stage("Loading the model"):
+        from t5mix.runs.load import base_path, checkpoint_of, load_model
+        from t5mix.runs.predict import predict_lines, task_inputs
 
-    model = load_model(checkpoint_of(run_folder, options.checkpoint), base_path(options.base))
+        model = load_model(checkpoint_of(run_folder, options.checkpoint), base_path(options.base))
     bank = options.bank or options.task
     model.task_id(bank)
     with contextlib.ExitStack() as stack:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from t5mix.console.stage import stage
 from t5mix.console.tables import TextTable, print_table
 from t5mix.errors import T5MixError
 
@@ -17,13 +18,14 @@ if TYPE_CHECKING:
 
 def run(options: argparse.Namespace) -> int:
     """Writes a sweep's report, and shows its headline and verdicts."""
-    from t5mix.report.write import write_report
-
     directory = Path(options.directory)
     out = Path(options.out) if options.out else directory / "report"
     if out.exists() and not out.is_dir():
         raise T5MixError(f"--out {out} is a file; the report is a folder.")
-    analysis = write_report(directory, out)
+    with stage("Analysing the trials and drawing"):
+        from t5mix.report.write import write_report
+
+        analysis = write_report(directory, out)
     if options.json:
         print(json.dumps({**_plain(analysis), "report": str(out / "index.html")}, indent=1))
     else:

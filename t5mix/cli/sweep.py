@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from t5mix.cli.composing import tell
 from t5mix.console import units
+from t5mix.console.stage import stage
 from t5mix.console.tables import TextTable, print_table
 from t5mix.errors import T5MixError, UnknownNameError
 from t5mix.interrupts import signal_of
@@ -37,10 +38,11 @@ def run(options: argparse.Namespace) -> int:
     changes = _changes(options.overrides)
     scale = changes.pop("scale", None)
     sweep = load_sweep(find_sweep_file(options.sweep), scale, changes, tell)
-    from t5mix.sweep.estimate import estimate_sweep
+    with stage("Loading JAX"):
+        from t5mix.sweep.estimate import estimate_sweep
+        from t5mix.sweep.plan import SweepPlanner, plan_trials
     from t5mix.sweep.executors import CoresPerRun, usable_cores, visible_gpus
     from t5mix.sweep.folder import SweepFolder
-    from t5mix.sweep.plan import SweepPlanner, plan_trials
     from t5mix.sweep.plan_summary import summarise_plan
 
     folder = SweepFolder(Path(options.out or Path("sweeps", sweep.name if scale is None else f"{sweep.name}-{scale}")))
@@ -53,8 +55,9 @@ def run(options: argparse.Namespace) -> int:
         cores = CoresPerRun(**begun["cores"])
     folder.check(sweep, vars(cores))
     planner = SweepPlanner(sweep, tell=tell)
-    trials = plan_trials(planner)
-    summary, estimate = summarise_plan(planner, trials), estimate_sweep(planner, trials, cores, jobs)
+    with stage("Planning and checking all runs"):
+        trials = plan_trials(planner)
+        summary, estimate = summarise_plan(planner, trials), estimate_sweep(planner, trials, cores, jobs)
     plan = _plan(summary, estimate, cores=cores.trial, at_once=jobs, folder=folder.path, known_speed=not gpus)
     if options.json:
         print(json.dumps({"sweep": sweep.name, **plan}, indent=1))

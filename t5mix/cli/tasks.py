@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
-from t5mix.cli.composing import experiment_of
 from t5mix.console import units
+from t5mix.console.stage import stage
 from t5mix.console.tables import TextTable, print_table, together
 
 if TYPE_CHECKING:
@@ -22,9 +22,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _list(options: argparse.Namespace) -> int:
-    from t5mix.cache.inspection import list_tasks
+    with stage("Loading TensorFlow and the tasks"):
+        from t5mix.cache.inspection import list_tasks
 
-    tasks = list_tasks(options.plugins)
+        tasks = list_tasks(options.plugins)
     if options.json:
         print(json.dumps([dataclasses.asdict(task) for task in tasks], indent=1))
         return 0
@@ -40,14 +41,17 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _show(options: argparse.Namespace) -> int:
-    experiment = experiment_of(options, [f"mixture={json.dumps([options.show])}", "run_dir=unused"])
-    from t5mix.cache.request_checks import check_request
+    with stage("Loading JAX"):
+        from t5mix.cache.request_checks import check_request
+        from t5mix.cli.composing import experiment_of
 
-    request = experiment.data_request()
-    check_request(request)
-    from t5mix.cache.inspection import inspect_task
+        experiment = experiment_of(options, [f"mixture={json.dumps([options.show])}", "run_dir=unused"])
+        request = experiment.data_request()
+        check_request(request)
+    with stage("Loading TensorFlow and the tasks"):
+        from t5mix.cache.inspection import inspect_task
 
-    view = inspect_task(request, options.show, options.split, count=options.examples)
+        view = inspect_task(request, options.show, options.split, count=options.examples)
     if options.json:
         print(json.dumps(dataclasses.asdict(view), indent=1, ensure_ascii=False))
         return 0

@@ -2,6 +2,7 @@
 
 import contextlib
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import TextIO, TypeVar
@@ -67,7 +68,7 @@ def _bar(label: str, total: int | None, stream: TextIO) -> Iterator[Advance]:
 
 @contextlib.contextmanager
 def _lines(label: str, total: int | None, stream: TextIO) -> Iterator[Advance]:
-    start = last = time.monotonic()
+    start = time.monotonic()
     done = 0
 
     def line() -> None:
@@ -78,12 +79,20 @@ def _lines(label: str, total: int | None, stream: TextIO) -> Iterator[Advance]:
         stream.flush()
 
     def advance(count: int) -> None:
-        nonlocal done, last
+        nonlocal done
         done += count
-        now = time.monotonic()
-        if now - last >= _SECONDS_A_LINE and done != total:
-            last = now
-            line()
 
-    yield advance
+    def repeat() -> None:  # also while nothing advances, as when the first batch is compiled
+        with contextlib.suppress(OSError, ValueError):  # nobody reads it any more
+            while not ended.wait(_SECONDS_A_LINE):
+                line()
+
+    ended = threading.Event()
+    thread = threading.Thread(target=repeat, name="progress", daemon=True)
+    thread.start()
+    try:
+        yield advance
+    finally:
+        ended.set()
+        thread.join()
     line()

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from t5mix.console.stage import stage
 from t5mix.data.manifest import DataRequest
 from t5mix.files import read_json, temporary_folder
 from t5mix.metrics.example_scores import TaskEvaluation
@@ -31,5 +32,6 @@ def score_in_subprocess(
         request_file.write_text(request.to_json(), encoding="utf-8")
         arguments = ["--request", str(request_file), "--predictions", str(predictions), "--split", split]
         arguments += [part for task in tasks for part in ("--task", task)]
-        evaluations = read_json(Child("t5mix.evaluation.scoring_worker", arguments, out).result())
+        with stage("Loading TensorFlow and computing the metrics"):
+            evaluations = read_json(Child("t5mix.evaluation.scoring_worker", arguments, out).result())
         return {task: TaskEvaluation.from_json(evaluation) for task, evaluation in evaluations.items()}

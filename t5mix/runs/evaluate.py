@@ -11,6 +11,7 @@ from t5mix.cache.request_checks import check_request
 from t5mix.config.experiment import Experiment
 from t5mix.config.reading import read_experiment
 from t5mix.console import wording
+from t5mix.console.stage import stage
 from t5mix.data.manifest import DataManifest, TaskEntry
 from t5mix.data.prepare_client import prepare_in_subprocess
 from t5mix.data.token_store import TokenStore, open_store
@@ -58,7 +59,8 @@ def evaluate_run(
     path = checkpoint_of(run, which)
     if recorded is not None:
         _check_split(recorded, split, tasks)
-    model = load_model(path, base)
+    with stage("Loading the model"):
+        model = load_model(path, base)
     manifest = _manifest_with(recorded, experiment, split, tasks)
     if manifest.vocabulary.identity != model.vocabulary.identity:
         raise T5MixError(
@@ -70,7 +72,8 @@ def evaluate_run(
     ids = {task.name: i for i, task in enumerate((recorded or manifest).tasks)}  # as the model was trained
     by_id = {ids[task.name]: task for task in chosen}
     stores = {i: open_store(task.path(split)) for i, task in by_id.items()}
-    evaluations = _teacher_forced(model, experiment, by_id, stores, len(ids))
+    with stage("Computing the losses"):
+        evaluations = _teacher_forced(model, experiment, by_id, stores, len(ids))
     folder = directory.predictions / model.path.name
     scored = [task.name for task in chosen if task.metrics]
     for i, task in by_id.items():

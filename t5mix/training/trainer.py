@@ -12,7 +12,7 @@ import numpy as np
 from t5mix.checkpoint.reader import read_base
 from t5mix.checkpoint.train_state import Params, TrainState
 from t5mix.checkpoint.writer import Checkpoints, size_of
-from t5mix.console.stage import LATER
+from t5mix.console.stage import LATER, stage
 from t5mix.data.manifest import DataManifest
 from t5mix.data.pipeline import TrainBatch, task_data, training_batches
 from t5mix.data.prefetch import Prefetcher
@@ -53,9 +53,10 @@ class Trainer:
         self.warnings = MixtureWarnings(self.sizes, job.config.warn_epochs, job.config.warn_examples)
         task_sizes = read_task_sizes(job.manifest, job.strategy, job.unit)
         if run_state is None:
-            expected = estimate_budget(
-                job.manifest, job.strategy, task_sizes, job.shape, steps=job.config.steps, seed=job.seed
-            )
+            with stage("Packing the first batches" if is_main_process() else None):
+                expected = estimate_budget(
+                    job.manifest, job.strategy, task_sizes, job.shape, steps=job.config.steps, seed=job.seed
+                )
             mixing = initial_state(job.strategy, task_sizes, expected.budget)
             warnings = [*job.engine.what_trains(), *self._mixture_warnings(task_sizes, expected)]
             drawn = dict(zip(self.names, expected.examples.tolist(), strict=True))

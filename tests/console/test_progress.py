@@ -2,9 +2,11 @@
 
 import io
 import re
+import time
 
 import pytest
 
+from t5mix.console import progress as progress_module
 from t5mix.console.progress import progress
 
 
@@ -20,6 +22,15 @@ def test_without_a_terminal_the_end_gives_a_line():
         assert stream.getvalue() == ""  # seconds have not passed
         advance(4)
     assert stream.getvalue().startswith("decoding cola: 8 examples, ")
+
+
+def test_without_a_terminal_lines_go_on_while_nothing_advances(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(progress_module, "_SECONDS_A_LINE", 0.02)
+    stream = io.StringIO()
+    with progress("decoding cola", 8, stream):
+        time.sleep(0.1)
+        assert stream.getvalue().startswith("decoding cola: 0/8 examples, ")
+    assert len(stream.getvalue().splitlines()) > 2
 
 
 def test_on_a_terminal_there_is_a_bar():

@@ -1,0 +1,132 @@
+"""How long commands keep their users waiting: first output, longest silence, and the first step of training.
+
+    python benchmarks/responsiveness.py                       this tree
+    python benchmarks/responsiveness.py --beside OTHER_TREE   another checkout too, each command in turn
+
+Output goes to a pipe. All stores are warm: each command is run once before it is timed.
+"""
+
+import argparse
+import dataclasses
+import os
+import selectors
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from provenance import save
+
+ROOT = Path(__file__).resolve().parents[1]
+SMALL = ("training.steps=4", "training.log_every=1", "training.evaluate_every=null")
+COMMANDS = {
+    "train": ["train", "--config", "quickstart", "run_dir={new}", *SMALL],
+    "train --show": ["train", "--config", "demo", "--show"],
+    "eval": ["eval", "run", "--tasks", "demo_sentiment"],
+    "predict": ["predict", "run", "--input", "lines.txt"],
+    "tasks": ["tasks"],
+    "tasks show": ["tasks", "show", "demo_sentiment"],
+    "mixtures": ["mixtures"],
+    "mixtures show": ["mixtures", "show", "demo", "--config", "quickstart"],
+    "policy": ["policy"],
+    "policy show": ["policy", "show", "lora", "model=tiny"],
+    "curves": ["curves", "run"],
+    "delta show": ["delta", "show", "run"],
+    "sweep --dry-run": ["sweep", "table10", "scale=tiny", "--dry-run"],
+    "vocab train": ["vocab", "train", "lines.txt", "--output", "lines.model", "--size", "200"],
+}
+"""What is timed; `{new}` is a folder that does not exist."""
+
+
+@dataclasses.dataclass
+class Waiting:
+    """What the user of a command waited for, in seconds.
+
+    Attributes:
+        first: until the first output.
+        longest: the longest time without any, the end included.
+        first_step: until the line of the first step; None where nothing is trained.
+        total: until the end.
+    """
+
+    first: float
+    longest: float
+    first_step: float | None
+    total: float
+
+
+def wait_for(tree: Path, arguments: list[str], folder: Path) -> Waiting:
+    """Runs a command of a checkout and listens to both of its streams."""
+    environment = {**os.environ, "PYTHONPATH": str(tree), "XDG_CACHE_HOME": str(folder), "HOME": str(folder)}
+    started = time.monotonic()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "t5mix.cli.main", *arguments],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    heard, text, first_step = [0.0], b"", None
+    with selectors.DefaultSelector() as selector:
+        for stream in (process.stdout, process.stderr):
+            assert stream is not None
+            selector.register(stream, selectors.EVENT_READ)
+        while selector.get_map():
+            for key, _ in selector.select():
+                more = os.read(key.fd, 1 << 16)
+                if not more:
+                    selector.unregister(key.fileobj)
+                    continue
+                heard.append(time.monotonic() - started)
+                text += more
+                if first_step is None and b"step 1/" in text:
+                    first_step = heard[-1]
+    status = process.wait()
+    total = time.monotonic() - started
+    if status:
+        raise SystemExit(f"{' '.join(arguments)} ended with {status}:\n{text.decode()[-2000:]}")
+    gaps = [later - earlier for earlier, later in zip(heard, [*heard[1:], total], strict=True)]
+    return Waiting(heard[1] if len(heard) > 1 else total, max(gaps), first_step, total)
+
+
+def prepare(tree: Path, folder: Path) -> None:
+    """Makes what the commands read: a run, and a few lines of text."""
+    (folder / "lines.txt").write_text("translate English to Velish: The dog sleeps.\n" * 40, encoding="utf-8")
+    arguments = COMMANDS["train"]
+    wait_for(tree, [argument.format(new="run") for argument in arguments], folder)
+
+
+def main() -> None:
+    """Times all commands, in this tree and in another one."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--beside", type=Path, help="another checkout")
+    parser.add_argument("--only", nargs="+", choices=COMMANDS, default=list(COMMANDS), help="these commands")
+    parser.add_argument("--repeat", type=int, default=1, help="times that each is run; the median is reported")
+    options = parser.parse_args()
+    trees = {"this": ROOT} | ({"beside": options.beside.resolve()} if options.beside else {})
+    results: dict[str, dict[str, dict[str, float | None]]] = {}
+    with tempfile.TemporaryDirectory(prefix="t5mix-waiting-") as parent:
+        for name, tree in trees.items():
+            (Path(parent) / name).mkdir()
+            prepare(tree, Path(parent) / name)
+        for command in options.only:
+            for name, tree in trees.items():
+                folder = Path(parent) / name
+                tries = []
+                for number in range(options.repeat + 1):  # the first one warms up
+                    new = f"new-{command.replace(' ', '')}-{number}"
+                    tries.append(wait_for(tree, [part.format(new=new) for part in COMMANDS[command]], folder))
+                middle = sorted(tries[1:], key=lambda waiting: waiting.total)[len(tries[1:]) // 2]
+                results.setdefault(command, {})[name] = dataclasses.asdict(middle)
+                step = "" if middle.first_step is None else f", first step {middle.first_step:.1f} s"
+                print(
+                    f"{command} ({name}): first output {middle.first:.1f} s, longest silence {middle.longest:.1f} s"
+                    f"{step}, {middle.total:.1f} s in all",
+                    flush=True,
+                )
+    save("responsiveness", {"commands": results})
+
+
+if __name__ == "__main__":
+    main()
