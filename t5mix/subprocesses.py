@@ -79,11 +79,14 @@ class Child:
     def end(self) -> None:
         """Ends the child, if need be by force."""
         _end(self._process)
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):  # a line that it did not read
+            self._process.stdin.close()
 
     def kill(self) -> None:
         """Ends the child at once."""
         self._process.kill()
-        self._process.wait()
+        self.end()
 
     def _tail(self) -> str:
         if self._messages is None:

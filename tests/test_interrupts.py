@@ -31,7 +31,8 @@ except KeyboardInterrupt as error:
 """
 # The main thread lets the other one have the signal, as native code that nothing can wake would.
 NATIVE = (
-    "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGTERM]); ready(); ctypes.CDLL(None).sleep(60)"
+    "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGTERM]); "
+    "threading.Timer(0.3, ready).start(); ctypes.CDLL(None).sleep(60)"
 )
 DROPPED = "type('Old', (), {'__del__': lambda self: wait()})(); ready('goes on'); time.sleep(60)"
 SWALLOWED = "sys.path.insert(0, os.path.dirname(sys.argv[1])); import a_module_that_hides_what_went_wrong"

@@ -58,9 +58,9 @@ def _command(arguments: Sequence[str] | None) -> int:
         print(f"t5mix: {error}", file=sys.stderr)
         return 2
     except OSError as error:
-        if isinstance(error, BrokenPipeError) or not is_refused_write(error):
+        if error.filename is None or not is_refused_write(error):  # without a name it is our own output
             raise
-        print(f"t5mix: {error.filename or 'A file'} cannot be used: {error.strerror}.", file=sys.stderr)
+        print(f"t5mix: {error.filename} cannot be used: {error.strerror}.", file=sys.stderr)
         return 2
 
 

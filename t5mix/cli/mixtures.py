@@ -29,8 +29,12 @@ def run(options: argparse.Namespace) -> int:
         raise T5MixError(f"--steps is {options.steps}: it must be 1 or more.")
     if options.plot:
         check_output(Path(options.plot), "--plot")
+    with prepare_client.early_preparation():
+        return _show(options)
+
+
+def _show(options: argparse.Namespace) -> int:
     names = options.show.split(",")
-    prepare_client.begin_early()
     with stage("Loading JAX"):
         from t5mix.cache.request_checks import check_request
         from t5mix.cli.composing import experiment_of

@@ -7,27 +7,37 @@ from pathlib import Path
 
 from t5mix.compiled_programs import keep_compiled_programs
 from t5mix.console.stage import stage
-from t5mix.data.prepare_client import begin_early
+from t5mix.data.prepare_client import early_preparation
 from t5mix.errors import T5MixError
 
 
 def run(options: argparse.Namespace) -> int:
     """Trains, or prints what would be trained."""
-    if not options.show:
-        begin_early()
+    if options.show:
+        return _show(options)
+    with early_preparation():
+        return _train(options)
+
+
+def _show(options: argparse.Namespace) -> int:
+    with stage("Loading JAX"):
+        from t5mix.cli.composing import experiment_of
+
+        experiment = experiment_of(options)
+    import yaml
+
+    print(yaml.safe_dump(experiment.to_json(), sort_keys=False, allow_unicode=True), end="")
+    return 0
+
+
+def _train(options: argparse.Namespace) -> int:
     keep_compiled_programs()
     with stage("Loading JAX"):
         from t5mix.cli.composing import experiment_of
 
         experiment = experiment_of(options)
-        if not options.show:
-            from t5mix.runs.train import train_experiment
-    if options.show:
-        import yaml
-
-        print(yaml.safe_dump(experiment.to_json(), sort_keys=False, allow_unicode=True), end="")
-        return 0
-    from t5mix.distributed.processes import is_main_process
+        from t5mix.distributed.processes import is_main_process
+        from t5mix.runs.train import train_experiment
 
     outcome = train_experiment(experiment)
     if outcome.finished:

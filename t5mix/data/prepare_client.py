@@ -4,12 +4,11 @@
 in the background. A child ends with its parent, however that ends.
 """
 
-import atexit
 import concurrent.futures
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -52,19 +51,22 @@ def prepare_in_subprocess(
         return manifest
 
 
-def begin_early() -> None:
-    """Starts the child of the coming `prepare_in_subprocess`: loading TensorFlow takes seconds that this one can use.
+@contextlib.contextmanager
+def early_preparation() -> Iterator[None]:
+    """Starts the child of the coming `prepare_in_subprocess` now: loading TensorFlow takes seconds that can be used.
 
-    It ends with this process if it is not needed.
+    It ends with the context if it is not needed.
     """
     global _early
-    if _early is None:
-        _early = _Preparation()
-        atexit.register(end_early)
+    _early = _Preparation()
+    try:
+        yield
+    finally:
+        end_early()
 
 
 def end_early() -> None:
-    """Ends what `begin_early` began, as no data needs to be prepared."""
+    """Ends what `early_preparation` began, as no data needs to be prepared."""
     if _early is not None:
         with _early:
             pass
@@ -74,11 +76,12 @@ class _Preparation:
     """A child that prepares data once it is told which; it ends with the context."""
 
     def __init__(self, *, quiet: bool = False) -> None:
-        self._closing = contextlib.ExitStack()
-        folder = self._closing.enter_context(temporary_folder("t5mix-"))
-        self._begun, self._show, self._asked = folder / "begun", not quiet, False
-        options = ["--begun", str(self._begun), *(["--quiet"] if quiet else [])]
-        self._child = Child("t5mix.cache.prepare_worker", options, folder / "out.json", show=True)
+        with contextlib.ExitStack() as closing:
+            folder = closing.enter_context(temporary_folder("t5mix-"))
+            self._begun, self._show, self._asked = folder / "begun", not quiet, False
+            options = ["--begun", str(self._begun), *(["--quiet"] if quiet else [])]
+            self._child = Child("t5mix.cache.prepare_worker", options, folder / "out.json", show=True)
+            self._closing = closing.pop_all()
 
     def __enter__(self) -> Self:
         global _early

@@ -16,7 +16,10 @@ METRICS = {
 
 
 @pytest.fixture(autouse=True)
-def _evaluated(monkeypatch: pytest.MonkeyPatch) -> None:
+def _evaluated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("runs/a").mkdir(parents=True)
+
     def evaluate_run(run: Path, *, notice: Any, split: str, **_: Any) -> dict[str, TaskEvaluation]:
         notice(f"no {split} split: ende, notes")
         return {task: TaskEvaluation(metrics) for task, metrics in METRICS.items()}

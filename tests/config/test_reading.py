@@ -150,7 +150,7 @@ def test_a_policy_is_read_back_alone(raw: dict[str, Any]):
         ({"run_dir": ""}, "run_dir is not set: give the folder"),
         ({"plugins": "one"}, "plugins is 'one': input should be a valid tuple"),
         ({"plugins": ["no_such_module"]}, "The plugin 'no_such_module' is not found.*working directory"),
-        ({"plugins": ["no_such.module"]}, r"The plugin 'no_such\.module' is not found"),
+        ({"plugins": ["no_such.module"]}, r"The plugin 'no_such\.module' cannot be imported: .*named 'no_such'"),
         ({"plugins": [".relative"]}, r"The plugin '\.relative' is not found"),
         ({"plugins": ["sys"]}, "The plugin 'sys' is not found"),
         ({"tasks": ["a"]}, r"tasks is \['a'\]: input should be a valid dictionary"),

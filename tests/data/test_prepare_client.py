@@ -146,3 +146,74 @@ def test_preparing_needs_no_tensorflow_here():
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
     assert result.stdout.strip() == "[]"
+
+
+class FakeChild:
+    """A child that writes down what happens to it."""
+
+    made: ClassVar[list["FakeChild"]] = []
+
+    def __init__(self, module: str, arguments: list[str], out: Path, *, show: bool = False) -> None:
+        self.made.append(self)
+        self.out, self.sent, self.ended = out, [], ""
+        self.running = True
+
+    def send(self, line: str) -> None:
+        self.sent.append(line)
+        self.running = False
+
+    def result(self) -> Path:
+        raise T5MixError("it was asked")
+
+    def end(self) -> None:
+        self.ended = "in order"
+
+    def kill(self) -> None:
+        self.ended = "at once"
+
+
+@pytest.fixture
+def children(monkeypatch: pytest.MonkeyPatch) -> list[FakeChild]:
+    monkeypatch.setattr(FakeChild, "made", [])
+    monkeypatch.setattr(prepare_client, "Child", FakeChild)
+    return FakeChild.made
+
+
+def test_a_child_that_was_started_early_is_the_one_that_is_asked(children: list[FakeChild], make_request: Any):
+    seen: list[Any] = []
+    request = make_request()
+    with prepare_client.early_preparation():
+        assert len(children) == 1
+        assert children[0].sent == []
+        with pytest.raises(T5MixError, match="it was asked"):
+            prepare_in_subprocess(request, meanwhile=seen.append)
+        assert children[0].sent == [request.to_json()]
+        assert children[0].ended == "in order"
+    assert len(children) == 1
+    assert seen == [None]  # nothing like it was prepared before
+    assert not children[0].out.parent.exists()
+
+
+def test_a_child_that_nobody_asks_ends_at_once(children: list[FakeChild]):
+    with prepare_client.early_preparation():
+        pass
+    assert [child.ended for child in children] == ["at once"]
+    with pytest.raises(T5MixError), prepare_client.early_preparation():
+        raise T5MixError("a setting is wrong")
+    assert [child.ended for child in children] == ["at once", "at once"]
+
+
+def test_what_the_same_request_gave_is_known_the_next_time(
+    children: list[FakeChild], tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    manifest = tiny.make_manifest(tmp_path)
+
+    def result(self: FakeChild) -> Path:
+        manifest.save(self.out)
+        return self.out
+
+    monkeypatch.setattr(FakeChild, "result", result)
+    seen: list[Any] = []
+    for _ in range(2):
+        assert prepare_in_subprocess(manifest.request, meanwhile=seen.append) == manifest
+    assert seen == [None, manifest]

@@ -39,7 +39,7 @@ def _letters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("t5mix.data.prepare_client.prepare_in_subprocess", prepare)
-    monkeypatch.setattr("t5mix.runs.train.prepare_in_subprocess", prepare)
+    monkeypatch.setattr("t5mix.runs.train.prepare_in_subprocess", lambda request, **options: prepare(request))
     rows = [f"{chr(97 + number % 26)} {chr(97 + number % 7)}\t{number % 2}" for number in range(400)]
     Path("train.tsv").write_text("\n".join(["text\tlabel", *rows]) + "\n", encoding="utf-8")
 
