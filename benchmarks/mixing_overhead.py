@@ -47,7 +47,7 @@ def main() -> None:
             print(
                 f"{mixture}, {case}: {1e3 * spent['mixing']:.2f} ms of {1e3 * spent['step']:.1f} ms a step", flush=True
             )
-    worst = max(each["share"] for each in figures.values())
+    worst = max(figure["share"] for figure in figures.values())
     print(f"at most {worst:.2%} of a step; {save('mixing_overhead', figures)}")
 
 

@@ -25,10 +25,10 @@ def keep_compiled_programs(parent: Path | None = None, *, least_seconds: float =
     with contextlib.suppress(OSError, RuntimeError):  # no home, or none that can be written to: nothing is kept
         folder = (parent or Path("~/.cache/t5mix/compiled").expanduser()) / _machine()
         folder.mkdir(parents=True, exist_ok=True)
-        _make_room(folder)
         os.environ["JAX_COMPILATION_CACHE_DIR"] = str(folder)
         os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", str(least_seconds))
         os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "0")
+        _make_room(folder)  # last: where another process deletes too, a file may be gone
 
 
 def _machine() -> str:

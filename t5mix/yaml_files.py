@@ -7,6 +7,11 @@ from typing import Any
 from t5mix.errors import T5MixError
 
 
+def is_yaml(name: str) -> bool:
+    """Says whether a name is that of a YAML file, and not of something that the package brings."""
+    return name.endswith((".yaml", ".yml"))
+
+
 def packaged_yaml(package: str, folder: str) -> dict[str, Path]:
     """Returns the YAML files in a folder of a package by name, without the ending; loads nothing of what it holds."""
     files = resources.files(package).joinpath(folder).iterdir()

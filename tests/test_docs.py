@@ -156,8 +156,7 @@ class Workshop:
         monkeypatch.setenv("JAX_PLATFORMS", "cpu")
         monkeypatch.setattr(sys, "path", list(sys.path))
         monkeypatch.setattr("t5mix.runs.train.train_experiment", self.train)
-        for command in ("cli.train", "data.prepare_client"):  # no data is prepared
-            monkeypatch.setattr(f"t5mix.{command}.early_preparation", contextlib.nullcontext)
+        monkeypatch.setattr("t5mix.data.prepare_client.early_preparation", contextlib.nullcontext)
         monkeypatch.setattr("t5mix.sweep.cluster_executors.check_executor", lambda name: None)
         monkeypatch.setattr("t5mix.sweep.plan.SweepPlanner._check", lambda *arguments, **options: None)
         monkeypatch.setattr("t5mix.sweep.plan.plan_trials", self.sweep)

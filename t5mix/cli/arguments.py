@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from t5mix.errors import UnknownNameError, nearest
-from t5mix.yaml_files import packaged_yaml
+from t5mix.yaml_files import is_yaml, packaged_yaml
 
 _TORN = re.compile(r"([\w.]+)(?: = | =|= | )([^\s=]+)(?= |$)")  # a setting with a blank in place of, or around, its "="
 
@@ -95,6 +95,6 @@ def _bare_configuration(overrides: Sequence[str]) -> str | None:
     """Returns what to write in place of a configuration without its option: `t5mix train demo`."""
     names = packaged_yaml("t5mix.config", "experiments")
     for word in overrides:
-        if word in names or ("=" not in word and word.endswith((".yaml", ".yml"))):
+        if word in names or ("=" not in word and is_yaml(word)):
             return f"{word!r} is no setting: write --config {word}."
     return None

@@ -122,11 +122,7 @@ def _predict(commands: argparse._SubParsersAction) -> None:
 
 def _tasks(commands: argparse._SubParsersAction) -> None:
     command = _add(commands, "tasks", "tasks", "list the tasks, or show what the model will see of one")
-    command.set_defaults(show=None, config="experiment", overrides=[], json=False)
-    _plugins(command, "tasks")
-    command.add_argument("--json", action="store_true", help="print JSON")
-    verbs = command.add_subparsers(title="commands", metavar="[show TASK]")
-    show = _verb(verbs, "show", "show examples of a task: text, tokens, lengths, truncation")
+    show = _list_or_show(command, "tasks", "TASK", "show examples of a task: text, tokens, lengths, truncation")
     show.add_argument("show", metavar="TASK", help="a registered task, or one that the configuration declares")
     _configuration(show)
     show.add_argument("--split", default="train", help="the split to show; default: %(default)s")
@@ -136,11 +132,9 @@ def _tasks(commands: argparse._SubParsersAction) -> None:
 
 def _mixtures(commands: argparse._SubParsersAction) -> None:
     command = _add(commands, "mixtures", "mixtures", "list the mixtures, or show what one will draw")
-    command.set_defaults(show=None, config="experiment", overrides=[], json=False)
-    _plugins(command, "mixtures")
-    command.add_argument("--json", action="store_true", help="print JSON")
-    verbs = command.add_subparsers(title="commands", metavar="[show NAME]")
-    show = _verb(verbs, "show", "show sizes, rates, proportions; expected examples, tokens and epochs")
+    show = _list_or_show(
+        command, "mixtures", "NAME", "show sizes, rates, proportions; expected examples, tokens and epochs"
+    )
     show.add_argument("show", metavar="NAME", help="a mixture, a task, or several joined by commas")
     _configuration(show)
     show.add_argument(
@@ -170,11 +164,9 @@ def _curves(commands: argparse._SubParsersAction) -> None:
 
 def _policy(commands: argparse._SubParsersAction) -> None:
     command = _add(commands, "policy", "policy", "list the fine-tuning policies, or show what one trains and costs")
-    command.set_defaults(show=None, config="experiment", overrides=[], json=False)
-    _plugins(command, "policies")
-    command.add_argument("--json", action="store_true", help="print JSON")
-    verbs = command.add_subparsers(title="commands", metavar="[show KIND]")
-    show = _verb(verbs, "show", "show what of each module trains when, optimizer state, operations and memory")
+    show = _list_or_show(
+        command, "policies", "KIND", "show what of each module trains when, optimizer state, operations and memory"
+    )
     show.add_argument("show", metavar="KIND", help="the policy; its settings are given as finetuning.NAME=VALUE")
     _configuration(show)
     show.add_argument("--compile", action="store_true", help="compile the steps too, and count activations")
@@ -258,7 +250,9 @@ def _base(command: argparse.ArgumentParser) -> None:
     )
 
 
-def _plugins(command: argparse.ArgumentParser, noun: str) -> None:
+def _list_or_show(command: CommandParser, noun: str, metavar: str, text: str) -> CommandParser:
+    """Makes a command list things, and its verb show one of them; returns the verb's parser, for what it takes."""
+    command.set_defaults(show=None, config="experiment", overrides=[], json=False)
     command.add_argument(
         "--plugins",
         nargs="+",
@@ -266,6 +260,8 @@ def _plugins(command: argparse.ArgumentParser, noun: str) -> None:
         metavar="MODULE",
         help=f"modules that register {noun}, for the list; default: none",
     )
+    command.add_argument("--json", action="store_true", help="print JSON")
+    return _verb(command.add_subparsers(title="commands", metavar=f"[show {metavar}]"), "show", text)
 
 
 def _vocabulary(commands: argparse._SubParsersAction) -> None:

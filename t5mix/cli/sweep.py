@@ -17,7 +17,7 @@ from t5mix.console.stage import stage
 from t5mix.console.tables import TextTable, print_table
 from t5mix.errors import T5MixError, UnknownNameError
 from t5mix.interrupts import signal_of
-from t5mix.yaml_files import packaged_yaml, parse_yaml
+from t5mix.yaml_files import is_yaml, packaged_yaml, parse_yaml
 
 if TYPE_CHECKING:
     from t5mix.sweep.estimate import SweepEstimate
@@ -96,7 +96,7 @@ def find_sweep_file(name: str) -> Path:
     Raises:
         UnknownNameError: the package has none of that name.
     """
-    if name.endswith((".yaml", ".yml")):
+    if is_yaml(name):
         return Path(name)
     files = packaged_yaml("t5mix.sweep", "presets")
     if name not in files:

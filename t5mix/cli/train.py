@@ -7,7 +7,7 @@ from pathlib import Path
 
 from t5mix.compiled_programs import keep_compiled_programs
 from t5mix.console.stage import stage
-from t5mix.data.prepare_client import early_preparation
+from t5mix.data import prepare_client
 from t5mix.errors import T5MixError
 
 
@@ -15,7 +15,7 @@ def run(options: argparse.Namespace) -> int:
     """Trains, or prints what would be trained."""
     if options.show:
         return _show(options)
-    with early_preparation():
+    with prepare_client.early_preparation():
         return _train(options)
 
 

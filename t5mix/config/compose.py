@@ -10,7 +10,6 @@ from typing import Any
 
 from hydra import compose, initialize_config_dir, initialize_config_module
 from hydra.core.config_store import ConfigStore
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
@@ -19,10 +18,9 @@ from yaml import YAMLError
 
 from t5mix.config.override_text import parse, plain_override, quoted
 from t5mix.errors import T5MixError, UnknownNameError
-from t5mix.yaml_files import packaged_yaml, read_yaml
+from t5mix.yaml_files import is_yaml, packaged_yaml, read_yaml
 
 _MODULE = "t5mix.config.experiments"
-
 
 Tell = Callable[[str], None]
 
@@ -94,7 +92,6 @@ class Composer:
             own_file
             or override.package is not None
             or override.is_add()
-            or override.is_sweep_override()
             or (override.is_delete() and override.value() is not None)
         )
 
@@ -125,7 +122,7 @@ class Composer:
 
     @property
     def _from_file(self) -> bool:
-        return self._source.endswith((".yaml", ".yml"))
+        return is_yaml(self._source)
 
     @property
     def _folder(self) -> Path:
@@ -183,7 +180,7 @@ def parse_choice(text: str) -> dict[str, Any]:
     choice: dict[str, Any] = {}
     for setting in re.split(r",(?=\w+=)", rest) if rest else ():  # a comma within a value is followed by no `key=`
         try:
-            override = OverridesParser.create().parse_override(setting)
+            override = parse(setting)
         except HydraException as error:
             raise T5MixError(f"{setting!r} is not a setting: {_CHOICE}. {error}") from error
         if override.is_sweep_override() or not re.match(r"\w+=", setting):
@@ -260,9 +257,8 @@ def _text_keys() -> frozenset[str]:
 
 
 def _check_source(source: str) -> None:
-    path = Path(source)
-    if path.suffix in (".yaml", ".yml"):
-        _check_file(path)
+    if is_yaml(source):
+        _check_file(Path(source))
     elif source not in named_configs():
         raise UnknownNameError("configuration", source, named_configs(), "A file of your own ends in .yaml.")
 

@@ -140,7 +140,7 @@ def _recorded_or_prepared(
 ) -> DataManifest:
     """Returns the data that the run's folder records, if its stores still exist, else prepares it."""
     recorded = directory.manifest()
-    if recorded is not None and _is_prepared(directory):
+    if recorded is not None and recorded.stores_exist():
         return recorded
     manifest = prepare(request)
     if recorded is not None:

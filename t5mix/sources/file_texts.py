@@ -50,8 +50,7 @@ def read_texts(files: Files, fields: Sequence[str] | None = None) -> list[FileTe
         if not known:
             raise T5MixError(f"There is no field {name!r}: plain text files have no fields. Leave the fields out.")
         if name not in known:
-            everything = f"The files have the fields {', '.join(sorted(known))}."
-            raise UnknownNameError("field", name, known, everything)
+            raise UnknownNameError("field", name, known, f"The files have the fields {', '.join(sorted(known))}.")
     return [_chosen(column, fields) for column in columns]
 
 
@@ -85,9 +84,11 @@ def _chosen(columns: _Columns, fields: Sequence[str] | None) -> FileTexts:
     texts = tuple(text for values in (columns.plain, *chosen.values()) for text in values if text.strip())
     left_out = tuple(name for name in columns.values if name not in chosen)
     if not texts:
-        wanted = f" in {', '.join(fields)}" if fields else ""
-        there = f" Its fields are {', '.join(columns.values)}." if columns.values else ""
-        raise T5MixError(f"{columns.path} has no text{wanted}.{there} Choose among its fields, or leave the file out.")
+        in_fields = f" in {', '.join(fields)}" if fields else ""
+        its_fields = f" Its fields are {', '.join(columns.values)}." if columns.values else ""
+        raise T5MixError(
+            f"{columns.path} has no text{in_fields}.{its_fields} Choose among its fields, or leave the file out."
+        )
     return FileTexts(columns.path, columns.lines, tuple(chosen), left_out, texts)
 
 

@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from t5mix.compiled_programs import keep_compiled_programs
 from t5mix.data.manifest import DataManifest, DataRequest
 from t5mix.errors import T5MixError
 from t5mix.files import exclusive_lock, read_json, sha256_of_text, write_json
@@ -90,9 +91,8 @@ def main() -> int:
 
 def configure_process(job: RunRequest) -> None:
     """Sets what must be set before JAX is loaded, and has this process end with the one that started it."""
-    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", job.cache)
-    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
     os.environ["NPROC"] = str(job.cores)  # XLA's threads on a CPU; their number decides the last digits
+    keep_compiled_programs(Path(job.cache), least_seconds=0.1)
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
 
 

@@ -10,32 +10,14 @@ import pytest
 
 from tests.support import interrupted, synthetic_sweep
 from tests.support.data_files import sentences
+from tests.support.letters import letters_config
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
 MOMENTS = 10
 _DRAFT = re.compile("-[0-9a-f]{32}$")  # what `draft_path` names
 _SAME = {".model", ".svg", ".png", ".txt", ".html", ".csv", ".md", ".tex", ".npy"}
-CONFIG = """
-defaults:
-  - experiment
-  - override mixing: equal
-  - _self_
-run_dir: run
-store_dir: stores
-mixture: [letters]
-vocabulary: bytes
-lengths: {inputs: 24, targets: 8}
-model: {d_model: 16, d_ff: 32, d_kv: 8, num_heads: 2, num_layers: 1, num_decoder_layers: 1}
-training: {steps: 40, batch_size: 4, log_every: 10, evaluate_every: 10, checkpoint_every: 10}
-tasks:
-  letters:
-    files: {train: train.tsv, validation: validation.tsv}
-    inputs: "letters: {text}"
-    targets: label
-    labels: {0: even, 1: odd}
-    metrics: [accuracy]
-"""
+CONFIG = letters_config("steps: 40, batch_size: 4, log_every: 10, evaluate_every: 10, checkpoint_every: 10")
 SWEEP = """
 name: letters
 config: own.yaml

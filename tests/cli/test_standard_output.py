@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.stages import without_stages
+
 SHOW = ["train", "--show", "run_dir=r", "mixture=demo"]
 CASES = [(SHOW, ""), (SHOW, "1"), (["--help"], ""), ([], "")]  # whether what is printed is written at once
 FULL = Path("/dev/full")
@@ -17,11 +19,6 @@ def started(arguments: list[str], stdout: int, **environment: str) -> subprocess
     command = [sys.executable, "-c", "import sys; from t5mix.cli.main import main; sys.exit(main())", *arguments]
     env = {**os.environ, **environment}
     return subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, text=True, timeout=120, env=env)
-
-
-def without_stages(stderr: str) -> str:
-    """Returns what was said besides what long work is at."""
-    return "".join(line for line in stderr.splitlines(keepends=True) if not line.startswith("Loading JAX ..."))
 
 
 @pytest.fixture

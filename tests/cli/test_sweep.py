@@ -14,6 +14,7 @@ import yaml
 from t5mix.cli import sweep
 from t5mix.cli.main import main
 from t5mix.interrupts import signal_of
+from tests.support.stages import without_stages
 
 
 def test_settings_may_stand_before_and_after_options(monkeypatch: pytest.MonkeyPatch):
@@ -108,15 +109,10 @@ def plan_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return ["sweep", "small.yaml", "--dry-run", "--jobs", "2", "--cores", "1"]
 
 
-def stages_alone(stderr: str) -> bool:
-    """Says whether nothing was said but what long work is at."""
-    return all(line.startswith(("Loading JAX ...", "Planning and checking")) for line in stderr.splitlines())
-
-
 def test_the_plan_is_what_a_dry_run_prints(plan_of: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     assert main(plan_of) == 0
     captured = capsys.readouterr()
-    assert stages_alone(captured.err)
+    assert without_stages(captured.err, "Loading JAX", "Planning and checking all runs") == ""
     title, headings, _, full, layer_norms, sentence = captured.out.splitlines()
     assert title == "small"
     assert headings.split("  ")[0] == "method"
@@ -131,7 +127,7 @@ def test_the_plan_is_what_a_dry_run_prints(plan_of: list[str], tmp_path: Path, c
     assert main([*plan_of, "--json"]) == 0
     captured = capsys.readouterr()
     plan = json.loads(captured.out)
-    assert stages_alone(captured.err)
+    assert without_stages(captured.err, "Loading JAX", "Planning and checking all runs") == ""
     assert (plan["sweep"], plan["runs"], plan["trained_runs"], plan["steps"]) == ("small", 9, 7, 9000)
     assert (plan["parent_runs"], plan["tuning_runs"], plan["test_runs"]) == (1, 4, 4)
     assert plan["methods"][0] == {

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from t5mix.cli.main import main
+from tests.support.letters import letters_config
 
 
 @pytest.mark.slow
@@ -17,27 +18,7 @@ def test_a_declared_task_from_file_to_answers(
     for split in ("train", "validation"):
         (tmp_path / f"{split}.tsv").write_text("\n".join(["text\tlabel", *rows]) + "\n", encoding="utf-8")
     (tmp_path / "own.yaml").write_text(
-        """
-defaults:
-  - experiment
-  - override mixing: equal
-  - _self_
-run_dir: run
-store_dir: stores
-mixture: [letters]
-vocabulary: bytes
-lengths: {inputs: 24, targets: 8}
-model: {d_model: 16, d_ff: 32, d_kv: 8, num_heads: 2, num_layers: 1, num_decoder_layers: 1}
-training: {steps: 4, batch_size: 4, log_every: 2, checkpoint_every: 4}
-tasks:
-  letters:
-    files: {train: train.tsv, validation: validation.tsv}
-    inputs: "letters: {text}"
-    targets: label
-    labels: {0: even, 1: odd}
-    metrics: [accuracy]
-""",
-        encoding="utf-8",
+        letters_config("steps: 4, batch_size: 4, log_every: 2, checkpoint_every: 4"), encoding="utf-8"
     )
     assert main(["train", "--config", "own.yaml"]) == 0
     assert "Done: 4 steps in run. Next: t5mix eval run" in capsys.readouterr().err

@@ -13,27 +13,13 @@ import pytest
 
 from t5mix.cli.main import main
 from t5mix.sweep.worker import RunRequest, carry_out
+from tests.support.letters import letters_config
 
-CONFIG = """
-defaults:
-  - experiment
-  - override mixing: equal
-  - override optimizer: adamw
-  - _self_
-store_dir: stores
-mixture: [letters]
-vocabulary: bytes
-lengths: {inputs: 24, targets: 8}
-model: {d_model: 16, d_ff: 32, d_kv: 8, num_heads: 2, num_layers: 1, num_decoder_layers: 1}
-training: {steps: 3, batch_size: 4, log_every: 1, checkpoint_every: 1}
-tasks:
-  letters:
-    files: {train: train.tsv, validation: validation.tsv, test: test.tsv}
-    inputs: "letters: {text}"
-    targets: label
-    labels: {0: even, 1: odd}
-    metrics: [accuracy]
-"""
+CONFIG = letters_config(
+    "steps: 3, batch_size: 4, log_every: 1, checkpoint_every: 1",
+    splits=("train", "validation", "test"),
+    optimizer="adamw",
+)
 SWEEP = """
 name: letters
 config: own.yaml
