@@ -8,7 +8,7 @@ from pathlib import Path
 from t5mix.data.manifest import DataRequest
 from t5mix.data.tokenizer import load_sentencepiece
 from t5mix.errors import T5MixError
-from t5mix.metrics import metric
+from t5mix.metrics.declared import scoring_of
 from t5mix.sources.declaration import TaskDeclaration, task_declaration
 
 BYTES = "bytes"
@@ -33,8 +33,7 @@ def check_request(request: DataRequest) -> dict[str, TaskDeclaration]:
         )
     for name, declaration in declarations.items():
         try:
-            for kind in declaration.metrics:
-                metric(kind)
+            scoring_of(declaration)
             if name in request.mixture:
                 declaration.check_beginning()
         except T5MixError as error:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from t5mix.errors import T5MixError
+from t5mix.metrics.declared import scoring_of
 from t5mix.preprocessors.objectives import unlabelled_text_preprocessors
 from t5mix.sources.declaration import TaskDeclaration
 from t5mix.sources.seqio_sources import FileRowsDataSource
@@ -54,8 +55,6 @@ def register(name: str, declaration: TaskDeclaration, vocabulary: seqio.Vocabula
         T5MixError: the name is taken by a registered task or mixture, or not one that seqio allows.
         UnknownNameError: one of its metrics does not exist.
     """
-    from t5mix.metrics import metric
-
     if name in _registered:
         seqio.TaskRegistry.remove(name)
         _registered.discard(name)
@@ -71,28 +70,17 @@ def register(name: str, declaration: TaskDeclaration, vocabulary: seqio.Vocabula
     else:
         preprocessors = [seqio.preprocessors.tokenize, seqio.preprocessors.append_eos]
     feature = seqio.Feature(vocabulary, add_eos=True)
+    scoring = scoring_of(declaration)
     try:
         task = seqio.TaskRegistry.add(
             name,
             source=DeclaredDataSource(declaration),
             preprocessors=preprocessors,
             output_features={"inputs": feature, "targets": feature},
-            postprocess_fn=_postprocessor(declaration),
-            metric_fns=[metric(kind) for kind in declaration.metrics],
+            postprocess_fn=scoring.postprocess,
+            metric_fns=list(scoring.metrics),
         )
     except ValueError as error:
         raise T5MixError(f"Declared task {name!r}: {error}") from error
     _registered.add(name)
     return task
-
-
-def _postprocessor(declaration: TaskDeclaration) -> Any:
-    from t5mix.metrics import postprocessors
-
-    if declaration.labels is not None:
-        return postprocessors.label_choice(declaration.choices())
-    if declaration.answers is not None:
-        return postprocessors.answers("answers")
-    if declaration.metrics and set(declaration.metrics) <= {"pearson", "spearman"}:
-        return postprocessors.number
-    return postprocessors.string
