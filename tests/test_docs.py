@@ -156,7 +156,7 @@ class Workshop:
         monkeypatch.setenv("JAX_PLATFORMS", "cpu")
         monkeypatch.setattr(sys, "path", list(sys.path))
         monkeypatch.setattr("t5mix.runs.train.train_experiment", self.train)
-        monkeypatch.setattr("t5mix.data.prepare_client.early_preparation", contextlib.nullcontext)
+        monkeypatch.setattr("t5mix.data.prepare_client.early_preparation", lambda **_: contextlib.nullcontext())
         monkeypatch.setattr("t5mix.sweep.cluster_executors.check_executor", lambda name: None)
         monkeypatch.setattr("t5mix.sweep.plan.SweepPlanner._check", lambda *arguments, **options: None)
         monkeypatch.setattr("t5mix.sweep.plan.plan_trials", self.sweep)

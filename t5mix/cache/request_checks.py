@@ -3,15 +3,11 @@
 The worker checks the same, as it may be asked by others; this is the one home of these rules.
 """
 
-from pathlib import Path
-
+from t5mix.cache.vocabulary import vocabulary_entry
 from t5mix.data.manifest import DataRequest
-from t5mix.data.tokenizer import load_sentencepiece
 from t5mix.errors import T5MixError
 from t5mix.metrics.declared import scoring_of
 from t5mix.sources.declaration import TaskDeclaration, task_declaration
-
-BYTES = "bytes"
 
 
 def check_request(request: DataRequest) -> dict[str, TaskDeclaration]:
@@ -24,9 +20,9 @@ def check_request(request: DataRequest) -> dict[str, TaskDeclaration]:
         T5MixError: a file is missing, a declaration is impossible, or one of its metrics does not exist.
     """
     declarations = {name: task_declaration(name, raw) for name, raw in request.declared.items()}
-    if request.vocabulary and request.vocabulary != BYTES:
-        load_sentencepiece(vocabulary_path(request.vocabulary), request.extra_ids)
-    elif not request.vocabulary and request.mixture and declarations.keys() >= set(request.mixture):
+    if request.vocabulary:
+        vocabulary_entry(request.vocabulary, request.extra_ids)
+    elif request.mixture and not request.needs_tensorflow:
         raise T5MixError(
             f"The tasks {', '.join(request.mixture)} are declared in configuration and bring no vocabulary. "
             "Set vocabulary to the path of a SentencePiece model, or to bytes."
@@ -39,8 +35,3 @@ def check_request(request: DataRequest) -> dict[str, TaskDeclaration]:
         except T5MixError as error:
             raise T5MixError(f"Declared task {name!r}: {error}") from error
     return declarations
-
-
-def vocabulary_path(name: str) -> Path:
-    """Returns the file of a vocabulary that a configuration names."""
-    return Path(name).expanduser().resolve()

@@ -23,7 +23,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _list(options: argparse.Namespace) -> int:
     with stage("Loading TensorFlow and the tasks"):
-        from t5mix.cache.inspection import list_tasks
+        from t5mix.cache.registry_listing import list_tasks
 
         tasks = list_tasks(options.plugins)
     if options.json:
@@ -48,7 +48,7 @@ def _show(options: argparse.Namespace) -> int:
         experiment = experiment_of(options, [f"mixture={json.dumps([options.show])}", "run_dir=unused"])
         request = experiment.data_request()
         check_request(request)
-    with stage("Loading TensorFlow and the tasks"):
+    with stage("Loading TensorFlow and the tasks" if request.needs_tensorflow else "Reading the task"):
         from t5mix.cache.inspection import inspect_task
 
         view = inspect_task(request, options.show, options.split, count=options.examples)

@@ -41,7 +41,8 @@ def prepare_in_subprocess(
     Raises:
         T5MixError: what the child raised, word for word.
     """
-    with _Preparation(quiet=quiet) if quiet or _early is None else _early as preparation:
+    early = None if quiet else _early
+    with early or _Preparation(quiet=quiet, tensorflow=request.needs_tensorflow) as preparation:
         preparation.send(request)
         last = Path(request.store_dir).expanduser() / "requests" / f"{sha256_of_text(request.to_json())[:16]}.json"
         if meanwhile is not None:
@@ -52,13 +53,16 @@ def prepare_in_subprocess(
 
 
 @contextlib.contextmanager
-def early_preparation() -> Iterator[None]:
-    """Starts the child of the coming `prepare_in_subprocess` now: loading TensorFlow takes seconds that can be used.
+def early_preparation(*, tensorflow: bool) -> Iterator[None]:
+    """Starts the child of the coming `prepare_in_subprocess` now: loading takes seconds that can be used.
 
     It ends with the context if it is not needed.
+
+    Args:
+        tensorflow: whether the request will need TensorFlow, as `DataRequest.needs_tensorflow` will say.
     """
     global _early
-    _early = _Preparation()
+    _early = _Preparation(tensorflow=tensorflow)
     try:
         yield
     finally:
@@ -75,11 +79,13 @@ def end_early() -> None:
 class _Preparation:
     """A child that prepares data once it is told which; it ends with the context."""
 
-    def __init__(self, *, quiet: bool = False) -> None:
+    def __init__(self, *, tensorflow: bool, quiet: bool = False) -> None:
         with contextlib.ExitStack() as closing:
             folder = closing.enter_context(temporary_folder("t5mix-"))
             self._begun, self._show, self._asked = folder / "begun", not quiet, False
+            self._stage = "Loading TensorFlow and the tasks" if tensorflow else "Loading the tasks"
             options = ["--begun", str(self._begun), *(["--quiet"] if quiet else [])]
+            options += ["--tensorflow"] if tensorflow else []
             self._child = Child("t5mix.cache.prepare_worker", options, folder / "out.json", show=True)
             self._closing = closing.pop_all()
 
@@ -106,7 +112,7 @@ class _Preparation:
     def manifest(self) -> DataManifest:
         """Waits for what was prepared."""
         if self._show:
-            with stage("Loading TensorFlow and the tasks"):
+            with stage(self._stage):
                 while self._child.running and not self._begun.exists():
                     time.sleep(_POLL_SECONDS)
         return DataManifest.load(self._child.result())

@@ -32,6 +32,6 @@ def score_in_subprocess(
         request_file.write_text(request.to_json(), encoding="utf-8")
         arguments = ["--request", str(request_file), "--predictions", str(predictions), "--split", split]
         arguments += [part for task in tasks for part in ("--task", task)]
-        with stage("Loading TensorFlow and computing the metrics"):
+        with stage(f"{'Loading TensorFlow and computing' if request.needs_tensorflow else 'Computing'} the metrics"):
             evaluations = read_json(Child("t5mix.evaluation.scoring_worker", arguments, out).result())
         return {task: TaskEvaluation.from_json(evaluation) for task, evaluation in evaluations.items()}

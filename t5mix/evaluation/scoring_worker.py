@@ -1,4 +1,4 @@
-"""Scores predictions with the metrics of their seqio tasks. Loads TensorFlow: runs in a process of its own.
+"""Scores predictions with the metrics of their tasks. Loads TensorFlow for seqio's: runs in a process of its own.
 
     python -m t5mix.evaluation.scoring_worker --request FILE --predictions DIR --split validation --out FILE
 
@@ -10,12 +10,13 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from t5mix.cache.materialize import FIXED_SEED, SplitSpec, raw_examples
-from t5mix.cache.prepare_worker import load_tasks
+from t5mix.cache.declared_task import DeclaredTask
+from t5mix.cache.run_task import FIXED_SEED, SplitSpec
+from t5mix.cache.run_tasks import load_tasks
 from t5mix.data.manifest import DataRequest
 from t5mix.errors import T5MixError
-from t5mix.evaluation.predictions import predictions_path, read_predictions
-from t5mix.evaluation.seqio_metrics import task_metrics
+from t5mix.evaluation.predictions import Prediction, predictions_path, read_predictions
+from t5mix.evaluation.task_metrics import text_metrics
 from t5mix.files import write_json
 from t5mix.metrics.example_scores import TaskEvaluation
 
@@ -46,10 +47,20 @@ def score_predictions(
         task = run.task(name)
         task_predictions = read_predictions(predictions_path(predictions, name, split))
         spec = SplitSpec(task, split, request.inputs_length, request.targets_length)
-        # The same examples in the same order as in the store, with the fields that post-processors look at.
-        examples = list(raw_examples(spec, FIXED_SEED))
-        results[name] = task_metrics(task, examples, task_predictions)
+        results[name] = _task_evaluation(spec, task_predictions)
     return results
+
+
+def _task_evaluation(spec: SplitSpec, predictions: list[Prediction]) -> TaskEvaluation:
+    """Scores one task on the same examples as in the store, with the fields that post-processors look at."""
+    task = spec.task
+    if isinstance(task, DeclaredTask):
+        return text_metrics(task.name, task.scoring, list(task.texts(spec.split)), predictions)
+    from t5mix.cache.seqio_task import SeqioTask
+    from t5mix.evaluation.seqio_metrics import task_metrics
+
+    assert isinstance(task, SeqioTask)
+    return task_metrics(task.task, list(task.raw_examples(spec, FIXED_SEED)), predictions)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -12,10 +12,9 @@ import numpy as np
 
 from t5mix.errors import T5MixError
 from t5mix.evaluation.predictions import Prediction
-from t5mix.metrics.example_scores import ExampleMetric, ExampleScores, Metric, TaskEvaluation, evaluate_metric
+from t5mix.evaluation.task_metrics import Example, check_alignment, merged
+from t5mix.metrics.example_scores import ExampleMetric, Metric, TaskEvaluation, evaluate_metric
 from t5mix.tensorflow_setup import seqio
-
-Example = Mapping[str, Any]
 
 _log = logging.getLogger(__name__)
 
@@ -35,7 +34,7 @@ def task_metrics(task: seqio.Task, examples: Sequence[Example], predictions: Seq
         T5MixError: the predictions do not belong to the examples, two metrics give the same name, or a
             metric needs the targets' log-likelihoods and there are none.
     """
-    _check_alignment(task.name, len(examples), predictions)
+    check_alignment(task.name, len(examples), predictions)
     targets = [
         task.postprocess_fn(_target_text(task, example), example=example, is_target=True) for example in examples
     ]
@@ -53,15 +52,7 @@ def task_metrics(task: seqio.Task, examples: Sequence[Example], predictions: Seq
     given = task.metric_objs[: len(task.metric_objs) - len(task.metric_fns)]
     objects = [functools.partial(_object_value, metric, task) for metric in given]
     evaluated += [evaluate_metric(_plain(metric), examples, predictions) for metric in objects]
-    return _merged(task.name, evaluated)
-
-
-def _check_alignment(name: str, examples: int, predictions: Sequence[Prediction]) -> None:
-    if [prediction.index for prediction in predictions] != list(range(examples)):
-        raise T5MixError(
-            f"The task {name!r} has {examples} examples, and its {len(predictions)} predictions are not one "
-            "for each in their order. They were made from other data: generate them again."
-        )
+    return merged(task.name, evaluated)
 
 
 def _target_text(task: seqio.Task, example: Example) -> str:
@@ -118,14 +109,3 @@ def _plain(metric: Any) -> Metric:
         return kept
 
     return numbers
-
-
-def _merged(name: str, evaluated: Sequence[tuple[Mapping[str, float], Mapping[str, ExampleScores]]]) -> TaskEvaluation:
-    """Returns the values of all metrics together."""
-    metrics: dict[str, float] = {}
-    for values, _ in evaluated:
-        for key, value in values.items():
-            if key in metrics:
-                raise T5MixError(f"Two metrics of the task {name!r} give a value called {key!r}.")
-            metrics[key] = value
-    return TaskEvaluation(metrics, {key: scores for _, one in evaluated for key, scores in one.items()})

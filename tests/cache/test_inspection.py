@@ -1,4 +1,5 @@
-from t5mix.cache.inspection import inspect_task, list_tasks
+from t5mix.cache.inspection import inspect_task
+from t5mix.cache.registry_listing import list_tasks
 
 
 def test_what_a_model_will_see(make_request):

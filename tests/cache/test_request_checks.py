@@ -92,8 +92,8 @@ def test_commands_find_it_before_any_work(
     )
     monkeypatch.setitem(sys.modules, "t5mix.cache.inspection", _Forbidden())  # type: ignore[arg-type]
     forbidden = _Forbidden()
-    # TensorFlow is loaded meanwhile.
-    monkeypatch.setattr("t5mix.data.prepare_client.early_preparation", contextlib.nullcontext)
+    # The child that prepares data starts meanwhile.
+    monkeypatch.setattr("t5mix.data.prepare_client.early_preparation", lambda **_: contextlib.nullcontext())
     monkeypatch.setattr("t5mix.subprocesses.subprocess", forbidden)
     monkeypatch.setattr("t5mix.runs.train.check_policy", lambda experiment: forbidden.check_policy)
     monkeypatch.setattr("t5mix.sweep.plan.check_policy", lambda experiment: forbidden.check_policy)

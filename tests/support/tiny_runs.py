@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from t5mix.data.manifest import DataManifest, DataRequest, StoreEntry, TaskEntry, VocabularyEntry
+from t5mix.data.ragged import token_batch
 from t5mix.data.token_store import TokenStore, write_store
 
 EOS = 1
@@ -45,7 +46,9 @@ def make_examples(task: str, count: int, seed: int) -> list[tuple[np.ndarray, np
 
 
 def make_store(path: Path, examples: Sequence[tuple[np.ndarray, np.ndarray]]) -> TokenStore:
-    return write_store(path, examples, provenance={"test": path.name}, max_inputs=INPUTS, max_targets=TARGETS)
+    return write_store(
+        path, [token_batch(examples)], provenance={"test": path.name}, max_inputs=INPUTS, max_targets=TARGETS
+    )
 
 
 def store_of_lengths(path: Path, lengths: Sequence[tuple[int, int]], first_token: int = 100) -> TokenStore:
@@ -55,7 +58,7 @@ def store_of_lengths(path: Path, lengths: Sequence[tuple[int, int]], first_token
         middle = token + inputs
         examples.append((np.arange(token, middle), np.arange(middle, middle + targets)))
         token = middle + targets
-    return write_store(path, examples, provenance={}, max_inputs=1 << 20, max_targets=1 << 20)
+    return write_store(path, [token_batch(examples)], provenance={}, max_inputs=1 << 20, max_targets=1 << 20)
 
 
 def make_manifest(
