@@ -24,6 +24,7 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
+from t5mix.cache.listing import keep_listing, kept_listing
 from t5mix.cache.materialize import CachedSplit, find_cached, make_shard, materialize
 from t5mix.cache.run_task import TRAIN, PreprocessingError, RunTask, SplitSpec
 from t5mix.cache.run_tasks import RunTasks, load_tasks
@@ -162,10 +163,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.begun:
             options.begun.touch()
         prepare(request, quiet=options.quiet).save(options.out)
+        _keep_names(request)
     except T5MixError as error:
         write_json(options.out, {"error": _explain(error)})
         return 2
     return 0
+
+
+def _keep_names(request: DataRequest) -> None:
+    """Keeps the names of what is registered, for commands that do without TensorFlow."""
+    if request.needs_tensorflow and kept_listing(request.plugins) is None:
+        from t5mix.cache.registry_listing import list_registered
+
+        keep_listing(list_registered(request.plugins), request.plugins)
 
 
 def _serve(requests: "queue.SimpleQueue[str]", *, quiet: bool) -> None:

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Collection, Sequence
 
 from t5mix.cache import task_registry
+from t5mix.cache.listing import HINT
 from t5mix.cache.run_task import RunTask
 from t5mix.cache.seqio_task import SeqioTask
 from t5mix.cache.seqio_vocabularies import seqio_vocabulary, with_vocabulary
@@ -54,7 +55,7 @@ def load_registered(
         if name in declared:
             continue
         if name not in names:
-            raise UnknownNameError("task or mixture", name, {*names, *declared}, task_registry.HINT)
+            raise UnknownNameError("task or mixture", name, {*names, *declared}, HINT)
         tasks = task_registry.resolve([name])
         members[name] = [SeqioTask(task if override is None else with_vocabulary(task, override)) for task in tasks]
     return RegisteredTasks(members, frozenset(seqio.TaskRegistry.names()))

@@ -1,71 +1,40 @@
-"""What there is to train on: the data behind `t5mix tasks` and `t5mix mixtures`."""
+"""Makes the list of registered tasks and mixtures. Loads TensorFlow; touches neither the network nor the data."""
 
-import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
 from t5mix.cache import task_registry
+from t5mix.cache.listing import Listing, RegisteredTask
 from t5mix.cache.seqio_task import known_sizes, metric_names
 from t5mix.tensorflow_setup import seqio
 
 
-@dataclasses.dataclass(frozen=True)
-class RegisteredTask:
-    """One registered task.
-
-    Attributes:
-        name: its name.
-        splits: its splits; empty where only the network could tell.
-        source: what kind of source it reads.
-        sizes: raw examples of each split, where the source knows without reading.
-        metrics: names of its metrics.
-        mixtures: names of the mixtures it belongs to.
-    """
-
-    name: str
-    splits: tuple[str, ...]
-    source: str
-    sizes: dict[str, int]
-    metrics: tuple[str, ...]
-    mixtures: tuple[str, ...]
-
-
-def list_tasks(plugins: Sequence[str] = ()) -> list[RegisteredTask]:
-    """Returns all registered tasks by name; touches neither the network nor the data.
+def list_registered(plugins: Sequence[str] = ()) -> Listing:
+    """Returns all registered tasks and mixtures; `keep_listing` keeps the list for the next time.
 
     Raises:
         T5MixError: a plugin cannot be imported.
     """
     task_registry.load(plugins)
-    members = list_mixtures()
-    summaries = []
+    mixtures = {
+        name: tuple(task.name for task in task_registry.resolve([name]))
+        for name in sorted(seqio.MixtureRegistry.names())
+    }
+    tasks = []
     for name in sorted(seqio.TaskRegistry.names()):
         task = seqio.TaskRegistry.get(name)
         splits = _known_splits(task.source)
-        summaries.append(
+        tasks.append(
             RegisteredTask(
                 name=name,
                 splits=splits,
                 source=type(task.source).__name__,
                 sizes=known_sizes(task.source, splits),
                 metrics=metric_names(task),
-                mixtures=tuple(mixture for mixture, tasks in members.items() if name in tasks),
+                mixtures=tuple(mixture for mixture, members in mixtures.items() if name in members),
             )
         )
-    return summaries
-
-
-def list_mixtures(plugins: Sequence[str] = ()) -> dict[str, tuple[str, ...]]:
-    """Returns the tasks of each registered mixture.
-
-    Raises:
-        T5MixError: a plugin cannot be imported.
-    """
-    task_registry.load(plugins)
-    return {
-        name: tuple(task.name for task in task_registry.resolve([name]))
-        for name in sorted(seqio.MixtureRegistry.names())
-    }
+    return Listing(tuple(tasks), mixtures)
 
 
 def _known_splits(source: Any) -> tuple[str, ...]:

@@ -1,13 +1,12 @@
 """The vocabulary of a run: reading the one that is set, and agreeing on one for all tasks."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from t5mix.cache.run_task import RunTask
 from t5mix.data.manifest import VocabularyEntry
 from t5mix.data.tokenizer import load_sentencepiece
 from t5mix.errors import T5MixError
-from t5mix.files import sha256_of
+from t5mix.files import expand_home, sha256_of
 
 BYTES = "bytes"
 _BYTE_IDS = 259  # 256 bytes, and padding, end and unknown
@@ -25,7 +24,7 @@ def vocabulary_entry(name: str, extra_ids: int) -> VocabularyEntry:
     """
     if name == BYTES:
         return VocabularyEntry(BYTES, "", "", extra_ids, _BYTE_IDS + extra_ids)
-    path = Path(name).expanduser().resolve()
+    path = expand_home(name, "vocabulary").resolve()
     size = load_sentencepiece(path, extra_ids).GetPieceSize()
     return VocabularyEntry("sentencepiece", str(path), sha256_of(path), extra_ids, size)
 

@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -14,6 +15,7 @@ from t5mix.console.tables import TextTable, print_table, together
 
 if TYPE_CHECKING:
     from t5mix.cache.inspection import TaskView
+    from t5mix.cache.listing import Listing
 
 
 def run(options: argparse.Namespace) -> int:
@@ -22,10 +24,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _list(options: argparse.Namespace) -> int:
-    with stage("Loading TensorFlow and the tasks"):
-        from t5mix.cache.registry_listing import list_tasks
-
-        tasks = list_tasks(options.plugins)
+    tasks = registered(options.plugins).tasks
     if options.json:
         print(json.dumps([dataclasses.asdict(task) for task in tasks], indent=1))
         return 0
@@ -38,6 +37,22 @@ def _list(options: argparse.Namespace) -> int:
         table.add_row(task.name, *(", ".join(map(together, names)) for names in (splits, task.metrics, task.mixtures)))
     print_table("", table)
     return 0
+
+
+def registered(plugins: Sequence[str]) -> "Listing":
+    """Returns the registered tasks and mixtures: as they are known from the last time, or loading TensorFlow."""
+    from t5mix.cache.listing import keep_listing, kept_listing, may_be_out_of_date
+
+    clean = not may_be_out_of_date()
+    if clean and (kept := kept_listing(plugins)) is not None:
+        return kept
+    with stage("Loading TensorFlow and the tasks"):
+        from t5mix.cache.registry_listing import list_registered
+
+        listing = list_registered(plugins)
+    if clean:
+        keep_listing(listing, plugins)
+    return listing
 
 
 def _show(options: argparse.Namespace) -> int:

@@ -42,7 +42,7 @@ COMMANDS = {
     "delta": ("delta", "show", "run"),
     "sweep": ("sweep", "sweep.yaml", "--cores", "1", "--jobs", "1"),
     "report": ("report", "made-up", "--out", "report"),
-    "vocab": ("vocab", "train", "text.txt", "--fields", "text", "--output", "new.model", "--size", "240"),
+    "vocab": ("vocab", "train", "text.txt", "--output", "new.model", "--size", "240"),
 }
 
 
