@@ -77,6 +77,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(skip)
 
 
+@pytest.fixture(autouse=True)
+def _no_kept_listing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests have tasks of their own, which the list that the user's cache keeps does not know."""
+    monkeypatch.setattr("t5mix.cache.request_checks.kept_listing", lambda plugins: None)
+
+
 @pytest.fixture(scope="session")
 def seqio():
     """seqio, imported once; what its dependencies warn of at import is not ours to mend."""
