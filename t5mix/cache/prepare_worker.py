@@ -31,6 +31,7 @@ from t5mix.cache.run_tasks import RunTasks, load_tasks
 from t5mix.cache.source_shards import count_shards, extrapolated
 from t5mix.child_process import ENDED
 from t5mix.data.manifest import DataManifest, DataRequest, TaskEntry, shard_path
+from t5mix.data.prepare_client import BEGUN
 from t5mix.data.token_store import MissingStoreError
 from t5mix.errors import T5MixError, UnknownNameError
 from t5mix.files import write_json
@@ -137,7 +138,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs as a child process: writes the result, or {"error": text}, to the file that --out names."""
     parser = argparse.ArgumentParser(prog="python -m t5mix.cache.prepare_worker")
     parser.add_argument("--out", type=Path, help="where the DataManifest or error goes")
-    parser.add_argument("--begun", type=Path, help="a file to make once all is loaded and the request read")
+    parser.add_argument("--begun", action="store_true", help="make a file once all is loaded and the request read")
     parser.add_argument("--tensorflow", action="store_true", help="load TensorFlow at once")
     parser.add_argument("--serve", action="store_true", help="make shards as the standard input asks for them")
     parser.add_argument("--quiet", action="store_true", help="show no progress")
@@ -161,7 +162,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         request = DataRequest.from_json(requests.get())
         if options.begun:
-            options.begun.touch()
+            (options.out.parent / BEGUN).touch()
         prepare(request, quiet=options.quiet).save(options.out)
         _keep_names(request)
     except T5MixError as error:

@@ -1,11 +1,13 @@
 """Scores predictions with the metrics of their tasks. Loads TensorFlow for seqio's: runs in a process of its own.
 
-    python -m t5mix.evaluation.scoring_worker --request FILE --predictions DIR --split validation --out FILE
+    python -m t5mix.evaluation.scoring_worker --out FILE
 
-`t5mix.evaluation.scoring_client` starts it.
+`t5mix.evaluation.scoring_client` starts it, and says on its standard input what to score.
 """
 
 import argparse
+import importlib
+import json
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -64,17 +66,17 @@ def _task_evaluation(spec: SplitSpec, predictions: list[Prediction]) -> TaskEval
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs as a child process: writes what `score` gives, or {"error": text}, to the file that --out names."""
+    """Runs as a child process: writes what `score_predictions` gives, or {"error": text}, to the file of --out."""
     parser = argparse.ArgumentParser(prog="python -m t5mix.evaluation.scoring_worker", description=__doc__)
-    parser.add_argument("--request", type=Path, required=True, help="the data request, JSON")
-    parser.add_argument("--predictions", type=Path, required=True, help="folder of the predictions")
-    parser.add_argument("--split", required=True)
-    parser.add_argument("--task", action="append", default=[], help="only this task; may be repeated")
     parser.add_argument("--out", type=Path, required=True, help="where the evaluations or the error go, JSON")
+    parser.add_argument("--tensorflow", action="store_true", help="load TensorFlow at once")
     options = parser.parse_args(arguments)
+    if options.tensorflow:
+        importlib.import_module("t5mix.tensorflow_setup")
+    orders = json.loads(sys.stdin.readline())
+    request = DataRequest.from_json(orders["request"])
     try:
-        request = DataRequest.from_json(options.request.read_text(encoding="utf-8"))
-        evaluations = score_predictions(request, options.predictions, options.split, options.task)
+        evaluations = score_predictions(request, Path(orders["predictions"]), orders["split"], orders["tasks"])
         write_json(options.out, {name: evaluation.to_json() for name, evaluation in evaluations.items()})
     except T5MixError as error:
         write_json(options.out, {"error": str(error)})

@@ -1,5 +1,6 @@
 """Evaluating a run's model on a split of its tasks."""
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -18,7 +19,7 @@ from t5mix.data.token_store import TokenStore, open_store
 from t5mix.errors import T5MixError
 from t5mix.evaluation.generate import generate, score_targets
 from t5mix.evaluation.predictions import Prediction, decoded, predictions_path, write_predictions
-from t5mix.evaluation.scoring_client import score_in_subprocess
+from t5mix.evaluation.scoring_client import Scorer
 from t5mix.evaluation.teacher_forced import evaluate_losses
 from t5mix.metrics.example_scores import TaskEvaluation
 from t5mix.runs.load import TrainedModel, checkpoint_of, load_model
@@ -59,30 +60,32 @@ def evaluate_run(
     path = checkpoint_of(run, which)
     if recorded is not None:
         _check_split(recorded, split, tasks)
-    with stage("Loading the model"):
-        model = load_model(path, base)
     manifest = _manifest_with(recorded, experiment, split, tasks)
-    if manifest.vocabulary.identity != model.vocabulary.identity:
-        raise T5MixError(
-            f"The data's vocabulary {manifest.vocabulary.path} is not the one {model.path} was trained with."
-        )
     chosen, lacking = _chosen(manifest, split, tasks)
     if lacking:
         notice(f"no {split} split: {', '.join(task.name for task in lacking)}")
     ids = {task.name: i for i, task in enumerate((recorded or manifest).tasks)}  # as the model was trained
     by_id = {ids[task.name]: task for task in chosen}
     stores = {i: open_store(task.path(split)) for i, task in by_id.items()}
-    with stage("Computing the losses"):
-        evaluations = _teacher_forced(model, experiment, by_id, stores, len(ids))
-    folder = directory.predictions / model.path.name
     scored = [task.name for task in chosen if task.metrics]
-    for i, task in by_id.items():
-        if task.metrics:
-            predictions = _predict(model, stores[i], i, experiment, task)
-            write_predictions(predictions_path(folder, task.name, split), predictions)
-    if scored:
-        for name, scores in score_in_subprocess(manifest.request, folder, split, scored).items():
-            evaluations[name] = TaskEvaluation({**evaluations[name].metrics, **scores.metrics}, scores.examples)
+    with contextlib.ExitStack() as held:
+        scorer = held.enter_context(Scorer(manifest.request)) if scored else None  # loads while the model works
+        with stage("Loading the model"):
+            model = load_model(path, base)
+        if manifest.vocabulary.identity != model.vocabulary.identity:
+            raise T5MixError(
+                f"The data's vocabulary {manifest.vocabulary.path} is not the one {model.path} was trained with."
+            )
+        with stage("Computing the losses"):
+            evaluations = _teacher_forced(model, experiment, by_id, stores, len(ids))
+        folder = directory.predictions / model.path.name
+        for i, task in by_id.items():
+            if task.metrics:
+                predictions = _predict(model, stores[i], i, experiment, task)
+                write_predictions(predictions_path(folder, task.name, split), predictions)
+        scores = scorer.score(folder, split, scored) if scorer is not None else {}
+    for name, score in scores.items():
+        evaluations[name] = TaskEvaluation({**evaluations[name].metrics, **score.metrics}, score.examples)
     return evaluations
 
 

@@ -175,7 +175,7 @@ class FakeChild:
 @pytest.fixture
 def children(monkeypatch: pytest.MonkeyPatch) -> list[FakeChild]:
     monkeypatch.setattr(FakeChild, "made", [])
-    monkeypatch.setattr(prepare_client, "Child", FakeChild)
+    monkeypatch.setattr("t5mix.subprocesses.Child", FakeChild)
     return FakeChild.made
 
 

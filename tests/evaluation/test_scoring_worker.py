@@ -1,5 +1,6 @@
 """From predictions on disk to metrics, over declared tasks."""
 
+import io
 import json
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from t5mix.data.token_store import open_store
 from t5mix.data.tokenizer import Tokenizer
 from t5mix.errors import T5MixError, UnknownNameError
 from t5mix.evaluation.predictions import decoded, predictions_path, write_predictions
-from t5mix.evaluation.scoring_client import score_in_subprocess
+from t5mix.evaluation.scoring_client import Scorer
 from t5mix.evaluation.scoring_worker import main, score_predictions
 
 ROWS = [("it is good", 1), ("it is bad", 0), ("it is fine and long, longer than the rest of them", 1), ("no", 0)]
@@ -99,15 +100,18 @@ def test_some_of_the_tasks(request_, manifest, tmp_path):
         score_predictions(request_, tmp_path, "test")
 
 
-def test_the_child_writes_evaluations_or_the_error(request_, manifest, tmp_path):
-    (tmp_path / "request.json").write_text(request_.to_json())
+def test_the_child_writes_evaluations_or_the_error(request_, manifest, tmp_path, monkeypatch):
     out = tmp_path / "out.json"
-    arguments = ["--request", str(tmp_path / "request.json"), "--predictions", str(tmp_path / "made")]
-    arguments += ["--split", "validation", "--out", str(out)]
-    assert main(arguments) == 2
+    orders = {"request": request_.to_json(), "predictions": str(tmp_path / "made"), "split": "validation"}
+
+    def status(*tasks: str) -> int:
+        monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps({**orders, "tasks": tasks}) + "\n"))
+        return main(["--out", str(out)])
+
+    assert status() == 2
     assert "no predictions" in json.loads(out.read_text())["error"]
     predict(manifest, tmp_path / "made", "score_qa", ["Tom", "on the mat", "now"])
-    assert main([*arguments, "--task", "score_qa"]) == 0
+    assert status("score_qa") == 0
     right = {"kind": "mean", "rows": [[1, 1], [1, 1], [1, 1]]}
     assert json.loads(out.read_text()) == {
         "score_qa": {
@@ -121,8 +125,9 @@ def test_the_child_writes_evaluations_or_the_error(request_, manifest, tmp_path)
 @pytest.mark.slow
 def test_a_process_of_its_own(request_, manifest, tmp_path):
     predict(manifest, tmp_path, "score_qa", ["Tom", "on the mat", "now"])
-    found = score_in_subprocess(request_, tmp_path, "validation")
+    with Scorer(request_) as scorer:
+        found = scorer.score(tmp_path, "validation")
     assert metrics_of(found) == {"score_qa": {"em": 100.0, "f1": 100.0}}
     assert found["score_qa"].examples["f1"].rows.tolist() == [[1, 1]] * 3
-    with pytest.raises(T5MixError, match=r"no predictions at .*score_sst"):
-        score_in_subprocess(request_, tmp_path, "validation", ["score_sst"])
+    with Scorer(request_) as scorer, pytest.raises(T5MixError, match=r"no predictions at .*score_sst"):
+        scorer.score(tmp_path, "validation", ["score_sst"])

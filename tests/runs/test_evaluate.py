@@ -1,7 +1,9 @@
+import contextlib
 import dataclasses
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -103,7 +105,8 @@ def test_likelihoods_go_to_the_metrics_that_ask_for_them(
     manifest["tasks"][0] |= {"metrics": ["likelihood"], "likelihoods": True}
     (run / "data_manifest.json").write_text(json.dumps(manifest), "utf-8")
     own = TaskEvaluation({"likelihood": 50.0}, {"likelihood": ExampleScores.of_means([0, 1])})
-    monkeypatch.setattr(evaluate, "score_in_subprocess", lambda *_: {"copy": own})
+    scorer = SimpleNamespace(score=lambda *_: {"copy": own})
+    monkeypatch.setattr(evaluate, "Scorer", lambda request: contextlib.nullcontext(scorer))
     found = evaluate_run(run)["copy"]
     assert list(found.metrics) == ["loss", "token_accuracy", "likelihood"]
     assert found.metrics["likelihood"] == 50.0
