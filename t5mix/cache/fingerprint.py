@@ -25,6 +25,7 @@ from t5mix.cache.vocabulary import describe_vocabulary
 from t5mix.data.token_store import FEATURES, FORMAT
 from t5mix.errors import T5MixError
 from t5mix.files import sha256_of, sha256_of_json, sha256_of_text
+from t5mix.sources.remote_files import identity_of_url, is_url
 from t5mix.sources.seqio_sources import FileRowsDataSource
 from t5mix.tensorflow_setup import seqio, tf
 
@@ -77,7 +78,10 @@ def _describe_source(source: Any, split: str, *, hashed: bool) -> dict[str, Any]
         return {
             **described,
             "options": _Describer().value(source.options),
-            "files": [file_identity(file, hashed=hashed) for file in source.list_shards(split)],
+            "files": [
+                [part, *(file_identity(file, hashed=hashed) for file in files)]
+                for part, files in source.contents(split)
+            ],
         }
     if isinstance(source, seqio.TfdsDataSource):
         loader = source.tfds_dataset
@@ -108,6 +112,8 @@ def file_identity(path: str | Path, *, hashed: bool = True) -> list[Any]:
     Raises:
         T5MixError: there is no such file.
     """
+    if is_url(path):
+        return identity_of_url(str(path))
     local = Path(path)
     if hashed and local.is_file() and (state := local.stat()).st_size < HASHED_BYTES:
         return ["sha256", _content(local, state.st_size, state.st_mtime_ns)]
