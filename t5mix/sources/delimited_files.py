@@ -55,7 +55,7 @@ def _plain_rows(location: Location, problems: Problems, delimiter: str) -> Itera
                 if not line.strip():
                     continue
                 if width:
-                    problems.add(_wrong_width(location, number, values, header, line))
+                    problems.add(_wrong_width(location, number, values, header, line, delimiter))
                     continue
                 header, width = values, len(values)
             elif unquoted and '"' in line and _in_quotes(values):
@@ -78,10 +78,12 @@ def _warn_of_quotes(location: str, number: int) -> None:
     )
 
 
-def _wrong_width(location: Location, number: int, values: list[str], header: list[str], line: str) -> str:
+def _wrong_width(
+    location: Location, number: int, values: list[str], header: list[str], line: str, delimiter: str
+) -> str:
     return (
-        f"{location}, line {number}: {len(values)} columns, where the header names {len(header)} "
-        f"({', '.join(map(str.strip, header))}). Found: {shorten(line)!r}."
+        f"{location}, line {number}: {len(values)} column{'s' * (len(values) != 1)}, where the header names "
+        f"{len(header)} ({', '.join(map(str.strip, header))}). Found: {shorten(line)!r}.{_advice(header, delimiter)}"
     )
 
 
@@ -98,13 +100,13 @@ def _quoted_rows(location: Location, problems: Problems, delimiter: str) -> Iter
         except StopIteration:
             return
         except csv.Error as error:
-            problems.add(f"{location}, line {number}: {_explain(str(error), delimiter)}")
+            problems.add(f"{location}, line {number}: {_explain(str(error), delimiter)}{_advice(header, delimiter)}")
             continue
         if len(values) != len(header):
             if not any(values) and len(values) < 2:
                 continue
             if header:
-                problems.add(_wrong_width(location, number, values, header, delimiter.join(values)))
+                problems.add(_wrong_width(location, number, values, header, delimiter.join(values), delimiter))
                 continue
             header = values
         yield number, values

@@ -97,7 +97,8 @@ class ParallelFiles:
             return
         lines = [number - (text is None) + sum(1 for _ in side) for text, side in zip(texts, sides, strict=True)]
         counts = " and ".join(
-            f"{location} has {count} lines" for (_, location), count in zip(self.files, lines, strict=True)
+            f"{location} has {count} line{'s' * (count != 1)}"
+            for (_, location), count in zip(self.files, lines, strict=True)
         )
         problems.add(f"{counts}. The lines of parallel files belong together, one to one: give each file as many.")
 
