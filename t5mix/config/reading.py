@@ -93,7 +93,7 @@ def _tasks(raw: Any) -> Any:
     """Returns declared tasks as JSON can hold them."""
     if not isinstance(raw, Mapping):
         return raw or {}
-    return {name: plain_declaration(task) if isinstance(task, Mapping) else task for name, task in raw.items()}
+    return {name: plain_declaration(name, task) if isinstance(task, Mapping) else task for name, task in raw.items()}
 
 
 def _streamed(raw: Any) -> dict[str, int | None]:

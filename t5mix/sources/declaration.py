@@ -257,27 +257,31 @@ def task_declaration(name: str, raw: Mapping[str, Any]) -> TaskDeclaration:
     for key in raw:
         if key not in keys:
             raise UnknownNameError(f"key of the declared task {name!r},", str(key), keys)
+    plain = plain_declaration(name, raw)
     try:
-        return validate(
-            TaskDeclaration, {key: value for key, value in plain_declaration(raw).items() if value is not None}
-        )
+        return validate(TaskDeclaration, {key: value for key, value in plain.items() if value is not None})
     except T5MixError as error:
         raise T5MixError(f"Declared task {name!r}: {error}{_advice(raw)}") from error
 
 
-def plain_declaration(raw: Mapping[str, Any]) -> dict[str, Any]:
+def plain_declaration(name: str, raw: Mapping[str, Any]) -> dict[str, Any]:
     """Returns a declaration with the values of its labels, and labels that are numbers, as text.
 
     JSON knows no other keys, and their order is to be that of text.
+
+    Raises:
+        T5MixError: the values of the labels are not distinct, or not plain.
     """
     labels = raw.get("labels")
     if not isinstance(labels, Mapping):
         return dict(raw)
     texts = {}
     for value, text in labels.items():
-        key = as_text(value) if isinstance(value, LabelValue) else value
+        key = as_text(value)
+        if not isinstance(value, LabelValue):
+            raise T5MixError(f"Declared task {name!r}: labels lists {value!r}, which is no text; put it into quotes.")
         if key in texts:
-            raise T5MixError(f"labels lists {key} twice; leave one out.")
+            raise T5MixError(f"Declared task {name!r}: labels lists {key} twice; leave one out.")
         texts[key] = as_text(text) if isinstance(text, int | float) and not isinstance(text, bool) else text
     return {**raw, "labels": texts}
 

@@ -75,18 +75,18 @@ def _is_wanted(name: str, wanted: Collection[str]) -> bool:
 
 @functools.lru_cache(maxsize=32)
 def _load(source: DatasetSplit) -> Any:
+    folder = Path(source.dataset).expanduser()
+    if not folder.is_dir() and (source.dataset[0] in "./~" or source.dataset.count("/") > 1):
+        raise T5MixError(f"There is no folder {folder} with a data set (working directory: {Path.cwd()}).")
     try:
         import datasets
     except ImportError as error:
         raise T5MixError(f"To read {source}, install datasets: pip install 't5mix[hf]'.") from error
-    folder = Path(source.dataset).expanduser()
     shown = datasets.is_progress_bar_enabled()
     datasets.disable_progress_bars()
     try:
         if folder.is_dir() and any((folder / name).exists() for name in ("dataset_dict.json", "state.json")):
             return _saved(datasets.load_from_disk(str(folder)), source)
-        if not folder.is_dir() and (source.dataset[0] in "./~" or source.dataset.count("/") > 1):
-            raise T5MixError(f"There is no folder {folder} with a data set (working directory: {Path.cwd()}).")
         name = str(folder) if folder.is_dir() else source.dataset
         return datasets.load_dataset(name, source.config, split=source.split, revision=source.revision)
     except T5MixError:
@@ -99,12 +99,18 @@ def _load(source: DatasetSplit) -> Any:
 
 
 def _saved(data: Any, source: DatasetSplit) -> Any:
-    """Returns the split of what `save_to_disk` wrote, which is a single split or several."""
-    if not hasattr(data, "keys"):
-        return data
-    if source.split not in data:
-        raise UnknownNameError(f"split of the data set {source.dataset}", str(source.split), map(str, data))
-    return data[source.split]
+    """Returns the split of what `save_to_disk` wrote, which is a single split or several; it may be sliced."""
+    import datasets
+
+    name, bracket, _ = str(source.split).partition("[")
+    splits = data if hasattr(data, "keys") else {name: data}
+    if name not in splits and "+" not in name:
+        raise UnknownNameError(f"split of the data set {source.dataset}", name, map(str, splits))
+    if not bracket and "+" not in name:
+        return splits[name]
+    lengths = {str(name): len(rows) for name, rows in splits.items()}
+    slices = datasets.ReadInstruction.from_spec(str(source.split)).to_absolute(lengths)
+    return datasets.concatenate_datasets([splits[part.splitname].select(range(part.from_, part.to)) for part in slices])
 
 
 def _explain(error: Exception, folder: Path) -> str:

@@ -178,7 +178,7 @@ def test_some_files_may_be_empty_but_not_all(tmp_path, caplog):
 
 def test_declarations_survive_json():
     raw = {"files": FILES, "inputs": "{x}", "targets": "y", "labels": {0: "a", "unknown": 7, True: "c"}}
-    sent = json.loads(json.dumps(plain_declaration(raw), sort_keys=True))
+    sent = json.loads(json.dumps(plain_declaration("t", raw), sort_keys=True))
     assert task_declaration("t", sent).labels == {"0": "a", "unknown": "7", "true": "c"}
 
 

@@ -59,6 +59,17 @@ def test_a_saved_data_set(saved):
     assert [example["answers"] for example in nested.examples(task.files["train"])] == [["a", "b"], [""], ["c"]]
 
 
+@pytest.mark.parametrize(
+    ("split", "texts"),
+    [("train[1:]", ["bad", "fine"]), ("train[:34%]+test[2:]", ["good", "fine"]), ("test", ROWS["text"])],
+)
+def test_slices_of_a_saved_data_set(saved, split, texts):
+    files = {"train": {"dataset": str(saved), "split": split}}
+    task = TaskDeclaration(files=files, inputs="{text}", targets="text")
+    assert [example["inputs"] for example in task.examples(task.files["train"])] == texts
+    assert len(files_of(task.files["train"])) >= 1
+
+
 @pytest.mark.parametrize("labels", [{0: "schlecht", 1: "gut"}, {"neg": "schlecht", "pos": "gut"}])
 def test_labels_by_number_or_by_name(saved, labels):
     files = {"train": {"dataset": str(saved)}}
