@@ -36,13 +36,15 @@ CORE = [
     "jinja2",
     "rich",
 ]
-TEST = ["pytest", "pytest-xdist", "psutil", "submitit"]
+FORMATS = {"parquet": ["pyarrow"], "zstd": ["zstandard"], "remote": ["fsspec[http]"]}  # of people's own files
+TEST = ["pytest", "pytest-xdist", "psutil", "submitit", "hypothesis", "pyarrow", "zstandard", "fsspec", "datasets"]
 EXTRAS = {
     "gpu": ["jax[cuda12]"],
     "tpu": ["jax[tpu]"],
     "ray": ["ray"],
     "slurm": ["submitit"],
     "hf": ["huggingface-hub", "datasets"],
+    **FORMATS,
     "test": TEST,
     "dev": [*TEST, "ruff", "pyright[nodejs]", "pre-commit"],
 }

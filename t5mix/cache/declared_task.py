@@ -21,7 +21,7 @@ from t5mix.metrics.declared import Scoring, scoring_of
 from t5mix.preprocessors import unlabelled_text
 from t5mix.preprocessors.span_corruption import SpanCorruption
 from t5mix.sources.declaration import TaskDeclaration
-from t5mix.sources.file_readers import files_of
+from t5mix.sources.shards import Shard, files_of_shard, part_of_files, shard_name, shards_of
 
 _BATCHED = 1024  # examples that are tokenised at once
 _FOLDERS = ("sources", "preprocessors")  # whose code decides what examples a declaration stands for
@@ -78,7 +78,7 @@ class DeclaredTask(RunTask):
             "lengths": spec.lengths,
             "vocabulary": self.vocabulary.identity,
             "declaration": {**options, "labels": labels},
-            "files": [file_identity(file, hashed=not spec.is_streamed) for file in self.shards(spec.split)],
+            "files": [_content(shard, hashed=not spec.is_streamed) for shard in self._shards(spec.split)],
             "code": _code(),
             "sentencepiece": importlib.metadata.version("sentencepiece"),
             "seed": seed,
@@ -95,12 +95,18 @@ class DeclaredTask(RunTask):
         self.declaration.check(splits)
 
     def shards(self, split: str) -> list[str]:
-        """Returns the split's files."""
-        return [str(path) for path in files_of(self.declaration.files[split])]
+        """Returns the split's files; of parallel text, the first of each pair."""
+        return [shard_name(shard) for shard in self._shards(split)]
+
+    def _shards(self, split: str) -> list[Shard]:
+        return shards_of(self.declaration.files[split])
 
     def shard_bytes(self, split: str) -> list[int] | None:
-        """Returns the sizes of the split's files."""
-        return [Path(file).stat().st_size for file in self.shards(split)]
+        """Returns the sizes of the split's files; None if some are not local."""
+        files = [files_of_shard(shard) for shard in self._shards(split)]
+        if not all(isinstance(file, Path) for shard in files for file in shard):
+            return None
+        return [sum(Path(file).stat().st_size for file in shard) for shard in files]
 
     def size(self, split: str) -> int | None:
         """Returns None: files have to be read for it."""
@@ -112,8 +118,8 @@ class DeclaredTask(RunTask):
 
     def batches(self, spec: SplitSpec, seed: int, source_shard: int = 0) -> Iterator[TokenBatch]:
         """Yields the tokens of its examples; see `RunTask.batches`."""
-        files = self.shards(spec.split)
-        examples = self.declaration.examples(files[source_shard :: spec.source_shards])
+        shards = self._shards(spec.split)
+        examples = self.declaration.examples(shards[source_shard :: spec.source_shards])
         if self.declaration.objective is None:
             for rows in _at_a_time(examples):
                 inputs, targets = (self._tokenizer.encode_texts([row[name] for row in rows]) for name in FEATURES)
@@ -130,7 +136,7 @@ class DeclaredTask(RunTask):
 
     def texts(self, split: str) -> Iterator[dict[str, Any]]:
         """Yields its examples as the files have them: texts of `inputs` and `targets`, and the answers."""
-        return self.declaration.examples(self.shards(split))
+        return self.declaration.examples(self._shards(split))
 
     def raw_examples(self, spec: SplitSpec, seed: int) -> Iterator[dict[str, Any]]:
         """Yields its examples: tokens, their texts where it has some, and the answers."""
@@ -143,6 +149,10 @@ class DeclaredTask(RunTask):
     def _text_tokens(self, examples: Iterator[dict[str, Any]]) -> Iterator[np.ndarray]:
         for rows in _at_a_time(examples):
             yield self._tokenizer.encode_texts([row[self.declaration.field] for row in rows]).values
+
+
+def _content(shard: Shard, *, hashed: bool) -> list[Any]:
+    return [part_of_files(shard), *(file_identity(file, hashed=hashed) for file in files_of_shard(shard))]
 
 
 def _at_a_time(examples: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from t5mix.errors import T5MixError
 from t5mix.files import sha256_of
+from t5mix.sources.remote_files import identity_of_url, is_url
 
 HASHED_BYTES = 1 << 30  # larger files count by size and time of change, as hashing them would take minutes
 
@@ -34,6 +35,8 @@ def file_identity(
     Raises:
         T5MixError: there is no such file.
     """
+    if is_url(path):
+        return identity_of_url(str(path))
     local = Path(path)
     if hashed and local.is_file() and (found := local.stat()).st_size < HASHED_BYTES:
         return ["sha256", _content(local, found.st_size, found.st_mtime_ns)]

@@ -70,7 +70,7 @@ def _describe_source(source: Any, split: str, *, hashed: bool) -> dict[str, Any]
         return {
             **described,
             "options": _Describer().value(source.options),
-            "files": _identities(source.list_shards(split), hashed),
+            "files": [[part, *_identities(files, hashed)] for part, files in source.contents(split)],
         }
     if isinstance(source, seqio.TfdsDataSource):
         loader = source.tfds_dataset
@@ -95,7 +95,7 @@ def _describe_source(source: Any, split: str, *, hashed: bool) -> dict[str, Any]
     return {**described, "attributes": _Describer().value(attributes), "code": _code_behind(type(source))}
 
 
-def _identities(files: Sequence[str], hashed: bool) -> list[Any]:
+def _identities(files: Sequence[str | Path], hashed: bool) -> list[Any]:
     return [file_identity(file, hashed=hashed, state=_remote_state) for file in files]
 
 

@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from t5mix.config.composition_errors import explain
 from t5mix.config.override_text import parse, plain_override, quoted
 from t5mix.errors import T5MixError, UnknownNameError
 from t5mix.yaml_files import is_yaml, packaged_yaml, read_yaml
@@ -82,7 +83,7 @@ class Composer:
                     OmegaConf.update(config, key, override.value(), force_add=True)
             return _plain(config)
         except (HydraException, OmegaConfBaseException, YAMLError) as error:
-            raise T5MixError(f"The configuration cannot be composed: {str(error).strip()}") from error
+            raise T5MixError(explain(error, read_yaml(Path(self._source)) if self._from_file else None)) from error
 
     def _needs_hydra(self, override: Override) -> bool:
         """Says whether an override means what only Hydra knows, such as a file that holds an option."""

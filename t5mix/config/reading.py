@@ -16,7 +16,7 @@ from t5mix.finetuning import FineTuningPolicy
 from t5mix.mixing import MixingStrategy
 from t5mix.model.presets import PRESETS
 from t5mix.plugins import import_plugins
-from t5mix.sources.declaration import task_declaration
+from t5mix.sources.declaration import plain_declaration, task_declaration
 from t5mix.validation import to_plain, validate
 
 _HINTS = {
@@ -89,6 +89,13 @@ def _mixture(raw: Any) -> Any:
     return [raw] if isinstance(raw, str) else raw
 
 
+def _tasks(raw: Any) -> Any:
+    """Returns declared tasks as JSON can hold them."""
+    if not isinstance(raw, Mapping):
+        return raw or {}
+    return {name: plain_declaration(name, task) if isinstance(task, Mapping) else task for name, task in raw.items()}
+
+
 def _streamed(raw: Any) -> dict[str, int | None]:
     """Returns streamed tasks with their numbers of examples, from names with or without them."""
     names = [raw] if isinstance(raw, str) else raw or ()
@@ -118,7 +125,7 @@ def _path(key: str, raw: Any) -> Any:
 _SHORT_FORMS = {
     **{key: functools.partial(_path, key) for key in ("run_dir", "vocabulary", "start_from")},
     "mixture": _mixture,
-    "tasks": lambda raw: raw or {},
+    "tasks": _tasks,
     "streamed": _streamed,
     "model": _model,
 }

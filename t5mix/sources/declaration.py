@@ -8,31 +8,32 @@
         labels: {0: negative, 1: positive}
         metrics: [accuracy]
 
-This module needs neither TensorFlow nor seqio; `t5mix.cache.seqio_tasks` makes a seqio task of each.
+This module needs neither TensorFlow nor seqio; `t5mix.cache.declared_in_seqio` makes a seqio task of each.
 """
 
-import string
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import field as dataclass_field
 from typing import Any, Literal
 
 from t5mix.configurable import configurable
 from t5mix.errors import T5MixError, UnknownNameError
-from t5mix.sources.file_readers import (
-    Documents,
-    FileRow,
-    Files,
-    Format,
-    as_text,
-    check_file,
-    files_of,
-    format_of,
-    read_rows,
-)
+from t5mix.sources.declared_examples import ANSWER_SEPARATOR, Example, ExampleReader, warn_of_empty
+from t5mix.sources.file_names import Format
+from t5mix.sources.hub_datasets import DatasetSplit
+from t5mix.sources.labels import LabelValue, checked_labels
+from t5mix.sources.problems import Problems
+from t5mix.sources.shards import ReadingOptions, check_shard, checked_files, shards_of
+from t5mix.sources.tables import as_text
+from t5mix.sources.templates import template_fields
+from t5mix.sources.text_files import Documents
 from t5mix.validation import validate
 
-ANSWER_SEPARATOR = "|||"
-LabelValue = str | int | float | bool
+__all__ = ["ANSWER_SEPARATOR", "LabelValue", "TaskDeclaration", "task_declaration", "template_fields"]
+
+TOLD_AT_ONCE = 20
+"""How many errors of files are told together."""
+
+_ALWAYS_WITH_TARGETS = ("train", "validation")
 
 
 @configurable
@@ -40,41 +41,72 @@ class TaskDeclaration:
     """A task that is a set of files and the text around their fields.
 
     Attributes:
-        files: the files of each split: a name, a pattern such as part-*.txt, or a list of them.
+        files: what each split is read from: a file, a URL, a pattern such as part-*.txt, a list of these; a mapping
+            `{inputs: files, targets: files}` of parallel text, each line a field; or a mapping with `dataset` and, if
+            need be, `config`, `split` and `revision`, of Hugging Face.
         format: of all files; by default what their names say.
-        inputs: template of the input text; `{name}` stands for the field of that name.
-        targets: the field that holds the target, or a template.
-        labels: what each value of the target field reads in the target text; other values are errors.
+        inputs: template of the input text; `{name}` stands for the field of that name, `{name.other}` for a field
+            within it.
+        targets: the field that holds the target, or a template. If the field holds a list, the first entry is the
+            target, and metrics see all.
+        labels: what each value of the target field reads in the target text; other values are errors. A data set's own
+            names of classes serve where it is left out.
         answers: a field with one or more right answers; the first is the target, metrics see all of them.
+        no_answer: the target where a list of answers is empty.
         metrics: names of metrics in `t5mix.metrics`.
         objective: for unlabelled text: "span_corruption" or "lm", in place of inputs and targets.
         field: the field that holds the unlabelled text.
         documents: what an example of a text file is: each of the "lines", "paragraphs" between blank lines, or
             "articles" from one WikiText title to the next.
+        delimiter: what stands between the values of TSV and CSV files: a tab and a comma, if nothing is said.
+        quoting: whether values of TSV and CSV files may be in quotes, as RFC 4180 has it; by default those of CSV.
         noise_density: share of the tokens that span corruption hides.
         mean_span_length: mean tokens of a hidden span.
     """
 
-    files: Mapping[str, str | Sequence[str]]
+    files: Mapping[str, Any]
     format: Format | None = None
     inputs: str | None = None
     targets: str | None = None
     labels: Mapping[LabelValue, str] | None = None
     answers: str | None = None
+    no_answer: str = ""
     metrics: tuple[str, ...] = dataclass_field(default_factory=tuple)
     objective: Literal["span_corruption", "lm"] | None = None
     field: str = "text"
     documents: Documents = "lines"
+    delimiter: str | None = None
+    quoting: bool | None = None
     noise_density: float = 0.15
     mean_span_length: float = 3.0
 
     def __post_init__(self) -> None:
         if not self.files:
             raise ValueError("files names no split; give at least {train: path}")
+        files = {split: checked_files(split, named, self.reading) for split, named in self.files.items()}
+        object.__setattr__(self, "files", files)
+        if self.delimiter is not None and (len(self.delimiter) != 1 or self.delimiter in '\r\n"'):
+            raise ValueError(
+                f"delimiter is {self.delimiter!r}: it must be one character, such as ';' or a tab, \"\\t\""
+            )
         if self.objective is None:
+            self._fill_in_parallel_fields()
             self._check_labelled()
         else:
             self._check_unlabelled()
+
+    @property
+    def reading(self) -> ReadingOptions:
+        """How the files are read."""
+        return ReadingOptions(self.format, self.documents, self.field, self.delimiter, self.quoting)
+
+    def _fill_in_parallel_fields(self) -> None:
+        """Takes the fields inputs and targets of parallel text for what they are called, if nothing else is said."""
+        fields = [set(named) for named in self.files.values() if isinstance(named, Mapping)]
+        if self.inputs is None and len(fields) == len(self.files) and all("inputs" in names for names in fields):
+            object.__setattr__(self, "inputs", "{inputs}")
+        if self.targets is None and self.answers is None and any("targets" in names for names in fields):
+            object.__setattr__(self, "targets", "targets")
 
     def _check_labelled(self) -> None:
         if self.inputs is None or (self.targets is None) == (self.answers is None):
@@ -84,12 +116,20 @@ class TaskDeclaration:
             )
         if not template_fields(self.inputs):
             raise ValueError(f"inputs {self.inputs!r} names no field; write the field's name in braces, {{name}}")
-        if self.targets is not None and "{" in self.targets and not template_fields(self.targets):
+        for key in ("targets", "answers"):
+            if (value := getattr(self, key)) is not None and not value.strip():
+                raise ValueError(f"{key} is empty; name the field that holds the target")
+        targets = self.targets or ""
+        if any(brace in targets for brace in "{}") and not template_fields(targets):
             raise ValueError(f"targets {self.targets!r} names no field")
-        if self.labels is not None and (self.targets is None or "{" in self.targets):
-            raise ValueError("labels needs targets to be the name of a field, not a template or answers")
-        if self.labels is not None and not self.labels:
-            raise ValueError("labels is empty")
+        if self.labels is not None:
+            if self.targets is None or template_fields(targets):
+                raise ValueError("labels needs targets to be the name of a field, not a template or answers")
+            checked_labels(self.labels)
+        texts = {"inputs": self.inputs, "targets": targets, "no_answer": self.no_answer}
+        for key, text in [*texts.items(), *(("labels", text) for text in (self.labels or {}).values())]:
+            if not _is_unicode(text):
+                raise ValueError(f"{key} {text!r} holds half a character, which is not Unicode text")
 
     def _check_unlabelled(self) -> None:
         given = [name for name in ("inputs", "targets", "labels", "answers") if getattr(self, name) is not None]
@@ -99,11 +139,21 @@ class TaskDeclaration:
             )
         if self.metrics:
             raise ValueError(f"objective {self.objective} is judged by its loss; leave out metrics")
-        if not 0 < self.noise_density < 1 or self.mean_span_length < 1:
+        if not 0 < self.noise_density < 1 or not 1 <= self.mean_span_length < float("inf"):
             raise ValueError("noise_density must lie between 0 and 1, and mean_span_length be at least 1")
+        if not self.field:
+            raise ValueError("field is empty; name the field that holds the text")
 
     def choices(self) -> tuple[str, ...]:
-        """Returns every target text that the labels allow, without repeats."""
+        """Returns every target text that the labels allow, without repeats; of a data set, its names of classes.
+
+        Raises:
+            T5MixError: a data set cannot be loaded.
+        """
+        if self.labels is None and self.targets is not None:
+            for named in self.files.values():
+                if isinstance(named, Mapping) and "dataset" in named:
+                    return tuple(dict.fromkeys(DatasetSplit(**named).class_names().get(self.targets, ())))
         return tuple(dict.fromkeys((self.labels or {}).values()))
 
     def fields(self) -> tuple[str, ...]:
@@ -114,37 +164,68 @@ class TaskDeclaration:
         named = [*template_fields(self.inputs or ""), *(template_fields(targets) or [targets])]
         return tuple(dict.fromkeys(name for name in [*named, self.answers] if name))
 
-    def examples(self, files: Files) -> Iterator[dict[str, Any]]:
-        """Yields the examples of some files in their order: `inputs`, `targets` and, if declared, the answers.
+    def examples(self, files: Any) -> Iterator[Example]:
+        """Yields the examples of some files in order: `inputs`, `targets` and, where there are several, `answers`.
 
         Of unlabelled text it yields the text alone, under the name of its field.
+
+        Args:
+            files: those of a split, or some of `t5mix.sources.shards.shards_of` them.
 
         Raises:
             T5MixError: a file breaks its format, lacks a field, or holds a label that is not declared; the
                 message names the line.
         """
-        labels = {as_text(value): text for value, text in (self.labels or {}).items()}
-        for row in self._rows(files):
-            if self.objective is not None:
-                yield {self.field: row.text(self.field)}
-            elif self.answers is not None:
-                answers = self._answers(row, self.answers)
-                yield {"inputs": self._fill(row, self.inputs or ""), "targets": answers[0], "answers": answers}
-            else:
-                yield {"inputs": self._fill(row, self.inputs or ""), "targets": self._target(row, labels)}
+        return ExampleReader(self).read(shards_of(files))
+
+    def inputs_only(self, files: Any) -> Iterator[Example]:
+        """Yields the `inputs` of some files in their order; whether there are targets does not matter.
+
+        Raises:
+            T5MixError: see `examples`.
+        """
+        return ExampleReader(self, only_inputs=True).read(shards_of(files))
+
+    def has_targets(self, split: str) -> bool:
+        """Says whether a split has targets; one that has none, or -1 as labels, is for predictions alone.
+
+        Raises:
+            T5MixError: a file is missing or breaks its format.
+        """
+        return self.objective is not None or not ExampleReader(self).lacks_targets(shards_of(self.files[split]))
 
     def check(self, splits: Iterable[str] | None = None) -> None:
         """Reads every file once, so that whatever is wrong shows before any work is done.
+
+        Other splits than train and validation may lack targets.
 
         Args:
             splits: those to read; None for all.
 
         Raises:
-            T5MixError: see `examples`.
+            T5MixError: what is wrong, a line for each, up to twenty.
         """
+        problems = Problems(TOLD_AT_ONCE)
         for split in self.files if splits is None else splits:
-            for _ in self.examples(self.files[split]):
-                pass
+            with problems.collecting():
+                self._check_split(split, problems)
+        problems.raise_any()
+
+    def _check_split(self, split: str, problems: Problems) -> None:
+        reader = ExampleReader(self, problems, only_inputs=self._is_for_predictions(split))
+        shards = shards_of(self.files[split])
+        empty = []
+        for shard in shards:
+            before = len(problems)
+            count = 0
+            with problems.collecting():
+                count = sum(1 for _ in reader.read_shard(shard))
+            if not count and len(problems) == before:
+                empty.append(str(shard))
+        if len(empty) == len(shards):
+            problems.add(f"{', '.join(empty)} holds no examples.")
+        else:
+            warn_of_empty(empty)
 
     def check_beginning(self) -> None:
         """Makes the first example of each split, so that wrong names of files and fields show within moments.
@@ -152,56 +233,18 @@ class TaskDeclaration:
         Raises:
             T5MixError: a file is missing, or see `examples`.
         """
-        for files in self.files.values():
-            for path in files_of(files):
-                check_file(path)
-            next(self.examples(files), None)
+        for split, named in self.files.items():
+            shards = shards_of(named)
+            for shard in shards:
+                check_shard(shard)
+            next(ExampleReader(self, only_inputs=self._is_for_predictions(split)).read(shards), None)
 
-    def _rows(self, files: Files) -> Iterator[FileRow]:
-        for path in files_of(files):
-            yield from read_rows(path, self.format, documents=self.documents, field=self.field)
-
-    def _fill(self, row: FileRow, template: str) -> str:
-        return template.format(**{name: row.text(name) for name in template_fields(template)})
-
-    def _target(self, row: FileRow, labels: Mapping[str, str]) -> str:
-        targets = self.targets or ""
-        if "{" in targets:
-            return self._fill(row, targets)
-        value = row.text(targets)
-        if not labels:
-            return value
-        if value not in labels:
-            raise T5MixError(
-                f"{row.location}: {targets} is {value!r}, which labels does not list. "
-                f"It lists {', '.join(labels)}; add the value there or mend the file."
-            )
-        return labels[value]
-
-    def _answers(self, row: FileRow, field: str) -> list[str]:
-        answers = row.texts(field)
-        for answer in answers:
-            if ANSWER_SEPARATOR in answer and len(answers) > 1:
-                raise T5MixError(f"{row.location}: the answer {answer!r} holds {ANSWER_SEPARATOR!r}.")
-        return answers[0].split(ANSWER_SEPARATOR) if len(answers) == 1 else answers
+    def _is_for_predictions(self, split: str) -> bool:
+        return split not in _ALWAYS_WITH_TARGETS and not self.has_targets(split)
 
 
-def template_fields(template: str) -> list[str]:
-    """Returns the names of the fields in a template, in order; doubled braces stand for themselves.
-
-    Raises:
-        ValueError: a brace is left open, or a field has no plain name.
-    """
-    names = []
-    for _, name, form, conversion in string.Formatter().parse(template):
-        if name is None:
-            continue
-        if not name.isidentifier() or form or conversion:
-            raise ValueError(
-                f"template {template!r}: {{{name}}} is no plain field name; write {{name}}, and {{{{ }}}} for braces"
-            )
-        names.append(name)
-    return names
+def _is_unicode(text: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def task_declaration(name: str, raw: Mapping[str, Any]) -> TaskDeclaration:
@@ -213,15 +256,34 @@ def task_declaration(name: str, raw: Mapping[str, Any]) -> TaskDeclaration:
     keys = TaskDeclaration.__dataclass_fields__  # type: ignore[attr-defined]
     for key in raw:
         if key not in keys:
-            raise UnknownNameError(f"key of the declared task {name!r},", key, keys)
+            raise UnknownNameError(f"key of the declared task {name!r},", str(key), keys)
+    plain = plain_declaration(name, raw)
     try:
-        task = validate(TaskDeclaration, {key: value for key, value in raw.items() if value is not None})
-        for named in task.files.values() if task.format is None else ():
-            for path in [named] if isinstance(named, str) else named:
-                format_of(path)
+        return validate(TaskDeclaration, {key: value for key, value in plain.items() if value is not None})
     except T5MixError as error:
         raise T5MixError(f"Declared task {name!r}: {error}{_advice(raw)}") from error
-    return task
+
+
+def plain_declaration(name: str, raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a declaration with the values of its labels, and labels that are numbers, as text.
+
+    JSON knows no other keys, and their order is to be that of text.
+
+    Raises:
+        T5MixError: the values of the labels are not distinct, or not plain.
+    """
+    labels = raw.get("labels")
+    if not isinstance(labels, Mapping):
+        return dict(raw)
+    texts = {}
+    for value, text in labels.items():
+        key = as_text(value)
+        if not isinstance(value, LabelValue):
+            raise T5MixError(f"Declared task {name!r}: labels lists {value!r}, which is no text; put it into quotes.")
+        if key in texts:
+            raise T5MixError(f"Declared task {name!r}: labels lists {key} twice; leave one out.")
+        texts[key] = as_text(text) if isinstance(text, int | float) and not isinstance(text, bool) else text
+    return {**raw, "labels": texts}
 
 
 def _advice(raw: Mapping[str, Any]) -> str:
@@ -231,4 +293,10 @@ def _advice(raw: Mapping[str, Any]) -> str:
     for key in ("inputs", "targets"):
         if isinstance(value := raw.get(key), Mapping):
             return f' Put the template in quotes: "{{{", ".join(map(str, value))}}}".'
+    labels = raw.get("labels")
+    for value, text in labels.items() if isinstance(labels, Mapping) else ():
+        if text is None or isinstance(text, bool):
+            meant, word = ("no", "no, off or false") if text is False else ("yes", "yes, on or true")
+            meant, word = ("null", "null, ~ or nothing") if text is None else (meant, word)
+            return f' YAML reads {word} so: put the label in quotes, {as_text(value)}: "{meant}".'
     return ""

@@ -3,11 +3,11 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from t5mix.errors import T5MixError, UnknownNameError
-from t5mix.sources.file_readers import Files, as_text, files_of, format_of, read_rows
+from t5mix.sources.file_names import Files, Location, format_of
+from t5mix.sources.file_readers import as_text, files_of, read_rows
 
 _NUMBER = re.compile(r"\s*([-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?)?\s*")  # or nothing
 
@@ -19,12 +19,12 @@ class FileTexts:
     Attributes:
         path: the file.
         lines: how many of its lines were read; empty ones do not count.
-        fields: the TSV or JSON Lines fields that the texts are from; empty for plain text.
+        fields: the fields that the texts are from; empty for plain text.
         left_out: its other fields.
         texts: none of them is blank.
     """
 
-    path: Path
+    path: Location
     lines: int
     fields: tuple[str, ...]
     left_out: tuple[str, ...]
@@ -35,9 +35,10 @@ def read_texts(files: Files, fields: Sequence[str] | None = None) -> list[FileTe
     """Reads the text of each file.
 
     Args:
-        files: plain text files, of which every line counts, and TSV and JSON Lines files.
-        fields: the TSV and JSON Lines fields to read; None or none for all that hold text. Fields of numbers, such as
-            labels, ids and scores, hold none.
+        files: plain text files, of which every line counts, and files with fields: TSV, CSV, JSON and others. What the
+            name of a file does not say is taken for plain text.
+        fields: the fields to read; None or none for all that hold text. Fields of numbers, such as labels, ids and
+            scores, hold none.
 
     Raises:
         T5MixError: a file cannot be read or gives no text, or no file has one of the fields.
@@ -58,17 +59,18 @@ def read_texts(files: Files, fields: Sequence[str] | None = None) -> list[FileTe
 class _Columns:
     """The values of a file by field, or the lines of a plain text file."""
 
-    path: Path
+    path: Location
     lines: int
     values: dict[str, list[Any]]
     plain: list[str]
 
 
-def _columns(path: Path) -> _Columns:
-    plain = format_of(path) == "text"
+def _columns(path: Location) -> _Columns:
+    format = format_of(path, default="text")  # of train.de too, one side of parallel text
+    plain = format == "text"
     values: dict[str, list[Any]] = {}
     lines = 0
-    for row in read_rows(path):
+    for row in read_rows(path, format):
         lines += 1
         for name, value in row.fields.items():
             values.setdefault(name, []).extend(value if isinstance(value, list) else [value])

@@ -14,11 +14,12 @@ many gigabytes should be many files and its task streamed, or belongs in TFDS or
 import abc
 import itertools
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from t5mix.errors import T5MixError
-from t5mix.sources.file_readers import Documents, Files, columns_of, files_of, read_rows, text_rows
+from t5mix.sources.file_names import Location
+from t5mix.sources.file_readers import Documents, Files, columns_of, read_rows, text_rows
+from t5mix.sources.shards import files_of_shard, part_of_files, shard_name, shards_of
 from t5mix.tensorflow_setup import seqio, tf
 
 
@@ -29,12 +30,12 @@ class FileRowsDataSource(seqio.DataSource, abc.ABC):
         files: the files of each split: a name, a pattern, or several of them.
     """
 
-    def __init__(self, files: Mapping[str, Files]) -> None:
+    def __init__(self, files: Mapping[str, Any]) -> None:
         super().__init__(splits=tuple(files))
         self.files = dict(files)
 
     @abc.abstractmethod
-    def columns(self, paths: Sequence[Path]) -> dict[str, list[Any]]:
+    def columns(self, paths: Sequence[Any]) -> dict[str, list[Any]]:
         """Reads files: the values of each field, in the files' order.
 
         Raises:
@@ -53,11 +54,15 @@ class FileRowsDataSource(seqio.DataSource, abc.ABC):
 
     def num_input_examples(self, split: str) -> int:
         """Returns the number of rows; reads the files."""
-        return len(next(iter(self.columns(files_of(self.files[split])).values())))
+        return len(next(iter(self.columns(shards_of(self.files[split])).values())))
 
     def list_shards(self, split: str) -> Sequence[str]:
-        """Returns the split's files."""
-        return [str(path) for path in files_of(self.files[split])]
+        """Returns the split's files; of parallel text, the first of each pair."""
+        return [shard_name(shard) for shard in shards_of(self.files[split])]
+
+    def contents(self, split: str) -> list[tuple[str, list[Location]]]:
+        """Returns what the split's examples depend on: for each shard what is read of its files, and the files."""
+        return [(part_of_files(shard), files_of_shard(shard)) for shard in shards_of(self.files[split])]
 
     def get_dataset(
         self,
@@ -68,7 +73,7 @@ class FileRowsDataSource(seqio.DataSource, abc.ABC):
         **unused: Any,
     ) -> tf.data.Dataset:
         """Returns the split's rows as a data set of dictionaries of tensors; of some files only, where asked."""
-        paths, index, shards = files_of(self.files[split]), 0, 1
+        paths, index, shards = shards_of(self.files[split]), 0, 1
         if shard_info is not None and shard_info.num_shards > 1:
             index, shards = shard_info.index, shard_info.num_shards
         by_file = len(paths) >= shards  # if not, rows are dealt out
@@ -92,7 +97,7 @@ class TsvDataSource(FileRowsDataSource):
         super().__init__(files)
         self.fields = None if fields is None else tuple(fields)
 
-    def columns(self, paths: Sequence[Path]) -> dict[str, list[Any]]:
+    def columns(self, paths: Sequence[Any]) -> dict[str, list[Any]]:
         """Reads the files' columns."""
         return columns_of(itertools.chain.from_iterable(read_rows(path, "tsv") for path in paths), self.fields)
 
@@ -114,7 +119,7 @@ class JsonLinesDataSource(FileRowsDataSource):
         super().__init__(files)
         self.fields = None if fields is None else tuple(fields)
 
-    def columns(self, paths: Sequence[Path]) -> dict[str, list[Any]]:
+    def columns(self, paths: Sequence[Any]) -> dict[str, list[Any]]:
         """Reads the files' fields."""
         return columns_of(itertools.chain.from_iterable(read_rows(path, "jsonl") for path in paths), self.fields)
 
@@ -151,7 +156,7 @@ class TextDataSource(FileRowsDataSource):
         self.strip = strip
         self.keep_empty = keep_empty
 
-    def columns(self, paths: Sequence[Path]) -> dict[str, list[Any]]:
+    def columns(self, paths: Sequence[Any]) -> dict[str, list[Any]]:
         """Reads the files' texts."""
         columns = columns_of(
             row

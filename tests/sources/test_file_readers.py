@@ -34,7 +34,7 @@ def test_tsv_keeps_quotes_and_separators_of_other_formats(tmp_path):
         ("a.jsonl", '{"x": 1}\n{"x": \n', ["line 2", "not JSON", '{"x": ']),
         ("a.jsonl", "[1]\n", ["line 1", "a list, where an object"]),
         ("a.txt", "\n  \n", ["holds no examples"]),
-        ("a.csv", "x\n1\n", ["a.csv", "*.tsv", "format:"]),
+        ("a.doc", "x\n1\n", ["a.doc", "*.tsv", "format:"]),
     ],
 )
 def test_bad_files_are_refused_with_their_place(tmp_path, name, content, said):
