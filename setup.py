@@ -26,9 +26,8 @@ CORE = [
     "hydra-core>=1.3",
     "pydantic>=2",
     "pyyaml",
-    "sacrebleu",
-    "rouge-score",
-    "scikit-learn",
+    "sacrebleu>=2.4,<3",
+    "regex",
     "scipy",
     "safetensors",
     "tensorboard",
@@ -36,7 +35,7 @@ CORE = [
     "jinja2",
     "rich",
 ]
-TEST = ["pytest", "pytest-xdist", "psutil", "submitit"]
+TEST = ["pytest", "pytest-xdist", "psutil", "rouge-score", "scikit-learn", "submitit"]
 EXTRAS = {
     "gpu": ["jax[cuda12]"],
     "tpu": ["jax[tpu]"],

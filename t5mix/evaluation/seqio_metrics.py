@@ -3,6 +3,7 @@
 Loads TensorFlow.
 """
 
+import dataclasses
 import functools
 import logging
 from collections.abc import Mapping, Sequence
@@ -53,7 +54,11 @@ def task_metrics(task: seqio.Task, examples: Sequence[Example], predictions: Seq
     given = task.metric_objs[: len(task.metric_objs) - len(task.metric_fns)]
     objects = [functools.partial(_object_value, metric, task) for metric in given]
     evaluated += [evaluate_metric(_plain(metric), examples, predictions) for metric in objects]
-    return _merged(task.name, evaluated)
+    signatures: dict[str, str] = {}
+    for metric in task.predict_metric_fns:
+        if isinstance(metric, ExampleMetric):
+            signatures |= metric.signatures(targets)
+    return dataclasses.replace(_merged(task.name, evaluated), signatures=signatures)
 
 
 def _check_alignment(name: str, examples: int, predictions: Sequence[Prediction]) -> None:

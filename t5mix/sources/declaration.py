@@ -46,7 +46,7 @@ class TaskDeclaration:
         targets: the field that holds the target, or a template.
         labels: what each value of the target field reads in the target text; other values are errors.
         answers: a field with one or more right answers; the first is the target, metrics see all of them.
-        metrics: names of metrics in `t5mix.metrics`.
+        metrics: names of metrics in `t5mix.metrics`, or {name: {option: value}} (see `t5mix.metrics.catalogue`).
         objective: for unlabelled text: "span_corruption" or "lm", in place of inputs and targets.
         field: the field that holds the unlabelled text.
         documents: what an example of a text file is: each of the "lines", "paragraphs" between blank lines, or
@@ -61,7 +61,7 @@ class TaskDeclaration:
     targets: str | None = None
     labels: Mapping[LabelValue, str] | None = None
     answers: str | None = None
-    metrics: tuple[str, ...] = dataclass_field(default_factory=tuple)
+    metrics: tuple[Any, ...] = dataclass_field(default_factory=tuple)
     objective: Literal["span_corruption", "lm"] | None = None
     field: str = "text"
     documents: Documents = "lines"
@@ -97,8 +97,6 @@ class TaskDeclaration:
             raise ValueError(
                 f"objective {self.objective} makes inputs and targets itself; leave out {', '.join(given)}"
             )
-        if self.metrics:
-            raise ValueError(f"objective {self.objective} is judged by its loss; leave out metrics")
         if not 0 < self.noise_density < 1 or self.mean_span_length < 1:
             raise ValueError("noise_density must lie between 0 and 1, and mean_span_length be at least 1")
 
