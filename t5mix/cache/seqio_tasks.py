@@ -52,8 +52,8 @@ def register(name: str, declaration: TaskDeclaration, vocabulary: seqio.Vocabula
         vocabulary: what its inputs and targets are tokenised with.
 
     Raises:
-        T5MixError: the name is taken by a registered task or mixture, or not one that seqio allows.
-        UnknownNameError: one of its metrics does not exist.
+        T5MixError: the name is taken by a registered task or mixture, or not one that seqio allows; or its metrics
+            cannot score it, or the vocabulary writes two of its labels alike.
     """
     if name in _registered:
         seqio.TaskRegistry.remove(name)
@@ -70,7 +70,10 @@ def register(name: str, declaration: TaskDeclaration, vocabulary: seqio.Vocabula
     else:
         preprocessors = [seqio.preprocessors.tokenize, seqio.preprocessors.append_eos]
     feature = seqio.Feature(vocabulary, add_eos=True)
-    scoring = scoring_of(declaration)
+    try:
+        scoring = scoring_of(declaration, lambda text: vocabulary.decode(vocabulary.encode(text)))
+    except T5MixError as error:
+        raise T5MixError(f"Declared task {name!r}: {error}") from error
     try:
         task = seqio.TaskRegistry.add(
             name,

@@ -98,7 +98,8 @@ def perfect_score(scoring: Scoring, texts: Sequence[str], examples: Sequence[Map
         outputs = scoring.outputs([trips[text] for text in texts], examples)
         pairs = enumerate(zip(targets, outputs, strict=True))
         wrong = [index for index, (target, output) in pairs if not _agree(target, output)]
-    lost = [index for index, text in enumerate(texts) if _is_lost(text, trips[text])]
+    lost_texts = {text for text, written in trips.items() if _is_lost(text, written)}
+    lost = [index for index, text in enumerate(texts) if text in lost_texts] if lost_texts else []
     mismatched, unwritable = (_written(texts, trips, indices) for indices in (wrong, lost))
     values, capped, doubts = {}, {}, {}
     for metric in scoring.metrics:
