@@ -45,7 +45,10 @@ def _numbers(targets: Sequence[_Number], predictions: Sequence[_Number | None]) 
     pair_up(targets, predictions)
     true = np.array([as_number(target) for target in targets], np.float64)
     if len(wrong := np.flatnonzero(~np.isfinite(true))):
-        raise T5MixError(f"The target {targets[wrong[0]]!r} is no number, and a correlation needs numbers.")
+        index = wrong[0]
+        raise T5MixError(
+            f"Example {index}: The target {targets[index]!r} is no number, and a correlation needs numbers."
+        )
     guessed = np.array([as_number(guess) for guess in predictions], np.float64)
     if len(true):
         low, high = true.min(), true.max()

@@ -45,6 +45,8 @@ def scoring_of(declaration: TaskDeclaration, trip: Trip = unchanged) -> Scoring:
     metrics = tuple(map(metric, declaration.metrics))
     for each in metrics:
         _check_fits(each, declaration)
+    if declaration.labels is None:  # labels come back from their post-processor as they are declared, text does not
+        metrics = tuple(F1(label=trip(each.label).strip()) if isinstance(each, F1) else each for each in metrics)
     return Scoring(_postprocessor(declaration, metrics, trip), named_apart(metrics), trip)
 
 

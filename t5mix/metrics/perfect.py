@@ -44,9 +44,10 @@ class PerfectScore:
     """What a perfect model scores on some examples.
 
     Attributes:
+        examples: their number.
         values: of all metrics, by name.
-        capped: why a metric is not at its best (100; 1 for perplexity, 0 for bits per byte), by name, as the rest of a
-            sentence. Empty is what one hopes for.
+        capped: why a metric is not at its best (100; 1 for perplexity, 0 for bits per byte), by name, as a clause.
+            Empty is what one hopes for.
         doubts: why a metric says little about these targets although it is at its best, by metric.
         mismatched: the first targets that post-processing does not recognise in what the vocabulary makes of them.
         mismatches: the number of examples that have such a target.
@@ -54,6 +55,7 @@ class PerfectScore:
         unwritables: the number of examples that have such a target.
     """
 
+    examples: int
     values: Mapping[str, float]
     capped: Mapping[str, str]
     doubts: Mapping[str, str]
@@ -63,19 +65,21 @@ class PerfectScore:
     unwritables: int
 
     def problems(self) -> list[str]:
-        """Returns a sentence for each metric that is capped, and one about the targets that cannot be written."""
-        sentences = [
+        """Returns a sentence for each metric that is capped."""
+        return [
             f"A perfect model would score {self.values[name]:.4g} in {name}: {reason.rstrip('.')}."
             for name, reason in self.capped.items()
         ]
-        if self.unwritables:
-            first = "; ".join(map(str, self.unwritable[:3]))
-            sentences.append(f"The vocabulary cannot write {_examples(self.unwritables)}: {first}.")
-        return sentences
 
     def warnings(self) -> list[str]:
-        """Returns a sentence for each doubt."""
-        return [f"{metric}: {doubt.rstrip('.')}." for metric, doubt in self.doubts.items()]
+        """Returns a sentence for each doubt, and one about the targets that cannot be written."""
+        sentences = [f"{metric}: {doubt.rstrip('.')}." for metric, doubt in self.doubts.items()]
+        if self.unwritables:
+            first = "; ".join(map(str, self.unwritable[:3]))
+            sentences.append(
+                f"The vocabulary lacks characters of {self.unwritables:,} of the {self.examples:,} targets: {first}."
+            )
+        return sentences
 
 
 def perfect_score(scoring: Scoring, texts: Sequence[str], examples: Sequence[Mapping[str, Any]]) -> PerfectScore:
@@ -110,7 +114,16 @@ def perfect_score(scoring: Scoring, texts: Sequence[str], examples: Sequence[Map
                 capped[name] = _reason(metric, name, targets, wrong, mismatched)
         if not capped.keys() & values_of_metric.keys() and (doubt := metric.doubt(targets)):
             doubts[metric.__name__] = doubt
-    return PerfectScore(values, capped, doubts, mismatched[:_KEPT], len(wrong), unwritable[:_KEPT], len(lost))
+    return PerfectScore(
+        examples=len(texts),
+        values=values,
+        capped=capped,
+        doubts=doubts,
+        mismatched=mismatched[:_KEPT],
+        mismatches=len(wrong),
+        unwritable=unwritable[:_KEPT],
+        unwritables=len(lost),
+    )
 
 
 def _agree(target: Any, output: Any) -> bool:
@@ -135,12 +148,8 @@ def _reason(
     metric: ExampleMetric, value: str, targets: Sequence[Any], wrong: Sequence[int], written: Sequence[WrittenTarget]
 ) -> str:
     if wrong:
-        return f"{_examples(len(wrong))} cannot be matched: {'; '.join(map(str, written[:3]))}"
+        return f"{len(wrong):,} of {len(targets):,} targets cannot be matched: {'; '.join(map(str, written[:3]))}"
     return metric.limit(value, targets) or "its definition gives these targets no more"
-
-
-def _examples(count: int) -> str:
-    return f"the targets of {count:,} examples" if count > 1 else "the target of 1 example"
 
 
 def _short(text: str) -> str:

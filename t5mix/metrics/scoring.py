@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from t5mix.errors import T5MixError
 from t5mix.metrics.example_scores import ExampleMetric, ExampleScores, TaskEvaluation
 from t5mix.metrics.likelihood import LikelihoodMetric
 from t5mix.metrics.postprocessors import Postprocessor, Trip, unchanged
@@ -36,10 +37,16 @@ class Scoring:
             examples: theirs, with the fields that the post-processor looks at.
 
         Raises:
-            T5MixError: a target is none of the task's labels, or not a number where it has to be.
+            T5MixError: a target is none of the task's labels, or not a number where it has to be; the text begins with
+                the example.
         """
-        pairs = zip(texts, examples, strict=True)
-        return [self.postprocess(text, example=example, is_target=True) for text, example in pairs]
+        targets = []
+        for index, (text, example) in enumerate(zip(texts, examples, strict=True)):
+            try:
+                targets.append(self.postprocess(text, example=example, is_target=True))
+            except T5MixError as error:
+                raise T5MixError(f"Example {index}: {error}") from error
+        return targets
 
     def outputs(self, texts: Iterable[str], examples: Iterable[Mapping[str, Any]]) -> list[Any]:
         """Returns what metrics take as predictions, of generated texts."""

@@ -13,6 +13,7 @@ from t5mix.metrics.words import written_without_spaces
 _BY_SPACES = ("13a", "intl", "none")
 _NEEDS_MORE = ("flores101", "flores200", "ja-mecab", "ko-mecab")
 _ORDERS = 4
+_MOST = 20
 
 
 @configurable
@@ -117,10 +118,10 @@ class ChrF(ExampleMetric):
     whitespace: bool = False
 
     def __post_init__(self) -> None:
-        if self.char_order < 1 or self.word_order < 0:
+        if not (1 <= self.char_order <= _MOST and 0 <= self.word_order <= _MOST):
             raise ValueError(
-                f"chrf needs char_order of at least 1 and word_order of at least 0, not {self.char_order} and "
-                f"{self.word_order}"
+                f"chrf takes a char_order from 1 to {_MOST} and a word_order from 0 to {_MOST}, not {self.char_order} "
+                f"and {self.word_order}"
             )
 
     def example_scores(self, targets: Sequence[Any], predictions: Sequence[str]) -> Scores:

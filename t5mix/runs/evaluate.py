@@ -146,7 +146,7 @@ def _predict(
     """Yields what a task's metrics need: generated text, the targets' likelihoods, or both."""
     options: dict[str, Any] = {"batch_size": experiment.evaluation.batch_size, "task_id": task_id}
     max_length = experiment.lengths.targets
-    if set(task.metrics) <= set(TEACHER_FORCED):
+    if task.likelihoods and set(task.metrics) <= set(TEACHER_FORCED):
         outputs = [np.zeros(0, np.int32)] * len(store)
     else:
         outputs = generate(model.graphdef, model.params, store, max_length=max_length, label=task.name, **options)

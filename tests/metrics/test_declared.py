@@ -1,5 +1,8 @@
 """How declared tasks are scored, and what is refused when their configuration is read."""
 
+import math
+import random
+
 import pytest
 
 from t5mix.errors import T5MixError
@@ -77,7 +80,7 @@ def test_regression_of_labels_and_of_text_beside_other_metrics():
     text = scoring(OF_TEXT, "spearman", "exact_match")
     found = text.evaluate(["1", "2.0", "3"], ["1", "2", "four"], [{}] * 3).metrics
     assert found == {"spearman": pytest.approx(0.0), "exact_match": pytest.approx(100 / 3)}
-    with pytest.raises(T5MixError, match="The target 'many' is no number"):
+    with pytest.raises(T5MixError, match="Example 1: The target 'many' is no number"):
         text.evaluate(["1", "many"], ["1", "2"], [{}] * 2)
 
 
@@ -116,6 +119,8 @@ def test_text_and_answers_are_compared_after_one_trip():
     text = scoring(OF_TEXT, "exact_match", trip=lossy)
     assert text.evaluate(["a  é"], [lossy("a  é")], [{}]).metrics == {"exact_match": 100.0}
     assert scoring(OF_TEXT, "exact_match").evaluate(["a  é"], [lossy("a  é")], [{}]).metrics == {"exact_match": 0.0}
+    found = scoring(OF_TEXT, "f1:a  b", trip=lossy).evaluate(["a  b", "c"], ["a b", "c"], [{}] * 2)
+    assert found.metrics == {"f1": 100.0}
     answers = scoring(OF_ANSWERS, "exact_match", trip=lossy)
     found = answers.evaluate(["x"], [lossy("½  l")], [{"answers": ["x", "½  l"]}])
     assert found.metrics == {"exact_match": 100.0}
@@ -125,3 +130,54 @@ def test_signatures_come_with_the_evaluation():
     found = scoring(OF_TEXT, {"bleu": {"tokenize": "zh"}}, "accuracy").evaluate(["好"], ["好"], [{}])
     assert list(found.signatures) == ["bleu"]
     assert "|tok:zh|" in found.signatures["bleu"]
+
+
+def test_whatever_is_asked_for_is_scored_or_refused_in_words():
+    draw = random.Random(0)
+    names = [
+        "accuracy",
+        "f1:negative",
+        "f1",
+        "pearson",
+        "squad",
+        "token_f1",
+        "bleu",
+        "chrf",
+        "rouge",
+        "blue",
+        "",
+        5,
+        None,
+    ]
+    options = [
+        None,
+        {},
+        {"tokenize": "zh"},
+        {"word_order": 2},
+        {"lowercase": "x"},
+        {"label": "a"},
+        {1: 2},
+        ["zh"],
+        "zh",
+        True,
+    ]
+    texts = ["negative", "positive", "", " ", "3.5", "好的", "Нет", "a b c d", "½", "x|||y"]
+    outcomes = {"scored": 0, "refused": 0}
+    for _ in range(2000):
+        shape = draw.choice([OF_LABELS, OF_NUMBERS, OF_TEXT, OF_ANSWERS, OF_LM, OF_SPANS])
+        entries = [
+            name if draw.random() < 0.8 else {name: draw.choice(options)}
+            for name in draw.choices(names, k=draw.randint(1, 2))
+        ]
+        targets = draw.choices(list(shape.get("labels", dict(enumerate(texts))).values()), k=3)
+        examples = [{"answers": draw.choice([[], [text, "no"]]), "targets": [5, 1]} for text in targets]
+        try:
+            found = scoring(shape, *entries, trip=draw.choice([lossy, str])).evaluate(
+                targets, draw.sample(texts, 3), examples
+            )
+        except T5MixError:
+            outcomes["refused"] += 1
+        else:
+            assert all(map(math.isfinite, found.metrics.values()))
+            outcomes["scored"] += 1
+    assert min(outcomes.values()) > 200

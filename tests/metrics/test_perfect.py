@@ -50,8 +50,9 @@ def test_labels_are_100_as_the_vocabulary_writes_them_and_the_lossy_ones_named()
     assert found.capped == {}
     (label,) = found.unwritable
     assert (label.text, label.written, label.example, label.count) == ("naïve", "na \u2047 ve", 1, 2)
-    assert found.problems() == [
-        "The vocabulary cannot write the targets of 2 examples: 'naïve' comes back as 'na \u2047 ve' (example 1)."
+    assert found.problems() == []
+    assert found.warnings() == [
+        "The vocabulary lacks characters of 2 of the 4 targets: 'naïve' comes back as 'na \u2047 ve' (example 1)."
     ]
 
 
@@ -70,7 +71,7 @@ def test_targets_that_do_not_come_back_are_named_with_the_metrics_that_they_cap(
         ("very  bad", 2, 1),
     ]
     assert found.problems()[0] == (
-        "A perfect model would score 25 in accuracy: the targets of 3 examples cannot be matched: 'naïve' comes back "
+        "A perfect model would score 25 in accuracy: 3 of 4 targets cannot be matched: 'naïve' comes back "
         "as 'na \u2047 ve' (example 1); 'very  bad' comes back as 'very bad' (example 2)."
     )
 
@@ -156,7 +157,7 @@ def test_numbers():
     found = perfect(["pearson"], ["1.5", "2", "3"], trip=lambda text: text.replace(".", "\u2047"))
     assert found.values["pearson"] < 100
     assert "'1.5' comes back as '1\u20475' (example 0)" in found.capped["pearson"]
-    with pytest.raises(T5MixError, match="'two' is no number"):
+    with pytest.raises(T5MixError, match="Example 1: The target 'two' is no number"):
         perfect(["pearson"], ["1.5", "two"])
 
 
