@@ -51,7 +51,7 @@ def declared_to_seqio(name: str, declaration: TaskDeclaration, vocabulary: Vocab
         vocabulary: what its inputs and targets are tokenised with.
 
     Raises:
-        UnknownNameError: one of its metrics does not exist.
+        T5MixError: its metrics cannot score it, or the vocabulary writes two of its labels alike.
     """
     if declaration.objective is not None:
         preprocessors = unlabelled_text_preprocessors(
@@ -62,8 +62,9 @@ def declared_to_seqio(name: str, declaration: TaskDeclaration, vocabulary: Vocab
         )
     else:
         preprocessors = [seqio.preprocessors.tokenize, seqio.preprocessors.append_eos]
-    feature = seqio.Feature(seqio_vocabulary(vocabulary), add_eos=True)
-    scoring = scoring_of(declaration)
+    codec = seqio_vocabulary(vocabulary)
+    feature = seqio.Feature(codec, add_eos=True)
+    scoring = scoring_of(declaration, lambda text: codec.decode(codec.encode(text)))
     return seqio.Task(
         name,
         source=DeclaredDataSource(declaration),

@@ -11,13 +11,15 @@ from typing import Any
 import numpy as np
 
 from t5mix.cache.file_identity import file_identity
-from t5mix.cache.run_task import RunTask, SplitSpec
+from t5mix.cache.run_task import FIXED_SEED, RunTask, SplitSpec
 from t5mix.data.manifest import VocabularyEntry
 from t5mix.data.ragged import TokenBatch
 from t5mix.data.token_store import FEATURES, FORMAT
 from t5mix.data.tokenizer import EOS, Tokenizer
+from t5mix.errors import T5MixError
 from t5mix.files import sha256_of_text
-from t5mix.metrics.declared import Scoring, scoring_of
+from t5mix.metrics.declared import scoring_of
+from t5mix.metrics.scoring import Scoring
 from t5mix.preprocessors import unlabelled_text
 from t5mix.preprocessors.span_corruption import SpanCorruption
 from t5mix.sources.declaration import TaskDeclaration
@@ -37,19 +39,26 @@ class DeclaredTask(RunTask):
     """
 
     source = "files"
-    likelihoods = False
 
     def __init__(self, name: str, declaration: TaskDeclaration, vocabulary: VocabularyEntry) -> None:
         self.name = name
         self.declaration = declaration
         self.vocabulary = vocabulary
         self.splits = tuple(declaration.files)
-        self.metrics = tuple(getattr(metric, "__name__", "metric") for metric in self.scoring.metrics)
+        self.metrics = tuple(metric.__name__ for metric in self.scoring.metrics)
+        self.likelihoods = self.scoring.of_likelihoods
 
     @functools.cached_property
     def scoring(self) -> Scoring:
-        """Its post-processor and metrics."""
-        return scoring_of(self.declaration)
+        """Its post-processor and metrics.
+
+        Raises:
+            T5MixError: they cannot score it, or the vocabulary writes two of its labels alike.
+        """
+        try:
+            return scoring_of(self.declaration, lambda text: self._tokenizer.decode(self._tokenizer.encode(text)))
+        except T5MixError as error:
+            raise T5MixError(f"Declared task {self.name!r}: {error}") from error
 
     @functools.cached_property
     def _tokenizer(self) -> Tokenizer:
@@ -134,13 +143,17 @@ class DeclaredTask(RunTask):
                 tokens, spec.lengths, self._corruption, seed=seed, first_sentinel=first_sentinel, eos=EOS
             )
 
-    def texts(self, split: str) -> Iterator[dict[str, Any]]:
-        """Yields its examples as the files have them: texts of `inputs` and `targets`, and the answers."""
-        return self.declaration.examples(self._shards(split))
+    def scored_examples(self, spec: SplitSpec) -> tuple[list[str], list[dict[str, Any]]]:
+        """Returns the target texts of a split, uncut, and the examples that post-processors look at."""
+        if self.declaration.objective is None:
+            examples = list(self.declaration.examples(self._shards(spec.split)))
+            return [example["targets"] for example in examples], examples
+        examples = list(self.raw_examples(spec, FIXED_SEED))
+        return [self._tokenizer.decode(example["targets"]) for example in examples], examples
 
     def raw_examples(self, spec: SplitSpec, seed: int) -> Iterator[dict[str, Any]]:
         """Yields its examples: tokens, their texts where it has some, and the answers."""
-        texts = iter(()) if self.declaration.objective else self.texts(spec.split)
+        texts = iter(()) if self.declaration.objective else self.declaration.examples(self._shards(spec.split))
         pairs = itertools.chain.from_iterable(_pairs(batch) for batch in self.batches(spec, seed))
         for (inputs, targets), fields in itertools.zip_longest(pairs, texts, fillvalue={}):
             tokens = {"inputs": inputs, "targets": targets}

@@ -18,7 +18,7 @@ from t5mix.cache.run_tasks import load_tasks
 from t5mix.data.manifest import DataRequest
 from t5mix.errors import T5MixError
 from t5mix.evaluation.predictions import Prediction, predictions_path, read_predictions
-from t5mix.evaluation.task_metrics import text_metrics
+from t5mix.evaluation.task_metrics import declared_metrics
 from t5mix.files import write_json
 from t5mix.metrics.example_scores import TaskEvaluation
 
@@ -57,7 +57,8 @@ def _task_evaluation(spec: SplitSpec, predictions: list[Prediction]) -> TaskEval
     """Scores one task on the same examples as in the store, with the fields that post-processors look at."""
     task = spec.task
     if isinstance(task, DeclaredTask):
-        return text_metrics(task.name, task.scoring, list(task.texts(spec.split)), predictions)
+        texts, examples = task.scored_examples(spec)
+        return declared_metrics(task.name, task.scoring, texts, examples, predictions)
     from t5mix.cache.seqio_task import SeqioTask
     from t5mix.evaluation.seqio_metrics import task_metrics
 

@@ -1,39 +1,37 @@
-"""The metrics of one task of a run, from its examples and the predictions for them."""
+"""The metrics of a declared task, and what all tasks have in common: predictions that belong to the examples."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from t5mix.errors import T5MixError
 from t5mix.evaluation.predictions import Prediction
-from t5mix.metrics.declared import Scoring
-from t5mix.metrics.example_scores import ExampleScores, TaskEvaluation, evaluate_metric
+from t5mix.metrics.example_scores import TaskEvaluation
+from t5mix.metrics.scoring import Scoring
 
-Example = Mapping[str, Any]
+Fields = Mapping[str, Any]
+"""An example as post-processors see it."""
 
 
-def text_metrics(
-    name: str, scoring: Scoring, examples: Sequence[Example], predictions: Sequence[Prediction]
+def declared_metrics(
+    name: str, scoring: Scoring, texts: Sequence[str], examples: Sequence[Fields], predictions: Sequence[Prediction]
 ) -> TaskEvaluation:
-    """Returns the values of all metrics of a task whose metrics compare texts, and what each example adds to them.
+    """Returns the values of all metrics of a declared task, and what each example adds to them.
 
     Args:
         name: the task.
         scoring: its post-processor and metrics.
-        examples: its examples, with the text of the `targets`.
+        texts: the target texts.
+        examples: its examples, with the fields that the post-processor looks at.
         predictions: one for each example, in the same order.
 
     Raises:
-        T5MixError: the predictions do not belong to the examples, or two metrics give the same name.
+        T5MixError: the predictions do not belong to the examples, or a metric needs the targets' log-likelihoods and
+            there are none.
     """
     check_alignment(name, len(examples), predictions)
-    if not scoring.metrics:
-        return TaskEvaluation({}, {})
-    targets = [scoring.postprocess(example["targets"], example=example, is_target=True) for example in examples]
-    outputs = [
-        scoring.postprocess(prediction.prediction, example=example, is_target=False)
-        for example, prediction in zip(examples, predictions, strict=True)
-    ]
-    return merged(name, [evaluate_metric(metric, targets, outputs) for metric in scoring.metrics])
+    if scoring.of_likelihoods:
+        return scoring.evaluate(texts, target_scores(name, predictions), examples)
+    return scoring.evaluate(texts, [prediction.prediction for prediction in predictions], examples)
 
 
 def check_alignment(name: str, examples: int, predictions: Sequence[Prediction]) -> None:
@@ -49,16 +47,17 @@ def check_alignment(name: str, examples: int, predictions: Sequence[Prediction])
         )
 
 
-def merged(name: str, evaluated: Sequence[tuple[Mapping[str, float], Mapping[str, ExampleScores]]]) -> TaskEvaluation:
-    """Returns the values of all metrics of a task together.
+def target_scores(name: str, predictions: Sequence[Prediction]) -> list[float]:
+    """Returns the log-likelihoods of the targets.
 
     Raises:
-        T5MixError: two of them have the same name.
+        T5MixError: they were not computed.
     """
-    metrics: dict[str, float] = {}
-    for values, _ in evaluated:
-        for key, value in values.items():
-            if key in metrics:
-                raise T5MixError(f"Two metrics of the task {name!r} give a value called {key!r}.")
-            metrics[key] = value
-    return TaskEvaluation(metrics, {key: scores for _, one in evaluated for key, scores in one.items()})
+    scores = [prediction.target_log_prob for prediction in predictions]
+    computed = [score for score in scores if score is not None]
+    if len(computed) < len(scores):
+        raise T5MixError(
+            f"A metric of the task {name!r} needs the targets' log-likelihoods, and its predictions hold none: "
+            "write them with `target_log_probs` from `score_targets`."
+        )
+    return computed

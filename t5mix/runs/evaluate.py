@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 
 from t5mix.cache.request_checks import check_request
 from t5mix.config.experiment import Experiment
@@ -21,7 +22,7 @@ from t5mix.evaluation.generate import generate, score_targets
 from t5mix.evaluation.predictions import Prediction, decoded, predictions_path, write_predictions
 from t5mix.evaluation.scoring_client import Scorer
 from t5mix.evaluation.teacher_forced import evaluate_losses
-from t5mix.metrics.example_scores import TaskEvaluation
+from t5mix.metrics.example_scores import TEACHER_FORCED, TaskEvaluation
 from t5mix.runs.load import TrainedModel, checkpoint_of, load_model
 from t5mix.tracking.run_directory import RunDirectory
 from t5mix.training.step import batch_sums
@@ -50,7 +51,7 @@ def evaluate_run(
 
     Returns:
         For each task `loss` (nats a token), `token_accuracy` (teacher-forced, 0 to 100) and its metrics; with what
-        each example adds to the latter.
+        each example adds to the latter, and the signatures of those that have one.
 
     Raises:
         T5MixError: the run, the checkpoint or a task does not exist, or none of the tasks has the split.
@@ -85,7 +86,7 @@ def evaluate_run(
                 write_predictions(predictions_path(folder, task.name, split), predictions)
         scores = scorer.score(folder, split, scored) if scorer is not None else {}
     for name, score in scores.items():
-        evaluations[name] = TaskEvaluation({**evaluations[name].metrics, **score.metrics}, score.examples)
+        evaluations[name] = dataclasses.replace(score, metrics={**evaluations[name].metrics, **score.metrics})
     return evaluations
 
 
@@ -145,10 +146,13 @@ def _teacher_forced(
 def _predict(
     model: TrainedModel, store: TokenStore, task_id: int, experiment: Experiment, task: TaskEntry
 ) -> Iterator[Prediction]:
-    """Yields what a task's metrics need: generated text, and the targets' likelihoods if one of them asks for them."""
+    """Yields what a task's metrics need: generated text, the targets' likelihoods, or both."""
     options: dict[str, Any] = {"batch_size": experiment.evaluation.batch_size, "task_id": task_id}
     max_length = experiment.lengths.targets
-    outputs = generate(model.graphdef, model.params, store, max_length=max_length, label=task.name, **options)
+    if task.likelihoods and set(task.metrics) <= set(TEACHER_FORCED):
+        outputs = [np.zeros(0, np.int32)] * len(store)
+    else:
+        outputs = generate(model.graphdef, model.params, store, max_length=max_length, label=task.name, **options)
     likelihoods = None
     if task.likelihoods:
         likelihoods = score_targets(

@@ -117,6 +117,22 @@ def test_likelihoods_go_to_the_metrics_that_ask_for_them(
     assert -sum(value for value in likelihoods if value) / tokens == pytest.approx(found.metrics["loss"], rel=1e-4)
 
 
+def test_nothing_is_generated_for_likelihoods_alone(finished: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    run = tmp_path / "run"
+    shutil.copytree(finished.path, run)
+    manifest = json.loads((run / "data_manifest.json").read_text("utf-8"))
+    manifest["tasks"][0] |= {"metrics": ["perplexity", "bits_per_byte"], "likelihoods": True}
+    (run / "data_manifest.json").write_text(json.dumps(manifest), "utf-8")
+    own = TaskEvaluation({"perplexity": 9.0})
+    monkeypatch.setattr(evaluate, "score_in_subprocess", lambda *_: {"copy": own})
+    monkeypatch.setattr(evaluate, "generate", lambda *_, **__: pytest.fail("a text was generated"))
+    evaluation = evaluate_run(run, tasks=["copy"])["copy"]
+    assert (list(evaluation.metrics), evaluation.headline) == (["loss", "token_accuracy", "perplexity"], None)
+    predictions = read_predictions(predictions_path(run / "predictions" / "6", "copy", "validation"))
+    assert {prediction.prediction for prediction in predictions} == {""}
+    assert all(prediction.target_log_prob for prediction in predictions)
+
+
 def test_the_training_split_of_a_streamed_task_is_refused(finished: Any, data: Any):
     copy, first = data.manifest.tasks
     manifest = dataclasses.replace(data.manifest, tasks=(copy, dataclasses.replace(first, shards_per_epoch=4)))
