@@ -9,7 +9,7 @@ import pytest
 from t5mix.cli.completion import SHELLS, completion_script
 from t5mix.cli.main import main
 from t5mix.cli.parser import build_parser
-from t5mix.config.compose import named_configs
+from t5mix.config.config_files import named_configs
 
 TRY = """
 COMP_WORDS=("$@") COMP_CWORD=$(( $# - 1 ))
