@@ -104,4 +104,4 @@ def _scales(panels: np.ndarray, runs: Mapping[str, History]) -> None:
         finite = values[np.isfinite(values)]
         if finite.size and finite.min() > 0:
             log_axis(panels[row, 0], "y")
-    panels[2, 0].set_ylim(bottom=0)
+    panels[2, 0].set_ylim(0, 1.05 * panels[2, 0].get_ylim()[1])  # with room for the marks on top

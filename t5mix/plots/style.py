@@ -16,6 +16,7 @@ FORMATS = (".png", ".svg", ".pdf")
 
 # Okabe and Ito's colours, told apart by colour-blind people too; their yellow, faint on white, is grey here.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
+_SHORT = 4.0  # an axis from a number to less than so many times it would have a tick or two at 1, 2 and 5
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", "*", ">")
 _LINES = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (4, 1.2, 1, 1.2)), (0, (7, 1.2, 1, 1.2, 1, 1.2)))
 
@@ -69,12 +70,18 @@ def tidy(axes: "Axes", title: str) -> None:
 
 
 def log_axis(axes: "Axes", which: Literal["x", "y"]) -> None:
-    """Makes an axis logarithmic, with ticks at 1, 2 and 5, written out."""
-    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+    """Makes an axis logarithmic, with ticks at 1, 2 and 5, written out; evenly spaced ones where it is short."""
+    from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
+
+    class Locator(LogLocator):
+        def tick_values(self, vmin: float, vmax: float) -> Any:
+            if vmin > 0 and vmax < _SHORT * vmin:
+                return MaxNLocator(5, steps=[1, 2, 5, 10]).tick_values(vmin, vmax)
+            return super().tick_values(vmin, vmax)
 
     axes.set(**{f"{which}scale": "log"})
     axis = axes.xaxis if which == "x" else axes.yaxis
-    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.set_major_locator(Locator(subs=(1.0, 2.0, 5.0)))
     axis.set_major_formatter(StrMethodFormatter("{x:,g}"))
     axis.set_minor_formatter(NullFormatter())
 
