@@ -32,6 +32,7 @@ def run(options: argparse.Namespace) -> int:
     with contextlib.ExitStack() as stack:
         if options.task:
             lines: Iterator[str] = task_inputs(run_folder, options.task, options.split, model.tokenizer)
+            print(f"The inputs of {options.task}, split {options.split}; --split chooses another one.", file=sys.stderr)
         else:
             lines = iter(stack.enter_context(_reading(options.input)))
         out = stack.enter_context(_writing(options.output))
