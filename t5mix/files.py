@@ -200,7 +200,7 @@ def disk_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError) as error:
-        full = isinstance(error, OSError) and error.errno == errno.ENOSPC
+        full = isinstance(error, OSError) and is_full(error)
         if not full and "No space left" not in str(error):
             raise
         free = free_space(folder)[1]
@@ -210,9 +210,14 @@ def disk_errors(folder: Path) -> Iterator[None]:
         ) from error
 
 
+def is_full(error: OSError) -> bool:
+    """Says whether a write failed for want of room: on the disk, in a quota, or in the largest file allowed."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
 def is_refused_write(error: OSError) -> bool:
-    """Says whether the user can fix a failed write: the disk or quota is full, or writing is not allowed."""
-    return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+    """Says whether the user can fix a failed write: there is no room, or writing is not allowed."""
+    return is_full(error) or error.errno in (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 def check_writable(folder: Path, key: str) -> None:
@@ -223,10 +228,12 @@ def check_writable(folder: Path, key: str) -> None:
         key: the setting that names it, for the message.
 
     Raises:
-        T5MixError: writing is not allowed there; names the folder that does not allow it.
+        T5MixError: writing is not allowed there, or a file is in the way; names the folder or the file.
     """
     existing = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
-    if existing.is_dir() and not os.access(existing, os.W_OK | os.X_OK):
+    if not existing.is_dir():
+        raise T5MixError(f"{key} is {folder}, and {existing} is a file. Choose another {key}.")
+    if not os.access(existing, os.W_OK | os.X_OK):
         raise T5MixError(f"{key} is {folder}, and you may not write to {existing}. Choose another {key}.")
 
 

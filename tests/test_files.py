@@ -111,6 +111,7 @@ def test_errors_of_a_full_disk_are_told_from_others(tmp_path: Path):
     with pytest.raises(OSError, match="unrelated"), disk_errors(tmp_path):
         raise OSError(errno.EIO, "unrelated")
     assert is_refused_write(OSError(errno.EACCES, ""))
+    assert is_refused_write(OSError(errno.EFBIG, ""))
     assert not is_refused_write(OSError(errno.EIO, ""))
 
 
@@ -123,6 +124,9 @@ def test_a_folder_that_may_not_be_written_to_is_refused_with_the_setting(
     with pytest.raises(T5MixError, match=f"run_dir is .*run, and you may not write to {tmp_path}. Choose another run_"):
         check_writable(tmp_path / "new" / "run", "run_dir")
     assert asked == [tmp_path]
+    (tmp_path / "file").touch()
+    with pytest.raises(T5MixError, match=f"run_dir is .*run, and {tmp_path}/file is a file. Choose another run_dir"):
+        check_writable(tmp_path / "file" / "run", "run_dir")
 
 
 def test_a_tilde_needs_a_home_folder(monkeypatch: pytest.MonkeyPatch):
