@@ -43,6 +43,10 @@ def atomic_path(path: Path) -> Iterator[Path]:
         with open(draft, "rb") as file:
             os.fsync(file.fileno())
         draft.replace(path)
+    except OSError as error:
+        if is_refused_write(error) and error.filename in (None, draft, str(draft)):
+            error.filename = str(path)  # the name that the user knows; a full disk gives none
+        raise
     finally:
         draft.unlink(missing_ok=True)
         interrupts.unfinished.discard(draft)
@@ -230,11 +234,35 @@ def check_writable(folder: Path, key: str) -> None:
     Raises:
         T5MixError: writing is not allowed there, or a file is in the way; names the folder or the file.
     """
-    existing = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    existing = _nearest(folder)
     if not existing.is_dir():
         raise T5MixError(f"{key} is {folder}, and {existing} is a file. Choose another {key}.")
     if not os.access(existing, os.W_OK | os.X_OK):
         raise T5MixError(f"{key} is {folder}, and you may not write to {existing}. Choose another {key}.")
+
+
+def check_writable_file(file: Path, option: str) -> None:
+    """Refuses a file that could not be written; folders on the way to it need not exist.
+
+    Args:
+        file: the file, which may exist.
+        option: what it was given with, for the message.
+
+    Raises:
+        T5MixError: it is a folder, or writing is not allowed there.
+    """
+    if file.is_dir():
+        raise T5MixError(f"{option} {file} is a folder. Give the name of a file, such as {file / 'FILE'}.")
+    existing = _nearest(file.absolute().parent)
+    if not existing.is_dir():
+        raise T5MixError(f"{option} {file}: {existing} is a file. Choose another name.")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise T5MixError(f"{option} {file}: you may not write to {existing}. Choose another folder.")
+
+
+def _nearest(path: Path) -> Path:
+    """Returns the path, or the nearest one above it that exists."""
+    return next(candidate for candidate in (path.absolute(), *path.absolute().parents) if candidate.exists())
 
 
 def expand_home(path: str, key: str) -> Path:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from t5mix.errors import T5MixError
-from t5mix.files import atomic_path
+from t5mix.files import atomic_path, check_writable_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -117,12 +117,13 @@ def check_output(path: Path, option: str) -> None:
         option: what it was given with.
 
     Raises:
-        T5MixError: its name ends in no format known, or its folder is missing.
+        T5MixError: its name ends in no format known, or its folder is missing or may not be written to.
     """
     if path.suffix.lower() not in FORMATS:
         raise T5MixError(f"{option} {path}: the name must end in {', '.join(FORMATS[:-1])} or {FORMATS[-1]}.")
     if not path.absolute().parent.is_dir():
         raise T5MixError(f"{option} {path}: there is no folder {path.absolute().parent}. Make it first.")
+    check_writable_file(path, option)
 
 
 def free_path(path: Path) -> Path:
