@@ -1,5 +1,7 @@
 """The groups of a configuration, such as `mixing`, and the options that Hydra finds in them."""
 
+import dataclasses
+import typing
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -12,6 +14,20 @@ def groups() -> dict[str, list[str]]:
     from t5mix.model.presets import PRESETS
 
     return {**{group: sorted(registry) for group, registry in KIND_GROUPS.items()}, "model": sorted(PRESETS)}
+
+
+def setting_keys() -> list[str]:
+    """Returns the keys of all settings, of a group those of all its options; loads JAX."""
+    from t5mix.config.experiment import KIND_GROUPS, Experiment
+
+    keys = set()
+    for name, type_ in typing.get_type_hints(Experiment).items():
+        classes = list(KIND_GROUPS[name].values()) if name in KIND_GROUPS else [type_]
+        owned = {field.name for cls in classes if dataclasses.is_dataclass(cls) for field in dataclasses.fields(cls)}
+        keys |= {f"{name}.{key}" for key in owned}
+        if not owned or name in groups():
+            keys.add(name)
+    return sorted(keys)
 
 
 def kind_key(group: str) -> str:

@@ -69,6 +69,14 @@ def tidy(axes: "Axes", title: str) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
+def step_axis(axes: "Axes") -> None:
+    """Makes the horizontal axis one of steps: whole numbers."""
+    from matplotlib.ticker import MaxNLocator
+
+    axes.set_xlabel("step", fontsize=8)
+    axes.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 5, 10], integer=True))
+
+
 def log_axis(axes: "Axes", which: Literal["x", "y"]) -> None:
     """Makes an axis logarithmic, with ticks at 1, 2 and 5, written out; evenly spaced ones where it is short."""
     from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter

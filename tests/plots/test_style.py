@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from t5mix.errors import T5MixError
-from t5mix.plots.style import check_output, free_path, log_axis, new_figure, save, task_markers, task_styles
+from t5mix.plots.style import check_output, free_path, log_axis, new_figure, save, step_axis, task_markers, task_styles
 
 
 def test_forty_tasks_are_told_apart():
@@ -37,6 +37,16 @@ def test_a_logarithmic_axis_has_ticks_that_can_be_read(ends: tuple[float, float]
     axes.set_ylim(*ends)
     shown = [tick for tick in axes.yaxis.get_majorticklocs() if ends[0] <= tick <= ends[1]]
     assert shown == pytest.approx(ticks)
+
+
+@pytest.mark.parametrize("last", [3, 30, 150, 20_000])
+def test_steps_are_whole_numbers(last: int):
+    axes = new_figure(5, 2).add_subplot()
+    axes.plot([last / 3, last], [1, 2])
+    step_axis(axes)
+    ticks = axes.get_xticks()
+    assert 3 <= len(ticks) <= 12
+    assert all(tick == int(tick) for tick in ticks)
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "a", "png", "a.png.gz"])

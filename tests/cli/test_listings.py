@@ -1,5 +1,6 @@
-"""Every command that prints a table, on a terminal of 40 columns: nothing is lost, no name and no number is broken."""
+"""Every command that prints a table: on a terminal of 40 columns, into a closed pipe, and to a full disk."""
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from t5mix.analysis.results import read_results
 from t5mix.checkpoint.reader import Base
 from t5mix.cli import report, sweep
 from t5mix.cli.main import main
+from t5mix.cli.standard_output import CLOSED_PIPE, written_out
 from t5mix.console.tables import TextTable
 from t5mix.metrics.example_scores import TaskEvaluation
 from t5mix.runs.deltas import CheckpointContents
@@ -85,12 +87,14 @@ def _plan(monkeypatch: pytest.MonkeyPatch, folder: Path, tiny: Any) -> Command:
     method = MethodPlan("adapter, d=128", 9, 15, (1000, 20_000), (0.001, 0.002, 0.004), (0, 1, 2, 3, 4))
     summary = PlanSummary((method,), parent_runs=1)
     numbers = {"trained_runs": 25, "steps": 99_000, "at_once": 2, "cores": 1, "seconds": 90.0, "disk_bytes": 10**9}
-    return lambda: sweep._show_plan({**numbers, "folder": "sweeps/x"}, summary, "Methods", stderr=False)
+    show = written_out(sweep._show_plan)  # as the command is
+    return lambda: show({**numbers, "folder": "sweeps/x"}, summary, "Methods", stderr=False)
 
 
 def _report(monkeypatch: pytest.MonkeyPatch, folder: Path, tiny: Any) -> Command:
     analysis = analyze(read_results(make_sweep(folder / "made-up")))
-    return lambda: report._show(analysis)
+    show = written_out(report._show)
+    return lambda: show(analysis)
 
 
 LISTINGS = (
@@ -99,7 +103,10 @@ LISTINGS = (
 )
 
 
-@pytest.mark.parametrize("listing", LISTINGS, ids=lambda listing: listing.__name__.strip("_"))
+every_listing = pytest.mark.parametrize("listing", LISTINGS, ids=lambda listing: listing.__name__.strip("_"))
+
+
+@every_listing
 def test_a_narrow_terminal_gets_all_of_it_in_whole_words(
     listing: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tiny: Any, capsys: pytest.CaptureFixture[str]
 ):
@@ -124,3 +131,39 @@ def test_a_narrow_terminal_gets_all_of_it_in_whole_words(
         assert len(line) <= COLUMNS or len(line.split()) == 1, line  # a name that is longer stands alone
     whole = {word for word in in_a_pipe.split() if set(word) - set("-─")}
     assert whole - first_headings <= set(re.sub(r"\x1b\[[\d;]*m", "", terminal.getvalue()).split())  # without styles
+
+
+@every_listing
+@pytest.mark.parametrize(
+    ("output", "status", "message"),
+    [
+        ("closed pipe", CLOSED_PIPE, []),
+        (
+            "/dev/full",
+            2,
+            ["t5mix: The output could not be written: No space left on device. Make room, and run it again."],
+        ),
+    ],
+    ids=["closed pipe", "full disk"],
+)
+def test_output_that_cannot_be_written(
+    listing: Any,
+    output: str,
+    status: int,
+    message: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    tiny: Any,
+    capsys: pytest.CaptureFixture[str],
+):
+    command = listing(monkeypatch, tmp_path, tiny)
+    if output == "closed pipe":
+        read, write = os.pipe()
+        os.close(read)
+    else:
+        write = os.open(output, os.O_WRONLY)
+    with open(write, "w", encoding="utf-8") as out:
+        monkeypatch.setattr("sys.stdout", out)
+        assert command() == status
+    said = capsys.readouterr().err
+    assert [line for line in said.splitlines() if "t5mix" in line or "Error" in line] == message
