@@ -25,7 +25,7 @@ from t5mix.data.stream import source_shard_of
 from t5mix.data.token_store import FEATURES, TokenStore, open_store, write_store
 from t5mix.data.tokenizer import EOS
 from t5mix.errors import T5MixError
-from t5mix.files import free_space, is_refused_write, sha256_of_json
+from t5mix.files import free_space, is_full, is_refused_write, sha256_of_json
 
 STALE_SECONDS = 3600  # an unfinished store that nobody has written to for so long is left from a crash
 
@@ -156,6 +156,8 @@ def _write(
 def _no_room(spec: SplitSpec, path: Path, error: OSError) -> str:
     folder, free = free_space(path.parent)
     name = spec.task.name
+    if not is_full(error):
+        return f"The token store cannot be written: {error.strerror}. Folder {folder}. Set another store_dir."
     stream = f", or keep only parts of {name} at a time: streamed=[{name}]" if spec.split == TRAIN else ""
     return (
         f"The token store cannot be written: {error.strerror}. Folder {folder}, {data_size(free)} free. "

@@ -75,7 +75,7 @@ def _show(options: argparse.Namespace) -> int:
 
 
 def _print_view(view: "TaskView") -> None:
-    console = Console(highlight=False, markup=False)  # names may hold brackets
+    console = _Output(highlight=False, markup=False)  # names may hold brackets
     _line(console, (view.name, "bold"), f" {view.split}, from {view.source}; splits: {', '.join(view.splits)}")
     metrics, draw = ", ".join(view.metrics) or "loss", "yes" if view.random else "no"
     _line(console, f"metrics: {metrics}; new draw each epoch: {draw}")
@@ -96,6 +96,14 @@ def _print_view(view: "TaskView") -> None:
             _line(console, (" ".join(map(str, feature.ids)), "dim"))
         for field, value in example.fields.items():
             _line(console, (f"{field}: {value}", "dim"))
+
+
+class _Output(Console):
+    """A console that leaves it to the command what becomes of output that nobody reads."""
+
+    def on_broken_pipe(self) -> None:
+        """Raises the error that is being handled, in place of ending the program with 1."""
+        raise
 
 
 def _line(console: Console, *parts: str | tuple[str, str]) -> None:

@@ -229,6 +229,8 @@ def test_a_full_disk_suggests_streaming(ask, monkeypatch):
     whole = SplitSpec(streamed.task, "train", 48, 24)
     assert "streamed=[plain]" in materialize._no_room(whole, Path("/tmp/x"), error)
     assert "streamed" not in materialize._no_room(streamed, Path("/tmp/x"), error)
+    refused = materialize._no_room(whole, Path("/tmp/x"), OSError(13, "Permission denied"))
+    assert refused == "The token store cannot be written: Permission denied. Folder /tmp. Set another store_dir."
 
 
 def test_requests_for_streamed_tasks_survive_json(ask):

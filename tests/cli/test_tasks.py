@@ -2,32 +2,19 @@
 
 import json
 import sys
-from types import SimpleNamespace
 
 import pytest
 
-from t5mix.cache.listing import Listing, RegisteredTask
+from t5mix.cache.listing import Listing
 from t5mix.cli.main import main
 from t5mix.cli.tasks import registered
-
-NAME = "demo_acceptability_[with_a_long_name]"
-METRICS = ("sequence_accuracy_over_all_of_the_targets", "matthews_correlation_of_the_two_labels")
-TEXT = "acceptability sentence: " + "a long sentence that no line of a terminal holds, " * 4
+from tests.support.listings import METRICS, NAME, TEXT, set_listings
 
 
 @pytest.fixture
 def inspected(monkeypatch: pytest.MonkeyPatch) -> None:
     """What seqio would be asked for: one task and one example."""
-    listed = RegisteredTask(NAME, ("train", "test"), "TextLineDataSource", {"train": 1_234_567}, METRICS, ("demo",))
-    feature = SimpleNamespace(text=TEXT, ids=(5, 6), pieces=("▁a", "b"), decoded="a b", length=2, truncated=True)
-    lengths = SimpleNamespace(min=1, mean=2.25, p50=2, p95=3, max=4, limit=3, truncated=0.125)
-    view = SimpleNamespace(name=NAME, split="train", source="TextLineDataSource", splits=("train", "test"), metrics=())
-    view.size, view.random, view.examined, view.inputs, view.targets = 4000, False, 8, lengths, lengths
-    view.vocabulary = SimpleNamespace(path="demo.model", kind="sentencepiece", size=8192)
-    view.examples = [SimpleNamespace(inputs=feature, targets=feature, fields={"label": "[0]"})]
-    module = SimpleNamespace(inspect_task=lambda *arguments, count: view)
-    monkeypatch.setitem(sys.modules, "t5mix.cache.inspection", module)  # type: ignore[arg-type]
-    monkeypatch.setattr("t5mix.cli.tasks.registered", lambda plugins: Listing((listed,), {}))
+    set_listings(monkeypatch)
 
 
 @pytest.mark.usefixtures("inspected")

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -174,9 +175,13 @@ def test_a_signal_at_the_last_step_is_too_late(reference: Reference, tmp_path: P
     reference.assert_same(tmp_path / "run")
 
 
-def run_program(tiny: ModuleType, folder: Path, jobs: list[dict[str, Any]], **environment: str) -> Any:
+def program(tiny: ModuleType, folder: Path, jobs: list[dict[str, Any]]) -> list[str]:
     (folder / "jobs.json").write_text(json.dumps(jobs), encoding="utf-8")
-    command = [sys.executable, str(tiny.__file__), str(folder / "jobs.json")]
+    return [sys.executable, str(tiny.__file__), str(folder / "jobs.json")]
+
+
+def run_program(tiny: ModuleType, folder: Path, jobs: list[dict[str, Any]], **environment: str) -> Any:
+    command = program(tiny, folder, jobs)
     return subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, timeout=300)
 
 
@@ -194,6 +199,29 @@ def test_a_killed_process_is_continued_to_the_same_bits(either: Reference, tmp_p
         file.write('{"kind": "train", "step": 8, "lo')  # a line cut short
     either.train(tmp_path / "run")
     either.assert_same(tmp_path / "run")
+
+
+@pytest.mark.parametrize("signals", [1, 2])  # the second one ends the process at once
+def test_a_signal_while_a_checkpoint_is_written_leaves_none_that_is_half_written(
+    reference: Reference, tmp_path: Path, signals: int
+):
+    run, manifest = tmp_path / "run", tmp_path / "manifest.json"
+    reference.manifest.save(manifest)
+    job = {"run_dir": str(run), "manifest": str(manifest), "training": dataclasses.asdict(reference.config)}
+    process, sent = subprocess.Popen(program(reference.tiny, tmp_path, [job]), stderr=subprocess.DEVNULL), 0
+    while process.poll() is None and sent < signals:
+        if any("tmp" in path.name for path in run.glob("checkpoints/*")):  # as Orbax names what it still writes
+            process.send_signal(signal.SIGTERM)
+            sent += 1
+        time.sleep(0.001)
+    assert process.wait(300) in (0, -signal.SIGINT, -signal.SIGTERM)
+    assert sent
+    checkpoints = Checkpoints(run / "checkpoints")
+    for step in checkpoints.steps():
+        assert int(checkpoints.restore(step, reference.engine.start(None))[0].step) == step  # which checks its files
+    checkpoints.close()
+    reference.train(run)
+    reference.assert_same(run)
 
 
 def test_prefetching_changes_no_loss(reference: Reference, tmp_path: Path):
