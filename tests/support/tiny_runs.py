@@ -89,16 +89,14 @@ def model_config(**changes: Any) -> Any:
     return T5Config(**{"vocab_size": VOCAB_SIZE, **small, **changes})
 
 
-@functools.cache
 def make_engine(training: Any, mesh: Any = None, optimizer: Any = None, schedule: Any = None, **model: Any) -> Any:
-    """An engine for two tasks; the same settings give the same one: all is compiled, and drawn, once."""
+    """An engine for two tasks, by `built_once`."""
     from t5mix.finetuning import Full
-    from t5mix.training.engine import Engine
     from t5mix.training.optimizer import Adafactor
     from t5mix.training.schedule import Constant
     from t5mix.training.sharding import MeshConfig
 
-    engine = Engine(
+    return built_once(
         model_config(**model),
         Full().bind(tuple(SIZES)),
         optimizer or Adafactor(),
@@ -107,16 +105,26 @@ def make_engine(training: Any, mesh: Any = None, optimizer: Any = None, schedule
         mesh or MeshConfig(),
         0,
     )
-    return draw_once(engine)
 
 
-def draw_once(engine: Any) -> Any:
-    """Has an engine make its first parameters once. Each start gets a copy, as a step uses up what it is given."""
+@functools.cache
+def built_once(*settings: Any) -> Any:
+    """An engine; the same settings give the same one: all is traced, compiled and drawn once.
+
+    A start from fresh parameters, or from a checkpoint, gets copies, as a step uses up what it is given.
+    """
+    import jax
     from jax import numpy as jnp
 
-    make = engine._fresh
-    first = functools.cache(lambda: make(engine.params))
+    from t5mix.training.engine import Engine
+
+    engine: Any = Engine(*settings)
+    draw, begin = engine._fresh, functools.cache(engine.start)
+    first = functools.cache(lambda: draw(engine.params))
     engine._fresh = lambda paths: {path: jnp.copy(first()[path]) for path in paths}
+    engine.start = lambda checkpoint: jax.tree.map(jnp.copy, begin(checkpoint))
+    engine._like = functools.cache(engine._like)
+    engine.close = lambda: None  # others go on with it
     return engine
 
 
