@@ -19,6 +19,7 @@ from t5mix.data.tokenizer import EOS, Tokenizer
 from t5mix.errors import T5MixError
 from t5mix.files import sha256_of_text
 from t5mix.metrics.declared import scoring_of
+from t5mix.metrics.perfect import PerfectScore, perfect_score
 from t5mix.metrics.scoring import Scoring
 from t5mix.preprocessors import unlabelled_text
 from t5mix.preprocessors.span_corruption import SpanCorruption
@@ -142,6 +143,12 @@ class DeclaredTask(RunTask):
             yield from unlabelled_text.span_corruption_examples(
                 tokens, spec.lengths, self._corruption, seed=seed, first_sentinel=first_sentinel, eos=EOS
             )
+
+    def perfect_score(self, spec: SplitSpec) -> PerfectScore | None:
+        """Returns what a perfect model would score; None for a split without targets."""
+        if not self.declaration.has_targets(spec.split):
+            return None
+        return perfect_score(self.scoring, *self.scored_examples(spec))
 
     def scored_examples(self, spec: SplitSpec) -> tuple[list[str], list[dict[str, Any]]]:
         """Returns the target texts of a split, uncut, and the examples that post-processors look at."""

@@ -24,10 +24,12 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
+from t5mix.cache.declared_task import DeclaredTask
 from t5mix.cache.listing import keep_listing, kept_listing
 from t5mix.cache.materialize import CachedSplit, find_cached, make_shard, materialize
 from t5mix.cache.run_task import TRAIN, PreprocessingError, RunTask, SplitSpec
 from t5mix.cache.run_tasks import RunTasks, load_tasks
+from t5mix.cache.score_checks import check_scores
 from t5mix.cache.source_shards import count_shards, extrapolated
 from t5mix.child_process import ENDED
 from t5mix.data.manifest import DataManifest, DataRequest, TaskEntry, shard_path
@@ -66,6 +68,10 @@ def prepare(request: DataRequest, *, quiet: bool = False) -> DataManifest:
         absent = [spec for spec in specs[task.name] if find_cached(spec, store_dir, request.seed) is None]
         if absent:  # a streamed split is too large to be read for this; its shards are checked as they are made
             task.check_files([split for split in task.splits if split != TRAIN or task.name not in request.streamed])
+        if absent or isinstance(task, DeclaredTask):  # whose metrics may have changed, and which are read quickly
+            for spec in specs[task.name]:
+                if spec.split != TRAIN and task.metrics:
+                    check_scores(spec)
     entries = []
     for task in run.tasks:
         cached = [(spec, materialize(spec, store_dir, request.seed, quiet=quiet)) for spec in specs[task.name]]

@@ -10,6 +10,7 @@ from t5mix.data.manifest import VocabularyEntry
 from t5mix.data.ragged import TokenBatch
 from t5mix.errors import T5MixError
 from t5mix.files import sha256_of_json
+from t5mix.metrics.perfect import PerfectScore
 
 TRAIN = "train"
 FIXED_SEED = 0  # of what is made once: evaluation splits, and all of tasks that draw nothing
@@ -96,6 +97,16 @@ class RunTask(abc.ABC):
 
         Raises:
             T5MixError: its data is wrong, or its code fails.
+        """
+
+    @abc.abstractmethod
+    def perfect_score(self, spec: "SplitSpec") -> PerfectScore | None:
+        """Returns what a model that writes every target of a split would score.
+
+        None where that cannot be judged: the split has no targets, or metrics are not t5mix's own.
+
+        Raises:
+            T5MixError: its data is wrong, or a target is none that the metrics can take.
         """
 
     @abc.abstractmethod

@@ -8,12 +8,15 @@ from typing import Any
 import numpy as np
 
 from t5mix.cache.fingerprint import describe
-from t5mix.cache.run_task import PreprocessingError, RunTask, SplitSpec
+from t5mix.cache.run_task import FIXED_SEED, PreprocessingError, RunTask, SplitSpec
 from t5mix.cache.seqio_vocabularies import describe_vocabulary
 from t5mix.data.manifest import VocabularyEntry
 from t5mix.data.ragged import Ragged, TokenBatch
 from t5mix.data.token_store import FEATURES
 from t5mix.errors import T5MixError
+from t5mix.metrics.example_scores import ExampleMetric
+from t5mix.metrics.perfect import PerfectScore, perfect_score
+from t5mix.metrics.scoring import Scoring
 from t5mix.preprocessors.objectives import check_sentinels
 from t5mix.sources.seqio_sources import FileRowsDataSource
 from t5mix.tensorflow_setup import seqio, tf
@@ -119,6 +122,18 @@ class SeqioTask(RunTask):
         for batch in self._run(spec, seed, source_shard, read):
             yield _ragged(batch["inputs"]), _ragged(batch["targets"])
 
+    def perfect_score(self, spec: SplitSpec) -> PerfectScore | None:
+        """Returns what a perfect model would score; None if a metric is not t5mix's own."""
+        metrics = [metric for metric in self.task.metric_fns if isinstance(metric, ExampleMetric)]
+        if len(metrics) < len(self.task.metric_fns) or self.task._metric_objs_constructor_args:
+            return None
+        examples = list(self.raw_examples(spec, FIXED_SEED))
+        vocabulary = self.task.output_features["targets"].vocabulary
+        scoring = Scoring(
+            self.task.postprocess_fn, tuple(metrics), lambda text: vocabulary.decode(vocabulary.encode(text))
+        )
+        return perfect_score(scoring, [target_text(self.task, example) for example in examples], examples)
+
     def raw_examples(self, spec: SplitSpec, seed: int) -> Iterator[dict[str, Any]]:
         """Yields its examples, with every feature that the task passes along."""
         return self._run(spec, seed, 0, lambda dataset: dataset.prefetch(16).as_numpy_iterator())
@@ -152,6 +167,16 @@ class SeqioTask(RunTask):
         options = tf.data.Options()
         options.deterministic = True
         return dataset.with_options(options)
+
+
+def target_text(task: seqio.Task, example: Mapping[str, Any]) -> str:
+    """Returns the target of an example before it was tokenised, where the task kept it: uncut."""
+    if "targets_pretokenized" in example:
+        text = example["targets_pretokenized"]
+    else:
+        tokens = np.asarray(example["targets"]).tolist()
+        text = task.output_features["targets"].vocabulary.decode(tokens)
+    return text.decode("utf-8") if isinstance(text, bytes) else str(text)
 
 
 def metric_names(task: seqio.Task) -> tuple[str, ...]:

@@ -24,6 +24,10 @@ class CommandParser(argparse.ArgumentParser):
         groups = [action for action in self._actions if isinstance(action, _Commands)]
         return {name: parser for group in groups for name, parser in group.choices.items()}
 
+    def assumed_verb(self) -> str | None:
+        """Returns the verb that need not be written, if there is one."""
+        return next((action.assumed for action in self._actions if isinstance(action, _Commands)), None)
+
     def arguments(self) -> list[argparse.Action]:
         """Returns the options, and the arguments that have no name, without the commands."""
         return [action for action in self._actions if not isinstance(action, _Commands)]
@@ -36,16 +40,22 @@ class CommandParser(argparse.ArgumentParser):
 
 
 class _Commands(argparse._SubParsersAction):
-    """The commands, or a command's verbs. A verb that is the only one need not be written: `t5mix tasks NAME`."""
+    """The commands, or a command's verbs.
+
+    Attributes:
+        assumed: the verb that need not be written: `t5mix tasks NAME`; None if there is none.
+    """
+
+    assumed: str | None = None
 
     def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
         name, *rest = values
         if name not in self.choices:
             followed = bool(rest) and rest[0][0] not in "-~" and "=" not in rest[0]  # by the name that a verb takes
-            if len(self.choices) > 1 or (followed and nearest(name, self.choices)):
+            if self.assumed is None or (followed and nearest(name, self.choices)):
                 hint = f"`{parser.prog} --help` lists them."
                 raise argparse.ArgumentError(None, str(UnknownNameError("command", name, self.choices, hint)))
-            values = [*self.choices, *values]
+            values = [self.assumed, *values]
         super().__call__(parser, namespace, values, option_string)
 
 

@@ -60,8 +60,9 @@ def completion_script(parser: CommandParser, shell: str) -> str:
         for group, options in GROUPS.items() if takes_settings else ():
             values.append(f"        '{chain} {group}') names='{' '.join(options)}' files= ;;")
         for name in command.commands():
-            only = len(command.commands()) == 1  # it need not be written
-            verbs.append(f"            '{chain} '{'[!-]*' if only else name}) command='{chain} {name}' ;;")
+            verbs.append(f"            '{chain} {name}') command='{chain} {name}' ;;")
+        if assumed := command.assumed_verb():
+            verbs.append(f"            '{chain} '[!-]*) command='{chain} {assumed}' ;;")
         for action in command.arguments():
             choices, files = (configurations, "") if action.dest == "config" else (action.choices or (), " files=")
             for option in action.option_strings if choices else ():

@@ -45,6 +45,11 @@ EXAMPLES = {
         "t5mix tasks show demo_sentiment",
         "t5mix tasks show demo_qa --config demo --split validation --examples 5",
     ),
+    "tasks check": (
+        "docs/tasks.md#check-a-task",
+        "t5mix tasks check demo_sentiment",
+        "t5mix tasks check demo_qa demo_summary --split validation --json",
+    ),
     "mixtures": (
         "docs/mixing.md",
         "t5mix mixtures",

@@ -62,7 +62,7 @@ def _verb(commands: argparse._SubParsersAction, name: str, text: str) -> Command
     return command
 
 
-def _configuration(command: argparse.ArgumentParser) -> None:
+def _configuration(command: argparse.ArgumentParser, *, overrides: bool = True) -> None:
     names = [name for name in packaged_yaml("t5mix.config", "experiments") if name != "experiment"]
     command.add_argument(
         "--config",
@@ -71,6 +71,8 @@ def _configuration(command: argparse.ArgumentParser) -> None:
         help=f"a configuration of the package ({', '.join(names)}) or a file of your own; default: %(default)s, the "
         "defaults that all of them begin with",
     )
+    if not overrides:
+        return
     command.add_argument(
         "overrides",
         nargs="*",
@@ -122,19 +124,27 @@ def _predict(commands: argparse._SubParsersAction) -> None:
 
 def _tasks(commands: argparse._SubParsersAction) -> None:
     command = _add(commands, "tasks", "tasks", "list the tasks, or show what the model will see of one")
-    show = _list_or_show(command, "tasks", "TASK", "show examples of a task: text, tokens, lengths, truncation")
+    verbs = _listing(command, "tasks", "[show|check TASK]")
+    show = _assumed(verbs, "show", "show examples of a task: text, tokens, lengths, truncation")
     show.add_argument("show", metavar="TASK", help="a registered task, or one that the configuration declares")
     _configuration(show)
     show.add_argument("--split", default="train", help="the split to show; default: %(default)s")
     show.add_argument("--examples", type=int, default=3, metavar="N", help="how many to show; default: %(default)s")
     show.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
+    check = _verb(verbs, "check", "read all rows of tasks, and say what a perfect model would score")
+    check.set_defaults(module="t5mix.cli.check")
+    check.add_argument(
+        "check", nargs="+", metavar="TASK|KEY=VALUE", help="registered tasks or declared ones, and settings"
+    )
+    _configuration(check, overrides=False)
+    check.add_argument("--split", metavar="NAME", help="the split to check; default: all")
+    check.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
 
 
 def _mixtures(commands: argparse._SubParsersAction) -> None:
     command = _add(commands, "mixtures", "mixtures", "list the mixtures, or show what one will draw")
-    show = _list_or_show(
-        command, "mixtures", "NAME", "show sizes, rates, proportions; expected examples, tokens and epochs"
-    )
+    verbs = _listing(command, "mixtures", "[show NAME]")
+    show = _assumed(verbs, "show", "show sizes, rates, proportions; expected examples, tokens and epochs")
     show.add_argument("show", metavar="NAME", help="a mixture, a task, or several joined by commas")
     _configuration(show)
     show.add_argument(
@@ -164,9 +174,8 @@ def _curves(commands: argparse._SubParsersAction) -> None:
 
 def _policy(commands: argparse._SubParsersAction) -> None:
     command = _add(commands, "policy", "policy", "list the fine-tuning policies, or show what one trains and costs")
-    show = _list_or_show(
-        command, "policies", "KIND", "show what of each module trains when, optimizer state, operations and memory"
-    )
+    verbs = _listing(command, "policies", "[show KIND]")
+    show = _assumed(verbs, "show", "show what of each module trains when, optimizer state, operations and memory")
     show.add_argument("show", metavar="KIND", help="the policy; its settings are given as finetuning.NAME=VALUE")
     _configuration(show)
     show.add_argument("--compile", action="store_true", help="compile the steps too, and count activations")
@@ -250,8 +259,8 @@ def _base(command: argparse.ArgumentParser) -> None:
     )
 
 
-def _list_or_show(command: CommandParser, noun: str, metavar: str, text: str) -> CommandParser:
-    """Makes a command list things, and its verb show one of them; returns the verb's parser, for what it takes."""
+def _listing(command: CommandParser, noun: str, metavar: str) -> argparse._SubParsersAction:
+    """Makes a command list things, and returns the verbs that do something with one of them."""
     command.set_defaults(show=None, config="experiment", overrides=[], json=False)
     command.add_argument(
         "--plugins",
@@ -261,13 +270,19 @@ def _list_or_show(command: CommandParser, noun: str, metavar: str, text: str) ->
         help=f"modules that register {noun}, for the list; default: none",
     )
     command.add_argument("--json", action="store_true", help="print JSON")
-    return _verb(command.add_subparsers(title="commands", metavar=f"[show {metavar}]"), "show", text)
+    return command.add_subparsers(title="commands", metavar=metavar)
+
+
+def _assumed(commands: argparse._SubParsersAction, name: str, text: str) -> CommandParser:
+    """Makes a verb that need not be written."""
+    commands.assumed = name  # type: ignore[attr-defined]
+    return _verb(commands, name, text)
 
 
 def _vocabulary(commands: argparse._SubParsersAction) -> None:
     command = _add(commands, "vocab", "vocabulary", "train a SentencePiece vocabulary")
     verbs = command.add_subparsers(title="commands", metavar="train", required=True)
-    train = _verb(verbs, "train", "train a vocabulary on text, TSV or JSON Lines files")
+    train = _assumed(verbs, "train", "train a vocabulary on text, TSV or JSON Lines files")
     train.add_argument("files", nargs="+", metavar="FILE", help="what to train on; the ending tells the format")
     train.add_argument("--output", required=True, metavar="FILE.model", help="the vocabulary to write")
     train.add_argument(

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from t5mix.cache.seqio_task import target_text
 from t5mix.errors import T5MixError
 from t5mix.evaluation.predictions import Prediction
 from t5mix.evaluation.task_metrics import Fields, check_alignment, target_scores
@@ -35,9 +36,7 @@ def task_metrics(task: seqio.Task, examples: Sequence[Fields], predictions: Sequ
             metric needs the targets' log-likelihoods and there are none.
     """
     check_alignment(task.name, len(examples), predictions)
-    targets = [
-        task.postprocess_fn(_target_text(task, example), example=example, is_target=True) for example in examples
-    ]
+    targets = [task.postprocess_fn(target_text(task, example), example=example, is_target=True) for example in examples]
     outputs = [
         task.postprocess_fn(prediction.prediction, example=example, is_target=False)
         for example, prediction in zip(examples, predictions, strict=True)
@@ -57,16 +56,6 @@ def task_metrics(task: seqio.Task, examples: Sequence[Fields], predictions: Sequ
         if isinstance(metric, ExampleMetric):
             signatures |= metric.signatures(targets)
     return _merged(task.name, evaluated, signatures)
-
-
-def _target_text(task: seqio.Task, example: Fields) -> str:
-    """Returns the target before it was tokenised, where the task kept it: uncut."""
-    if "targets_pretokenized" in example:
-        text = example["targets_pretokenized"]
-    else:
-        tokens = np.asarray(example["targets"]).tolist()
-        text = task.output_features["targets"].vocabulary.decode(tokens)
-    return text.decode("utf-8") if isinstance(text, bytes) else str(text)
 
 
 def _object_value(
