@@ -13,12 +13,16 @@ from t5mix.sources.hub_datasets import DatasetSplit
 from t5mix.sources.json_files import json_lines_table, json_table
 from t5mix.sources.opening import check_file
 from t5mix.sources.problems import Problems
+from t5mix.sources.remote_files import is_url
 from t5mix.sources.tables import Table
 from t5mix.sources.text_files import Documents, ParallelFiles, parallel_files, text_table
 from t5mix.validation import validate
 
 Shard = Location | ParallelFiles | DatasetSplit
 """What is read as a whole."""
+
+_HEADER = 4096
+"""Bytes that a file without rows has at most: those of its header."""
 
 _DATASET_KEYS = ("dataset", "config", "split", "revision")
 
@@ -97,6 +101,23 @@ def check_shard(shard: Shard) -> None:
     if not isinstance(shard, DatasetSplit):
         for location in files_of_shard(shard):
             check_file(location)
+
+
+def without_empty(shards: Sequence[Shard], options: ReadingOptions) -> list[Shard]:
+    """Returns the shards that have rows, or all if none has; only small local files are looked into."""
+    return [shard for shard in shards if not _is_empty(shard, options)] or [*shards]
+
+
+def _is_empty(shard: Shard, options: ReadingOptions) -> bool:
+    if isinstance(shard, DatasetSplit) or any(is_url(file) for file in files_of_shard(shard)):
+        return False
+    paths = [Path(file) for file in files_of_shard(shard)]
+    if any(not path.is_file() or path.stat().st_size > _HEADER for path in paths):
+        return False
+    try:
+        return next(iter(open_table(shard, options, Problems()).rows), None) is None
+    except T5MixError:  # found out when it is read
+        return False
 
 
 def open_table(
