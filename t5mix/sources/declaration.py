@@ -288,11 +288,15 @@ def plain_declaration(name: str, raw: Mapping[str, Any]) -> dict[str, Any]:
 
 def _advice(raw: Mapping[str, Any]) -> str:
     """Returns what to write in place of values that YAML reads as something else than was meant."""
-    if isinstance(raw.get("files"), str):
-        return f" Write files: {{train: {raw['files']}}}."
-    for key in ("inputs", "targets"):
+    if isinstance(files := raw.get("files"), str | list):
+        listed = files if isinstance(files, str) else f"[{', '.join(map(str, files))}]"
+        return f" Write files: {{train: {listed}}}."
+    for key in ("inputs", "targets", "answers", "field"):
         if isinstance(value := raw.get(key), Mapping):
-            return f' Put the template in quotes: "{{{", ".join(map(str, value))}}}".'
+            names = ", ".join(map(str, value))
+            if key in ("inputs", "targets"):
+                return f' Put the template in quotes: "{{{names}}}".'
+            return f" Name the field without braces: {key}: {names}."
     labels = raw.get("labels")
     for value, text in labels.items() if isinstance(labels, Mapping) else ():
         if text is None or isinstance(text, bool):

@@ -183,6 +183,28 @@ def test_declarations_survive_json():
 
 
 @pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"files": ["a.tsv", "b.tsv"]}, r"Write files: \{train: \[a\.tsv, b\.tsv\]\}"),
+        ({"inputs": {"text": None}}, r'quotes: "\{text\}"'),
+        ({"targets": None, "answers": {"a": None}}, "without braces: answers: a"),
+    ],
+)
+def test_what_yaml_makes_of_slips(settings, said):
+    with pytest.raises(T5MixError, match=said):
+        task_declaration("t", {"files": FILES, "inputs": "{x}", "targets": "y", **settings})
+
+
+def test_deeply_nested_values_are_refused(tmp_path):
+    path = tmp_path / "a.jsonl"
+    for depth in (10, 500, 900, 5000):
+        path.write_text('{"q": "who", "a": ' + "[" * depth + "]" * depth + "}\n")
+        for field in ("a", "a.text"):
+            with pytest.raises(T5MixError, match="line 1: "):
+                TaskDeclaration(files={"train": str(path)}, inputs="{q}", answers=field).check()
+
+
+@pytest.mark.parametrize(
     ("text", "said"), [(False, '0: "no"'), (True, '0: "yes"'), (None, '0: "null"'), (["x"], "should be a valid string")]
 )
 def test_labels_that_yaml_reads_as_something_else(text, said):
