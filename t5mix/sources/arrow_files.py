@@ -6,12 +6,12 @@ from typing import IO, Any
 from t5mix.errors import T5MixError
 from t5mix.sources.file_names import Location
 from t5mix.sources.opening import seekable
-from t5mix.sources.tables import Table, check_columns
+from t5mix.sources.tables import FileTable, check_columns
 
 _BATCH = 1024
 
 
-def arrow_table(location: Location, format: str, wanted: Collection[str] | None) -> Table:
+def arrow_table(location: Location, format: str, wanted: Collection[str] | None) -> FileTable:
     """Opens a Parquet or Arrow file.
 
     Args:
@@ -25,7 +25,7 @@ def arrow_table(location: Location, format: str, wanted: Collection[str] | None)
     batches = _batches(location, format, wanted)
     columns: Sequence[str] = next(batches)
     check_columns(location, columns, "")
-    return Table(str(location), tuple(columns), _rows(location, batches, columns), unit="row")
+    return FileTable(str(location), tuple(columns), _rows(location, batches, columns), unit="row")
 
 
 def _rows(location: Location, batches: Iterator[Any], columns: Sequence[str]) -> Iterator[tuple[int, Sequence[Any]]]:

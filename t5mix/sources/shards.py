@@ -14,7 +14,7 @@ from t5mix.sources.json_files import json_lines_table, json_table
 from t5mix.sources.opening import check_file
 from t5mix.sources.problems import Problems
 from t5mix.sources.remote_files import is_url
-from t5mix.sources.tables import Table
+from t5mix.sources.tables import FileTable
 from t5mix.sources.text_files import Documents, ParallelFiles, parallel_files, text_table
 from t5mix.validation import validate
 
@@ -122,7 +122,7 @@ def _is_empty(shard: Shard, options: ReadingOptions) -> bool:
 
 def open_table(
     shard: Shard, options: ReadingOptions, problems: Problems, wanted: Collection[str] | None = None
-) -> Table:
+) -> FileTable:
     """Opens a shard; its rows are read as they are asked for.
 
     Args:
@@ -168,7 +168,8 @@ def checked_files(split: str, named: Any, options: ReadingOptions) -> Any:
     if isinstance(named, Mapping) and named:
         return _checked_mapping(key, split, named, options)
     if isinstance(named, Sequence) and named and not isinstance(named, str | bytes):
-        return tuple(checked_files(split, entry, options) for entry in named)
+        checked = [checked_files(split, entry, options) for entry in named]
+        return tuple(entry for files in checked for entry in (files if isinstance(files, tuple) else [files]))
     raise ValueError(
         f"{key} is {named!r}: give a file, a pattern, a list of files, {{inputs: FILE, targets: FILE}} for parallel "
         "text, or {dataset: NAME} for a data set"

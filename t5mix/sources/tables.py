@@ -15,7 +15,7 @@ Row = Sequence[Any] | Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Table:
+class FileTable:
     """The rows of one file, or of what is read like one.
 
     Attributes:

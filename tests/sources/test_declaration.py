@@ -25,6 +25,10 @@ FILES = {"train": "a.tsv"}
         ({"inputs": "{x}", "targets": "y", "labels": {0: "\ud83d"}}, "holds half a character"),
         ({"inputs": "{x}", "targets": "y", "labels": {0: "a", "0": "b"}}, "lists 0 twice"),
         ({"inputs": "{x}", "targets": "y", "delimiter": "||"}, "must be one character"),
+        (
+            {"files": {"train": "a.jsonl"}, "inputs": "{x}", "targets": "y", "quoting": True},
+            "are for TSV and CSV files",
+        ),
         ({"files": {"train": 5}}, "files.train is 5: give a file"),
         ({"files": {"train": None}}, "files.train is None: give a file"),
         ({"files": {"train": []}}, r"files.train is \[\]: give a file"),
