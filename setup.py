@@ -26,9 +26,8 @@ CORE = [
     "hydra-core>=1.3",
     "pydantic>=2",
     "pyyaml",
-    "sacrebleu",
-    "rouge-score",
-    "scikit-learn",
+    "sacrebleu>=2.4,<3",
+    "regex",
     "scipy",
     "safetensors",
     "tensorboard",
@@ -37,7 +36,8 @@ CORE = [
     "rich",
 ]
 FORMATS = {"parquet": ["pyarrow"], "zstd": ["zstandard"], "remote": ["fsspec[http]"]}  # of people's own files
-TEST = ["pytest", "pytest-xdist", "psutil", "submitit", "hypothesis", "pyarrow", "zstandard", "fsspec", "datasets"]
+TEST = ["pytest", "pytest-xdist", "psutil", "rouge-score", "scikit-learn", "submitit"]
+TEST += ["hypothesis", "pyarrow", "zstandard", "fsspec", "datasets"]
 EXTRAS = {
     "gpu": ["jax[cuda12]"],
     "tpu": ["jax[tpu]"],

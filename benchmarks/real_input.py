@@ -12,11 +12,10 @@ import time
 from pathlib import Path
 
 from provenance import save
-from rich.console import Console
-from rich.table import Table
 from watch import run_watched
 
 from t5mix.cache.vocabulary_training import train_vocabulary
+from t5mix.console.tables import TextTable, print_table
 from t5mix.runs.evaluate import evaluate_run
 from t5mix.tracking.run_directory import RunDirectory
 
@@ -54,11 +53,12 @@ def main() -> None:
         "result": result,
     }
     path = save("real_input", figures)
-    table = Table("task", "split", "scores", title=f"{trained / 60:.1f} minutes of training on real input")
+    table = TextTable("task", "split", "scores", text=["split", "scores"])
     for split, tasks in scores.items():
         for task, metrics in tasks.items():
             table.add_row(task, split, "  ".join(f"{name} {value:.4g}" for name, value in metrics.items()))
-    Console().print(table, f"peak memory {memory / 2**20:,.0f} MiB; {path}")
+    print_table(f"{trained / 60:.1f} minutes of training on real input", table)
+    print(f"peak memory {memory / 2**20:,.0f} MiB; {path}")
 
 
 def _texts(data: Path) -> list[Path]:

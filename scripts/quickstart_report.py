@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 from rich.console import Console
-from rich.table import Table
 
+from t5mix.console.tables import TextTable, print_table
 from t5mix.evaluation.predictions import Prediction, predictions_path, read_predictions
 from t5mix.runs.evaluate import evaluate_run
 from t5mix.runs.load import checkpoint_of
@@ -16,7 +16,7 @@ from t5mix.runs.load import checkpoint_of
 _SPLIT = "validation"
 _RESAMPLES = 200
 _NEXT = """\
-Next:
+Next, after `. .venv/bin/activate` in this folder, once in each shell:
   t5mix tasks show demo_entailment                 what the model reads and writes
   t5mix mixtures show demo mixing=equal            what another strategy would draw
   echo "translate English to Velish: The king sleeps." | t5mix predict {run}
@@ -32,9 +32,7 @@ def main() -> None:
     folder = run / "predictions" / checkpoint_of(run, "latest").name
     from t5mix.tasks.demo import REFERENCE
 
-    table = Table("task", "metric", title="Validation scores of the demo's ten tasks (0 to 100)")
-    for heading in ("majority", "score", "2 s.e.", "ceiling", ""):
-        table.add_column(heading, justify="right")
+    table = TextTable("task", "metric", "majority", "score", "2 s.e.", "ceiling", "", text=["metric", ""])
     above, samples = 0, []
     for task, reference in REFERENCE.items():
         predictions = read_predictions(predictions_path(folder, task, _SPLIT))
@@ -45,11 +43,9 @@ def main() -> None:
         row = (f"{reference.majority:.1f}", f"{score:.1f}", f"{margin:.1f}", f"{reference.ceiling:.0f}")
         table.add_row(task, reference.headline_metric, *row, "above" if better else "")
         samples.append((task, random.Random(task).choice(predictions)))
-    console = Console(highlight=False, width=max(100, Console().width))
-    console.print(table)
-    console.print(
-        f"{above} of {len(REFERENCE)} tasks are above the best constant answer by two standard errors or more.\n"
-    )
+    print_table("Validation scores of the demo's ten tasks (0 to 100)", table)
+    print(f"{above} of {len(REFERENCE)} tasks are above the best constant answer by two standard errors or more.\n")
+    console = Console(highlight=False, soft_wrap=True)
     for task, sample in samples:
         mark = "=" if sample.prediction == sample.target else "!"
         console.print(f"[bold]{task}[/bold]  {sample.input}\n  {mark} {sample.prediction}   (target: {sample.target})")

@@ -43,6 +43,10 @@ def atomic_path(path: Path) -> Iterator[Path]:
         with open(draft, "rb") as file:
             os.fsync(file.fileno())
         draft.replace(path)
+    except OSError as error:
+        if is_refused_write(error) and error.filename in (None, draft, str(draft)):
+            error.filename = str(path)  # the name that the user knows; a full disk gives none
+        raise
     finally:
         draft.unlink(missing_ok=True)
         interrupts.unfinished.discard(draft)
@@ -200,7 +204,7 @@ def disk_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError) as error:
-        full = isinstance(error, OSError) and error.errno == errno.ENOSPC
+        full = isinstance(error, OSError) and is_full(error)
         if not full and "No space left" not in str(error):
             raise
         free = free_space(folder)[1]
@@ -210,9 +214,14 @@ def disk_errors(folder: Path) -> Iterator[None]:
         ) from error
 
 
+def is_full(error: OSError) -> bool:
+    """Says whether a write failed for want of room: on the disk, in a quota, or in the largest file allowed."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
 def is_refused_write(error: OSError) -> bool:
-    """Says whether the user can fix a failed write: the disk or quota is full, or writing is not allowed."""
-    return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+    """Says whether the user can fix a failed write: there is no room, or writing is not allowed."""
+    return is_full(error) or error.errno in (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 def check_writable(folder: Path, key: str) -> None:
@@ -223,11 +232,37 @@ def check_writable(folder: Path, key: str) -> None:
         key: the setting that names it, for the message.
 
     Raises:
-        T5MixError: writing is not allowed there; names the folder that does not allow it.
+        T5MixError: writing is not allowed there, or a file is in the way; names the folder or the file.
     """
-    existing = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
-    if existing.is_dir() and not os.access(existing, os.W_OK | os.X_OK):
+    existing = _nearest(folder)
+    if not existing.is_dir():
+        raise T5MixError(f"{key} is {folder}, and {existing} is a file. Choose another {key}.")
+    if not os.access(existing, os.W_OK | os.X_OK):
         raise T5MixError(f"{key} is {folder}, and you may not write to {existing}. Choose another {key}.")
+
+
+def check_writable_file(file: Path, option: str) -> None:
+    """Refuses a file that could not be written; folders on the way to it need not exist.
+
+    Args:
+        file: the file, which may exist.
+        option: what it was given with, for the message.
+
+    Raises:
+        T5MixError: it is a folder, or writing is not allowed there.
+    """
+    if file.is_dir():
+        raise T5MixError(f"{option} {file} is a folder. Give the name of a file, such as {file / 'FILE'}.")
+    existing = _nearest(file.absolute().parent)
+    if not existing.is_dir():
+        raise T5MixError(f"{option} {file}: {existing} is a file. Choose another name.")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise T5MixError(f"{option} {file}: you may not write to {existing}. Choose another folder.")
+
+
+def _nearest(path: Path) -> Path:
+    """Returns the path, or the nearest one above it that exists."""
+    return next(candidate for candidate in (path.absolute(), *path.absolute().parents) if candidate.exists())
 
 
 def expand_home(path: str, key: str) -> Path:

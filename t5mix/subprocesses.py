@@ -13,10 +13,11 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from types import TracebackType
+from typing import IO, Any, Self
 
 from t5mix.errors import T5MixError
-from t5mix.files import read_json
+from t5mix.files import read_json, temporary_folder
 
 _GRACE_SECONDS = 10.0  # for a child that was told to end, to remove what it has half-written
 _TAIL = 2000  # characters of a failed child's messages that the error repeats
@@ -94,6 +95,42 @@ class Child:
         text = _end_of(self._messages)
         self._messages.close()
         return text
+
+
+class EarlyChild:
+    """A child that is started before it is known what it has to do, as loading takes it seconds.
+
+    It gets its orders as one line on the standard input, works in a folder of its own, and ends with the context.
+
+    Args:
+        module: the module.
+        arguments: its command line.
+        show: whether its messages appear on our error stream at once.
+    """
+
+    def __init__(self, module: str, arguments: Sequence[str], *, show: bool = False) -> None:
+        with contextlib.ExitStack() as closing:
+            self.folder = closing.enter_context(temporary_folder("t5mix-"))
+            self.child = Child(module, arguments, self.folder / "out.json", show=show)
+            self._asked = False
+            self._closing = closing.pop_all()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._asked:
+            self.child.end()
+        else:
+            self.child.kill()  # it has nothing half-written, and may be deep in loading
+        self._closing.close()
+
+    def send(self, orders: str) -> None:
+        """Says what to do."""
+        self._asked = True
+        self.child.send(orders)
 
 
 class WorkerLeftError(T5MixError):

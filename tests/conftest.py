@@ -3,6 +3,7 @@
 import importlib.metadata
 import os
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -77,6 +78,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if "slow" in item.keywords:
             item.add_marker(skip)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_kept_listing() -> Iterator[None]:
+    """Tests have tasks of their own, which the list that the user's cache keeps does not know."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("t5mix.cache.request_checks.kept_listing", lambda plugins: None)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 GUIDES = [page for page in PAGES if page.name != "report.md"]  # reports are written by t5mix
-FOR_REAL = [README, ROOT / "docs/tasks.md"]
+FOR_REAL = [README, *(ROOT / f"docs/{name}.md" for name in ("tasks", "training", "mixing", "finetuning", "sweeps"))]
 QUICKSTART = ROOT / "scripts/quickstart_report.py"
 CONFIGURATIONS = [
     *sorted((ROOT / "t5mix/config/experiments").glob("*.yaml")),
@@ -156,7 +156,7 @@ class Workshop:
         monkeypatch.setenv("JAX_PLATFORMS", "cpu")
         monkeypatch.setattr(sys, "path", list(sys.path))
         monkeypatch.setattr("t5mix.runs.train.train_experiment", self.train)
-        monkeypatch.setattr("t5mix.data.prepare_client.early_preparation", contextlib.nullcontext)
+        monkeypatch.setattr("t5mix.data.prepare_client.early_preparation", lambda **_: contextlib.nullcontext())
         monkeypatch.setattr("t5mix.sweep.cluster_executors.check_executor", lambda name: None)
         monkeypatch.setattr("t5mix.sweep.plan.SweepPlanner._check", lambda *arguments, **options: None)
         monkeypatch.setattr("t5mix.sweep.plan.plan_trials", self.sweep)
@@ -299,10 +299,13 @@ def test_the_commands_of_a_page_run_to_their_end(
 ):
     monkeypatch.chdir(tmp_path)
     environment = prepare_folder(tmp_path, tmp_path_factory.getbasetemp() / "documented_stores")
+    write_files(README)  # pages build on its mine.yaml, and on the vocabulary that it makes
     write_files(page)
+    before = lines_to_run(README.read_text(encoding="utf-8")) if page != README else ()
+    first = [line for line in before if line.startswith("t5mix vocab train")]
     lines = list(lines_to_run(page.read_text(encoding="utf-8")))
     assert lines
-    for line in lines:
+    for line in [*first, *lines]:
         run_line(line, tmp_path, environment)
 
 

@@ -12,6 +12,7 @@ from t5mix.files import (
     atomic_path,
     atomic_write,
     check_writable,
+    check_writable_file,
     disk_errors,
     expand_home,
     free_space,
@@ -111,6 +112,7 @@ def test_errors_of_a_full_disk_are_told_from_others(tmp_path: Path):
     with pytest.raises(OSError, match="unrelated"), disk_errors(tmp_path):
         raise OSError(errno.EIO, "unrelated")
     assert is_refused_write(OSError(errno.EACCES, ""))
+    assert is_refused_write(OSError(errno.EFBIG, ""))
     assert not is_refused_write(OSError(errno.EIO, ""))
 
 
@@ -123,6 +125,32 @@ def test_a_folder_that_may_not_be_written_to_is_refused_with_the_setting(
     with pytest.raises(T5MixError, match=f"run_dir is .*run, and you may not write to {tmp_path}. Choose another run_"):
         check_writable(tmp_path / "new" / "run", "run_dir")
     assert asked == [tmp_path]
+    (tmp_path / "file").touch()
+    with pytest.raises(T5MixError, match=f"run_dir is .*run, and {tmp_path}/file is a file. Choose another run_dir"):
+        check_writable(tmp_path / "file" / "run", "run_dir")
+
+
+def test_a_file_that_may_not_be_written_is_refused_with_the_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    check_writable_file(tmp_path / "new" / "file", "--output")
+    with pytest.raises(T5MixError, match=f"--output {tmp_path} is a folder. Give the name of a file"):
+        check_writable_file(tmp_path, "--output")
+    (tmp_path / "file").touch()
+    check_writable_file(tmp_path / "file", "--output")
+    with pytest.raises(T5MixError, match=f"--output .*: {tmp_path}/file is a file. Choose another name"):
+        check_writable_file(tmp_path / "file" / "x", "--output")
+    monkeypatch.setattr("os.access", lambda path, mode: path != tmp_path)
+    with pytest.raises(T5MixError, match=f"--output .*file: you may not write to {tmp_path}. Choose another folder"):
+        check_writable_file(tmp_path / "file", "--output")
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES])
+def test_a_refused_write_names_the_file_and_not_its_draft(tmp_path: Path, number: int):
+    with pytest.raises(OSError, match="no") as refused, atomic_path(tmp_path / "a.png") as draft:
+        raise OSError(number, "no", *([] if number == errno.ENOSPC else [str(draft)]))
+    assert refused.value.filename == str(tmp_path / "a.png")
+    with pytest.raises(OSError, match="no") as other, atomic_path(tmp_path / "a.png"):
+        raise OSError(number, "no", "elsewhere")
+    assert other.value.filename == "elsewhere"
 
 
 def test_a_tilde_needs_a_home_folder(monkeypatch: pytest.MonkeyPatch):

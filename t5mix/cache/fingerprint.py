@@ -1,4 +1,4 @@
-"""What determines a token store: a JSON-able description of a task, and its SHA-256.
+"""What determines the token store of a seqio task, as a JSON-able description.
 
 Two descriptions are equal exactly when the stores would be. They hold contents, not places: files by their
 hash, functions by their source, along with what they capture and the functions of their own code base that
@@ -15,21 +15,18 @@ import re
 import sys
 import textwrap
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from t5mix.cache.vocabulary import describe_vocabulary
+from t5mix.cache.file_identity import file_identity
+from t5mix.cache.seqio_vocabularies import describe_vocabulary
 from t5mix.data.token_store import FEATURES, FORMAT
-from t5mix.errors import T5MixError
 from t5mix.files import sha256_of, sha256_of_json, sha256_of_text
-from t5mix.sources.remote_files import identity_of_url, is_url
 from t5mix.sources.seqio_sources import FileRowsDataSource
 from t5mix.tensorflow_setup import seqio, tf
-
-HASHED_BYTES = 1 << 30  # larger files count by size and time of change, as hashing them would take minutes
 
 
 def describe(
@@ -59,11 +56,6 @@ def describe(
     }
 
 
-def digest(description: Mapping[str, Any]) -> str:
-    """Returns the SHA-256 of a description."""
-    return sha256_of_json(description)
-
-
 def _describe_feature(feature: Any) -> dict[str, Any]:
     entry = describe_vocabulary(feature.vocabulary)
     return {
@@ -78,10 +70,7 @@ def _describe_source(source: Any, split: str, *, hashed: bool) -> dict[str, Any]
         return {
             **described,
             "options": _Describer().value(source.options),
-            "files": [
-                [part, *(file_identity(file, hashed=hashed) for file in files)]
-                for part, files in source.contents(split)
-            ],
+            "files": [[part, *_identities(files, hashed)] for part, files in source.contents(split)],
         }
     if isinstance(source, seqio.TfdsDataSource):
         loader = source.tfds_dataset
@@ -97,37 +86,25 @@ def _describe_source(source: Any, split: str, *, hashed: bool) -> dict[str, Any]
         patterns = source._split_to_filepattern[split]
         files = sorted(tf.io.gfile.glob(patterns if isinstance(patterns, str) else list(patterns)))
         reader = _Describer().value(source._reader)
-        return {**described, "reader": reader, "files": [file_identity(file, hashed=hashed) for file in files]}
+        return {
+            **described,
+            "reader": reader,
+            "files": _identities(files, hashed),
+        }
     attributes = {name: value for name, value in vars(source).items() if name != "_splits"}
     return {**described, "attributes": _Describer().value(attributes), "code": _code_behind(type(source))}
 
 
-def file_identity(path: str | Path, *, hashed: bool = True) -> list[Any]:
-    """Returns what identifies a file's content: its hash, or for files over 1 GB and remote ones size and time.
+def _identities(files: Sequence[str | Path], hashed: bool) -> list[Any]:
+    return [file_identity(file, hashed=hashed, state=_remote_state) for file in files]
 
-    Args:
-        path: the file.
-        hashed: False for size and time in any case.
 
-    Raises:
-        T5MixError: there is no such file.
-    """
-    if is_url(path):
-        return identity_of_url(str(path))
-    local = Path(path)
-    if hashed and local.is_file() and (state := local.stat()).st_size < HASHED_BYTES:
-        return ["sha256", _content(local, state.st_size, state.st_mtime_ns)]
+def _remote_state(path: str) -> tuple[int, int]:
     try:
-        stat = tf.io.gfile.stat(str(path))
+        state = tf.io.gfile.stat(path)
     except tf.errors.OpError as error:
-        raise T5MixError(f"There is no file {path} (working directory: {Path.cwd()}).") from error
-    return [str(path), stat.length, stat.mtime_nsec]
-
-
-@functools.lru_cache(maxsize=1024)
-def _content(path: Path, size: int, changed: int) -> str:
-    """Returns a file's hash; read once for as long as its size and time of change stay."""
-    return sha256_of(path)
+        raise FileNotFoundError(path) from error
+    return state.length, state.mtime_nsec
 
 
 def _code_behind(thing: Any) -> str:

@@ -1,4 +1,4 @@
-"""What there is to train on, and what a model will see of it: the data behind `t5mix tasks`."""
+"""What a model will see of a task: the data behind `t5mix tasks show`."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -6,38 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from t5mix.cache import task_registry
-from t5mix.cache.materialize import FIXED_SEED, TRAIN, SplitSpec, is_random, raw_examples, shard_seed
-from t5mix.cache.prepare_worker import load_tasks, metric_names, split_spec_of
+from t5mix.cache.materialize import shard_seed
+from t5mix.cache.prepare_worker import split_spec_of
+from t5mix.cache.run_task import FIXED_SEED, TRAIN, SplitSpec
+from t5mix.cache.run_tasks import load_tasks
 from t5mix.data.manifest import DataRequest, VocabularyEntry
-from t5mix.data.token_store import FEATURES, cut_to_length
+from t5mix.data.ragged import Ragged
+from t5mix.data.token_store import FEATURES
 from t5mix.data.tokenizer import Tokenizer
 from t5mix.errors import T5MixError
-from t5mix.sources.seqio_sources import FileRowsDataSource
-from t5mix.tensorflow_setup import seqio
 
 _SHOWN = 400  # characters of a passed-along field
-
-
-@dataclasses.dataclass(frozen=True)
-class RegisteredTask:
-    """One registered task.
-
-    Attributes:
-        name: its name.
-        splits: its splits; empty where only the network could tell.
-        source: what kind of source it reads.
-        sizes: raw examples of each split, where the source knows without reading.
-        metrics: names of its metrics.
-        mixtures: names of the mixtures it belongs to.
-    """
-
-    name: str
-    splits: tuple[str, ...]
-    source: str
-    sizes: dict[str, int]
-    metrics: tuple[str, ...]
-    mixtures: tuple[str, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,44 +95,6 @@ class TaskView:
     targets: LengthStatistics
 
 
-def list_tasks(plugins: Sequence[str] = ()) -> list[RegisteredTask]:
-    """Returns all registered tasks by name; touches neither the network nor the data.
-
-    Raises:
-        T5MixError: a plugin cannot be imported.
-    """
-    task_registry.load(plugins)
-    members = list_mixtures()
-    summaries = []
-    for name in sorted(seqio.TaskRegistry.names()):
-        task = seqio.TaskRegistry.get(name)
-        splits = _known_splits(task.source)
-        summaries.append(
-            RegisteredTask(
-                name=name,
-                splits=splits,
-                source=type(task.source).__name__,
-                sizes=_known_sizes(task.source, splits),
-                metrics=metric_names(task),
-                mixtures=tuple(mixture for mixture, tasks in members.items() if name in tasks),
-            )
-        )
-    return summaries
-
-
-def list_mixtures(plugins: Sequence[str] = ()) -> dict[str, tuple[str, ...]]:
-    """Returns the tasks of each registered mixture.
-
-    Raises:
-        T5MixError: a plugin cannot be imported.
-    """
-    task_registry.load(plugins)
-    return {
-        name: tuple(task.name for task in task_registry.resolve([name]))
-        for name in sorted(seqio.MixtureRegistry.names())
-    }
-
-
 def inspect_task(
     request: DataRequest, name: str, split: str = TRAIN, *, count: int = 3, sample: int = 1000
 ) -> TaskView:
@@ -175,12 +116,12 @@ def inspect_task(
     if split not in task.splits:
         raise T5MixError(f"Task {name!r} has no split {split!r}; it has {', '.join(task.splits)}.")
     spec = split_spec_of(request, task, split)
-    random = split == TRAIN and is_random(spec)
+    random = split == TRAIN and task.is_random(spec, 0)
     seed = shard_seed(request.seed, name, 0) if random else FIXED_SEED
     tokenizer = Tokenizer(run.vocabulary)
     views: list[ExampleView] = []
     lengths: dict[str, list[int]] = {feature: [] for feature in FEATURES}
-    for index, example in enumerate(raw_examples(spec, seed)):
+    for index, example in enumerate(task.raw_examples(spec, seed)):
         if index >= max(sample, count):
             break
         if index < count:
@@ -193,29 +134,16 @@ def inspect_task(
     return TaskView(
         name=name,
         split=split,
-        source=type(task.source).__name__,
-        size=_known_sizes(task.source, [split]).get(split),
-        splits=tuple(task.splits),
-        metrics=metric_names(task),
+        source=task.source,
+        size=task.size(split),
+        splits=task.splits,
+        metrics=task.metrics,
         random=random,
         vocabulary=run.vocabulary,
         examples=tuple(views),
         examined=len(lengths["inputs"]),
         **statistics,
     )
-
-
-def _known_splits(source: Any) -> tuple[str, ...]:
-    # A TFDS source that was given no splits asks the data set's own description, which may be far away.
-    splits = source._splits if isinstance(source, seqio.TfdsDataSource) else source.splits
-    return tuple(splits or ())
-
-
-def _known_sizes(source: Any, splits: Sequence[str]) -> dict[str, int]:
-    if isinstance(source, seqio.TfdsDataSource | FileRowsDataSource):
-        return {}
-    sizes = {split: source.num_input_examples(split) for split in splits}
-    return {split: size for split, size in sizes.items() if size is not None}
 
 
 def _view(example: dict[str, Any], spec: SplitSpec, tokenizer: Tokenizer) -> ExampleView:
@@ -229,7 +157,7 @@ def _view(example: dict[str, Any], spec: SplitSpec, tokenizer: Tokenizer) -> Exa
 
 
 def _feature(tokens: np.ndarray, text: Any, limit: int, tokenizer: Tokenizer) -> FeatureView:
-    ids = cut_to_length(tokens, limit).tolist()
+    ids = Ragged.of([tokens]).cut(limit).values.tolist()
     return FeatureView(
         text=None if text is None else _text(text),
         ids=tuple(ids),
@@ -244,7 +172,9 @@ def _text(value: Any) -> str:
     if isinstance(value, bytes):
         return value.decode("utf-8", errors="replace")
     if isinstance(value, np.ndarray) and value.ndim:
-        return "[" + ", ".join(_text(item) for item in value.tolist()) + "]"
+        value = value.tolist()
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_text, value)) + "]"
     return str(value)
 
 

@@ -1,4 +1,4 @@
-"""Materialising: runs a seqio task's preprocessing once and keeps the tokens in a store.
+"""Materialising: runs a task's preprocessing once and keeps the tokens in a store.
 
 A store's folder is named after its fingerprint, so one that exists is the right one. The training
 split of a task whose preprocessing draws at random (span corruption) has a store for each epoch, that of a streamed
@@ -7,7 +7,6 @@ task one for each shard of its source in each epoch; both are made shard by shar
 
 import dataclasses
 import hashlib
-import itertools
 import logging
 import shutil
 import time
@@ -17,63 +16,20 @@ from typing import Any
 
 import numpy as np
 
-from t5mix.cache.fingerprint import describe, digest
-from t5mix.console.progress import counted, progress
+from t5mix.cache.run_task import FIXED_SEED, TRAIN, SplitSpec
+from t5mix.console.progress import progress
 from t5mix.console.units import data_size
 from t5mix.data.manifest import StoreEntry, has_many_shards, shard_path
+from t5mix.data.ragged import Ragged, TokenBatch
 from t5mix.data.stream import source_shard_of
 from t5mix.data.token_store import FEATURES, TokenStore, open_store, write_store
 from t5mix.data.tokenizer import EOS
 from t5mix.errors import T5MixError
-from t5mix.files import free_space, is_refused_write
-from t5mix.tensorflow_setup import seqio, tf
+from t5mix.files import free_space, is_full, is_refused_write, sha256_of_json
 
-TRAIN = "train"
-FIXED_SEED = 0  # of what is made once: evaluation splits, and all of tasks that draw nothing
-PROBED = 32  # examples that are made twice to see whether a task draws at random
-BATCHED = 128
 STALE_SECONDS = 3600  # an unfinished store that nobody has written to for so long is left from a crash
 
 log = logging.getLogger(__name__)
-TokenizedExample = tuple[np.ndarray, np.ndarray]
-
-
-class PreprocessingError(T5MixError):
-    """A task's own code failed; its `__cause__` says where."""
-
-
-@dataclasses.dataclass(frozen=True)
-class SplitSpec:
-    """One split of a task, as a run asks for it.
-
-    Attributes:
-        task: the task, with the vocabulary in force.
-        split: the split.
-        inputs_length: longest input in tokens.
-        targets_length: longest target in tokens.
-        source_shards: how many shards its source is read in, one at a time; 1 to read it whole.
-    """
-
-    task: seqio.Task
-    split: str
-    inputs_length: int
-    targets_length: int
-    source_shards: int = 1
-
-    @property
-    def is_streamed(self) -> bool:
-        """Whether its source is read one shard at a time."""
-        return self.source_shards > 1
-
-    @property
-    def lengths(self) -> dict[str, int]:
-        """The lengths as seqio takes them."""
-        return {"inputs": self.inputs_length, "targets": self.targets_length}
-
-    def folder(self, store_dir: Path, seed: int | None) -> tuple[Path, dict[str, Any]]:
-        """Returns where the store belongs, and the description that its name is taken from."""
-        description = describe(self.task, self.split, self.lengths, seed, self.source_shards)
-        return store_dir / self.task.name / f"{self.split}-{digest(description)[:16]}", description
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,7 +81,7 @@ def materialize(spec: SplitSpec, store_dir: Path, seed: int, *, quiet: bool = Fa
     ready = find_cached(spec, store_dir, seed)
     if ready is None:
         source_shard = source_shard_of(seed, spec.task.name, 0, spec.source_shards)
-        random = spec.split == TRAIN and is_random(spec, source_shard)
+        random = spec.split == TRAIN and spec.task.is_random(spec, source_shard)
         in_shards = has_many_shards(random, spec.source_shards)
         folder, description = spec.folder(store_dir, seed if in_shards else None)
         if in_shards:
@@ -171,118 +127,6 @@ def shard_seed(seed: int, task: str, shard: int) -> int:
     return int.from_bytes(hashlib.sha256(key).digest()[:4], "big") >> 1
 
 
-def is_random(spec: SplitSpec, source_shard: int = 0) -> bool:
-    """Whether a task's preprocessing draws at random, so that each epoch should differ.
-
-    Judged by what it does: its first examples are made with two seeds and compared. No declaration is
-    needed, and none can be wrong; a step that changes fewer than one in `PROBED` examples would escape.
-    """
-    first, second = (list(itertools.islice(examples(spec, seed, source_shard), PROBED)) for seed in (1, 2))
-    if _equal(first, second):
-        return False
-    if not _equal(first, list(itertools.islice(examples(spec, 1, source_shard), PROBED))):
-        log.warning(
-            "Task %s draws numbers that no seed governs, so its stores cannot be made again alike. "
-            "Draw with the seed that seqio.map_over_dataset(num_seeds=1) passes.",
-            spec.task.name,
-        )
-    return True
-
-
-def _equal(first: list[TokenizedExample], second: list[TokenizedExample]) -> bool:
-    return len(first) == len(second) and all(
-        np.array_equal(a, b) for pair in zip(first, second, strict=True) for a, b in zip(*pair, strict=True)
-    )
-
-
-def examples(spec: SplitSpec, seed: int, source_shard: int = 0) -> Iterator[TokenizedExample]:
-    """Runs a task's source and preprocessing and yields its examples, in order and uncut.
-
-    Args:
-        spec: the task, split and lengths.
-        seed: what its preprocessors draw from.
-        source_shard: which shard of its source.
-
-    Raises:
-        T5MixError: the task's code fails, or yields something else than 1-D integer inputs and targets.
-    """
-
-    def batches(dataset: tf.data.Dataset) -> Iterator[Any]:
-        # Crossing from TensorFlow to Python costs more than tokenising: many examples cross at once.
-        kept = dataset.map(lambda example: {name: example[name] for name in FEATURES})
-        return iter(kept.ragged_batch(BATCHED).prefetch(2))
-
-    for batch in _run(spec, seed, source_shard, batches):
-        yield from zip(*(_rows(batch[name]) for name in FEATURES), strict=True)
-
-
-def _rows(batch: Any) -> list[np.ndarray]:
-    if isinstance(batch, tf.RaggedTensor):
-        return np.split(batch.values.numpy(), batch.row_splits.numpy()[1:-1])
-    return list(batch.numpy())  # a task whose examples are all of one length
-
-
-def raw_examples(spec: SplitSpec, seed: int) -> Iterator[dict[str, Any]]:
-    """Like `examples` of the first shard, but yields dictionaries with every feature that the task passes along."""
-    return _run(spec, seed, 0, lambda dataset: dataset.prefetch(16).as_numpy_iterator())
-
-
-def _run(
-    spec: SplitSpec, seed: int, source_shard: int, read: Callable[[tf.data.Dataset], Iterator[Any]]
-) -> Iterator[dict[str, Any]]:
-    """Yields what `read` makes of a task's data set, and says which task it was if something fails."""
-    try:
-        yield from read(_dataset(spec, seed, source_shard))
-    except T5MixError:
-        raise
-    except Exception as error:  # any line of the task author's code can fail in any way
-        raise PreprocessingError(
-            f"Task {spec.task.name!r}, split {spec.split!r}: its source or preprocessing failed with "
-            f"{type(error).__name__}: {getattr(error, 'message', None) or error}"
-        ) from error
-
-
-def _dataset(spec: SplitSpec, seed: int, source_shard: int) -> tf.data.Dataset:
-    # Not `Task.get_dataset`: it hands the seed to the source too, which functions without such an argument
-    # refuse, and its trimming would cut the end of the sequence off and hide how much was cut.
-    task = _untrimmed(spec.task)
-    tf.random.set_seed(seed)  # reaches what draws without a seed of its own
-    shard_info: dict[str, Any] = (
-        {"shard_info": seqio.ShardInfo(source_shard, spec.source_shards)} if spec.is_streamed else {}
-    )
-    dataset = task.source.get_dataset(split=spec.split, shuffle=False, **shard_info)
-    dataset = task.preprocess_precache(dataset, seed=seed)
-    dataset = task.preprocess_postcache(dataset, sequence_length=spec.lengths, seed=seed)
-    _check_features(spec, dataset.element_spec)
-    options = tf.data.Options()
-    options.deterministic = True
-    return dataset.with_options(options)
-
-
-def _untrimmed(task: seqio.Task) -> seqio.Task:
-    """Returns the task with the end appended but nothing cut; the store cuts in the same way, and counts."""
-    trims = seqio.preprocessors.append_eos_after_trim
-    if trims not in task.preprocessors:
-        return task
-    steps = [seqio.preprocessors.append_eos if step is trims else step for step in task.preprocessors]
-    return task.replace(preprocessors=steps)
-
-
-def _check_features(spec: SplitSpec, specs: Mapping[str, Any]) -> None:
-    for name in FEATURES:
-        if name not in specs:
-            raise T5MixError(
-                f"Task {spec.task.name!r}: its preprocessed examples have no {name}; they have "
-                f"{', '.join(sorted(specs))}."
-            )
-        if specs[name].shape.rank != 1 or not specs[name].dtype.is_integer:
-            raise T5MixError(
-                f"Task {spec.task.name!r}: {name} are {specs[name].dtype.name} of rank "
-                f"{specs[name].shape.rank}, where a row of token ids is needed. Does a preprocessor "
-                "tokenise them (seqio.preprocessors.tokenize)?"
-            )
-
-
 def _write(
     spec: SplitSpec, path: Path, provenance: dict[str, Any], seed: int, quiet: bool, source_shard: int = 0
 ) -> TokenStore:
@@ -290,13 +134,13 @@ def _write(
     shard = "".join(f" {name} {provenance[name]}" for name in ("epoch", "shard") if name in provenance)
     title = f"{spec.task.name} {spec.split}{shard}"
     whole = not provenance.get("shard")  # later shards may be unlike the rest: one short shard is no reason to stop
-    pairs = examples(spec, seed, source_shard)
+    batches = spec.task.batches(spec, seed, source_shard)
     started = time.perf_counter()
     try:
         with progress(None if quiet else title, total=None) as advance:
             store = write_store(
                 path,
-                counted(_checked(spec, pairs, whole=whole), advance),
+                _checked(spec, batches, advance, whole=whole),
                 provenance=provenance,
                 max_inputs=spec.inputs_length,
                 max_targets=spec.targets_length,
@@ -312,6 +156,8 @@ def _write(
 def _no_room(spec: SplitSpec, path: Path, error: OSError) -> str:
     folder, free = free_space(path.parent)
     name = spec.task.name
+    if not is_full(error):
+        return f"The token store cannot be written: {error.strerror}. Folder {folder}. Set another store_dir."
     stream = f", or keep only parts of {name} at a time: streamed=[{name}]" if spec.split == TRAIN else ""
     return (
         f"The token store cannot be written: {error.strerror}. Folder {folder}, {data_size(free)} free. "
@@ -320,26 +166,27 @@ def _no_room(spec: SplitSpec, path: Path, error: OSError) -> str:
     )
 
 
-def _checked(spec: SplitSpec, pairs: Iterator[TokenizedExample], *, whole: bool) -> Iterator[TokenizedExample]:
+def _checked(
+    spec: SplitSpec, batches: Iterator[TokenBatch], advance: Callable[[int], None], *, whole: bool
+) -> Iterator[TokenBatch]:
     """Passes examples on; raises if an id is not in the vocabulary and, of a whole split, if none is there or fits."""
     name = f"Task {spec.task.name!r}, split {spec.split!r}"
+    sizes = dict(zip(FEATURES, (entry.size for entry in spec.task.vocabularies()), strict=True))
     shortest = dict.fromkeys(FEATURES, np.iinfo(np.int64).max)
     longest = dict.fromkeys(FEATURES, 0)
-    sizes = {feature: spec.task.output_features[feature].vocabulary.vocab_size for feature in FEATURES}
     unended = number = 0
-    for number, pair in enumerate(pairs, 1):
-        for feature, tokens in zip(FEATURES, pair, strict=True):
-            if not len(tokens):
-                raise T5MixError(f"{name}, example {number - 1}: its {feature} hold no token, not even the end.")
-            if tokens.min() < 0 or tokens.max() >= sizes[feature]:
-                raise T5MixError(
-                    f"{name}, example {number - 1}: {feature} hold the id {_outside(tokens, sizes[feature])}, and "
-                    f"the vocabulary has {sizes[feature]} ids. Was it tokenised with another vocabulary?"
-                )
-            shortest[feature] = min(shortest[feature], len(tokens))
-            longest[feature] = max(longest[feature], len(tokens))
-        unended += pair[1][-1] != EOS
-        yield pair
+    for batch in batches:
+        if not len(batch[0]):
+            continue
+        for feature, rows in zip(FEATURES, batch, strict=True):
+            _check_ids(name, number, feature, rows, sizes[feature])
+            shortest[feature] = min(shortest[feature], int(rows.lengths.min()))
+            longest[feature] = max(longest[feature], int(rows.lengths.max()))
+        targets = batch[1]
+        unended += int((targets.values[targets.ends - 1] != EOS).sum())
+        number += len(targets)
+        advance(len(targets))
+        yield batch
     if not whole:
         return
     if not number:
@@ -360,8 +207,19 @@ def _checked(spec: SplitSpec, pairs: Iterator[TokenizedExample], *, whole: bool)
         )
 
 
-def _outside(tokens: np.ndarray, size: int) -> int:
-    return int(tokens[(tokens < 0) | (tokens >= size)][0])
+def _check_ids(name: str, before: int, feature: str, rows: Ragged, size: int) -> None:
+    """Checks that each of some rows, with so many before them, has tokens, and only those that there are."""
+    if not rows.lengths.min():
+        example = before + int(rows.lengths.argmin())
+        raise T5MixError(f"{name}, example {example}: its {feature} hold no token, not even the end.")
+    outside = (rows.values < 0) | (rows.values >= size)
+    if outside.any():
+        position = int(outside.argmax())
+        example = before + int(np.searchsorted(rows.ends, position, side="right"))
+        raise T5MixError(
+            f"{name}, example {example}: {feature} hold the id {rows.values[position]}, and the vocabulary has {size} "
+            "ids. Was it tokenised with another vocabulary?"
+        )
 
 
 def _remove_stale_drafts(path: Path) -> None:
@@ -377,7 +235,7 @@ def _remove_stale_drafts(path: Path) -> None:
 
 
 def _cached_split(folder: Path, description: Mapping[str, Any], store: TokenStore, *, random: bool) -> CachedSplit:
-    return CachedSplit(StoreEntry(str(folder), digest(description), store.counts), random)
+    return CachedSplit(StoreEntry(str(folder), sha256_of_json(description), store.counts), random)
 
 
 def _warn_of_truncation(spec: SplitSpec, entry: StoreEntry) -> None:

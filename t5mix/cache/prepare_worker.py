@@ -1,16 +1,18 @@
 """Prepares a run's data: from a request to a manifest. The only way from training to seqio, and a process of its own.
 
+It loads TensorFlow only if a task of the request is registered with seqio.
+
 python -m t5mix.cache.prepare_worker --out data_manifest.json   # prepares what a line of its standard input requests
 python -m t5mix.cache.prepare_worker --serve       # makes one shard after the other, as its standard input asks
 
-The first takes a DataRequest as JSON, and may be started before there is one, as loading TensorFlow takes longest. The
-second takes {"request": text of a DataRequest, "task": "c4", "shard": 3}, and answers on the standard output with
-{"path": folder} or {"error": text}.
+The first takes a DataRequest as JSON; started with --tensorflow before there is one, it loads TensorFlow, which takes
+longest, while it waits. The second takes {"request": text of a DataRequest, "task": "c4", "shard": 3}, and answers on
+the standard output with {"path": folder} or {"error": text}.
 """
 
 import argparse
 import contextlib
-import dataclasses
+import importlib
 import json
 import logging
 import os
@@ -22,87 +24,19 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-from t5mix.cache import task_registry
-from t5mix.cache.materialize import (
-    TRAIN,
-    CachedSplit,
-    PreprocessingError,
-    SplitSpec,
-    find_cached,
-    make_shard,
-    materialize,
-)
-from t5mix.cache.request_checks import check_request
-from t5mix.cache.seqio_tasks import register
+from t5mix.cache.listing import keep_listing, kept_listing
+from t5mix.cache.materialize import CachedSplit, find_cached, make_shard, materialize
+from t5mix.cache.run_task import TRAIN, PreprocessingError, RunTask, SplitSpec
+from t5mix.cache.run_tasks import RunTasks, load_tasks
 from t5mix.cache.source_shards import count_shards, extrapolated
-from t5mix.cache.vocabulary import common_vocabulary, load_vocabulary, with_vocabulary
 from t5mix.child_process import ENDED
-from t5mix.data.manifest import DataManifest, DataRequest, TaskEntry, VocabularyEntry, shard_path
+from t5mix.data.manifest import DataManifest, DataRequest, TaskEntry, shard_path
+from t5mix.data.prepare_client import BEGUN
 from t5mix.data.token_store import MissingStoreError
 from t5mix.errors import T5MixError, UnknownNameError
 from t5mix.files import write_json
-from t5mix.preprocessors.objectives import check_sentinels
-from t5mix.sources.declaration import TaskDeclaration
-from t5mix.tensorflow_setup import seqio
 
 _IDLE_SECONDS = 300.0  # TensorFlow takes about a gigabyte: not to be held for an epoch that may last hours
-
-
-@dataclasses.dataclass(frozen=True)
-class RunTasks:
-    """The tasks of a request.
-
-    Attributes:
-        tasks: each once, with the vocabulary in force.
-        vocabulary: that vocabulary.
-        declarations: those of them that are declared in configuration.
-    """
-
-    tasks: tuple[seqio.Task, ...]
-    vocabulary: VocabularyEntry
-    declarations: dict[str, TaskDeclaration]
-
-    def task(self, name: str) -> seqio.Task:
-        """Returns one of the tasks.
-
-        Raises:
-            UnknownNameError: the request does not reach it.
-        """
-        for task in self.tasks:
-            if task.name == name:
-                return task
-        raise UnknownNameError("task of the run", name, [task.name for task in self.tasks])
-
-
-def load_tasks(request: DataRequest) -> RunTasks:
-    """Finds the tasks of a request and settles their vocabulary; reads no data.
-
-    Raises:
-        T5MixError: a name, a plugin, a declaration or the vocabulary is wrong.
-    """
-    if not request.mixture:
-        raise T5MixError("The request names no task or mixture.")
-    task_registry.load(request.plugins)
-    declarations = check_request(request)
-    override = load_vocabulary(request.vocabulary, request.extra_ids) if request.vocabulary else None
-    allowed = {*task_registry.names(), *declarations}
-    for name in request.mixture:
-        if name not in allowed:
-            raise UnknownNameError("task or mixture", name, allowed, task_registry.HINT)
-    registered = task_registry.resolve(name for name in request.mixture if name not in declarations)
-    if declarations:
-        vocabulary = override
-        if vocabulary is None:
-            common_vocabulary(registered)
-            vocabulary = registered[0].output_features["targets"].vocabulary
-        for name, declaration in declarations.items():
-            register(name, declaration, vocabulary)
-    tasks = task_registry.resolve(request.mixture)
-    if override is not None:
-        tasks = [with_vocabulary(task, override) for task in tasks]
-    names = {task.name for task in tasks}
-    used = {name: declaration for name, declaration in declarations.items() if name in names}
-    return RunTasks(tuple(tasks), common_vocabulary(tasks), used)
 
 
 def prepare(request: DataRequest, *, quiet: bool = False) -> DataManifest:
@@ -127,11 +61,11 @@ def prepare(request: DataRequest, *, quiet: bool = False) -> DataManifest:
     store_dir = Path(request.store_dir).expanduser().resolve()
     specs = {task.name: _split_specs(request, task) for task in run.tasks}
     for task in run.tasks:
-        check_sentinels(task, specs[task.name][0].lengths)
-    for name, declaration in run.declarations.items():
-        absent = [spec for spec in specs[name] if find_cached(spec, store_dir, request.seed) is None]
+        task.check_lengths(specs[task.name][0].lengths)
+    for task in run.tasks:
+        absent = [spec for spec in specs[task.name] if find_cached(spec, store_dir, request.seed) is None]
         if absent:  # a streamed split is too large to be read for this; its shards are checked as they are made
-            declaration.check([split for split in declaration.files if split != TRAIN or name not in request.streamed])
+            task.check_files([split for split in task.splits if split != TRAIN or task.name not in request.streamed])
     entries = []
     for task in run.tasks:
         cached = [(spec, materialize(spec, store_dir, request.seed, quiet=quiet)) for spec in specs[task.name]]
@@ -153,10 +87,9 @@ def prepare_shard(request: DataRequest, task: str, shard: int, *, quiet: bool = 
 
 
 def _check_streamed(request: DataRequest, run: RunTasks) -> None:
-    allowed = {*seqio.TaskRegistry.names(), *(task.name for task in run.tasks)}
     for name in request.streamed:
-        if name not in allowed:
-            raise UnknownNameError("task", name, allowed, "streamed lists tasks, not mixtures.")
+        if name not in run.known:
+            raise UnknownNameError("task", name, run.known, "streamed lists tasks, not mixtures.")
 
 
 def _check_named(named: Sequence[str], tasks: Sequence[str]) -> None:
@@ -171,21 +104,20 @@ def _check_named(named: Sequence[str], tasks: Sequence[str]) -> None:
         )
 
 
-def _split_specs(request: DataRequest, task: seqio.Task) -> list[SplitSpec]:
-    splits = list(task.splits)
+def _split_specs(request: DataRequest, task: RunTask) -> list[SplitSpec]:
     first = request.splits[0]
-    if first not in splits:
-        raise T5MixError(f"Task {task.name!r} has no split {first!r}; it has {', '.join(splits)}.")
-    return [split_spec_of(request, task, split) for split in request.splits if split in splits]
+    if first not in task.splits:
+        raise T5MixError(f"Task {task.name!r} has no split {first!r}; it has {', '.join(task.splits)}.")
+    return [split_spec_of(request, task, split) for split in request.splits if split in task.splits]
 
 
-def split_spec_of(request: DataRequest, task: seqio.Task, split: str) -> SplitSpec:
+def split_spec_of(request: DataRequest, task: RunTask, split: str) -> SplitSpec:
     """Returns the spec of one split of a task, as a request asks for it."""
     source_shards = count_shards(task, split) if split == TRAIN and task.name in request.streamed else 1
     return SplitSpec(task, split, request.inputs_length, request.targets_length, source_shards)
 
 
-def _task_entry(request: DataRequest, task: seqio.Task, cached: list[tuple[SplitSpec, CachedSplit]]) -> TaskEntry:
+def _task_entry(request: DataRequest, task: RunTask, cached: list[tuple[SplitSpec, CachedSplit]]) -> TaskEntry:
     splits = {spec.split: split.entry for spec, split in cached}
     for spec, split in cached:
         if spec.is_streamed:
@@ -195,31 +127,19 @@ def _task_entry(request: DataRequest, task: seqio.Task, cached: list[tuple[Split
         name=task.name,
         random=any(split.random for _, split in cached),
         splits=splits,
-        metrics=metric_names(task),
-        likelihoods=needs_likelihoods(task),
+        metrics=task.metrics,
+        likelihoods=task.likelihoods,
         shards_per_epoch=max(spec.source_shards for spec, _ in cached),
-        all_splits=tuple(task.splits),
+        all_splits=task.splits,
     )
-
-
-def metric_names(task: seqio.Task) -> tuple[str, ...]:
-    """Returns the names of a task's metric functions and objects."""
-    functions = [seqio.utils.function_name(function) for function in task.metric_fns]
-    objects = [type(metric).__name__ for metric in task._metric_objs_constructor_args]
-    return tuple(functions + objects)
-
-
-def needs_likelihoods(task: seqio.Task) -> bool:
-    """Whether a metric of a task scores the targets' likelihoods."""
-    kinds = {seqio.metrics.ModelOutputType(metric.model_output_type) for metric in task.metric_objs}
-    return seqio.metrics.ModelOutputType.SCORE in kinds
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs as a child process: writes the result, or {"error": text}, to the file that --out names."""
     parser = argparse.ArgumentParser(prog="python -m t5mix.cache.prepare_worker")
     parser.add_argument("--out", type=Path, help="where the DataManifest or error goes")
-    parser.add_argument("--begun", type=Path, help="a file to make once TensorFlow is loaded and the request read")
+    parser.add_argument("--begun", action="store_true", help="make a file once all is loaded and the request read")
+    parser.add_argument("--tensorflow", action="store_true", help="load TensorFlow at once")
     parser.add_argument("--serve", action="store_true", help="make shards as the standard input asks for them")
     parser.add_argument("--quiet", action="store_true", help="show no progress")
     parser.add_argument("--nice", type=int, default=0, help="lower the priority by this much")
@@ -237,15 +157,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.serve:
         _serve(requests, quiet=options.quiet)
         return 0
+    if options.tensorflow:
+        importlib.import_module("t5mix.tensorflow_setup")
     try:
         request = DataRequest.from_json(requests.get())
         if options.begun:
-            options.begun.touch()
+            (options.out.parent / BEGUN).touch()
         prepare(request, quiet=options.quiet).save(options.out)
+        _keep_names(request)
     except T5MixError as error:
         write_json(options.out, {"error": _explain(error)})
         return 2
     return 0
+
+
+def _keep_names(request: DataRequest) -> None:
+    """Keeps the names of what is registered, for commands that do without TensorFlow."""
+    if request.needs_tensorflow and kept_listing(request.plugins) is None:
+        from t5mix.cache.registry_listing import list_registered
+
+        keep_listing(list_registered(request.plugins), request.plugins)
 
 
 def _serve(requests: "queue.SimpleQueue[str]", *, quiet: bool) -> None:

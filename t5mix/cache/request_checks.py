@@ -3,15 +3,29 @@
 The worker checks the same, as it may be asked by others; this is the one home of these rules.
 """
 
-from pathlib import Path
-
+from t5mix.cache.listing import HINT, kept_listing, may_be_out_of_date
+from t5mix.cache.vocabulary import vocabulary_entry
 from t5mix.data.manifest import DataRequest
-from t5mix.data.tokenizer import load_sentencepiece
-from t5mix.errors import T5MixError
+from t5mix.errors import T5MixError, UnknownNameError
 from t5mix.metrics.declared import scoring_of
 from t5mix.sources.declaration import TaskDeclaration, task_declaration
 
-BYTES = "bytes"
+
+def check_known(request: DataRequest) -> None:
+    """Checks that the names of the mixture exist, if the registered ones are known from the last time.
+
+    Raises:
+        UnknownNameError: one is neither registered nor declared.
+    """
+    if not request.needs_tensorflow or may_be_out_of_date():
+        return
+    listing = kept_listing(request.plugins)
+    if listing is None:
+        return
+    known = {*listing.names, *request.declared}
+    for name in request.mixture:
+        if name not in known:
+            raise UnknownNameError("task or mixture", name, known, HINT)
 
 
 def check_request(request: DataRequest) -> dict[str, TaskDeclaration]:
@@ -21,12 +35,13 @@ def check_request(request: DataRequest) -> dict[str, TaskDeclaration]:
         The declared tasks by name.
 
     Raises:
-        T5MixError: a file is missing, a declaration is impossible, or one of its metrics does not exist.
+        T5MixError: a name or a file is missing, a declaration is impossible, or one of its metrics does not exist.
     """
+    check_known(request)
     declarations = {name: task_declaration(name, raw) for name, raw in request.declared.items()}
-    if request.vocabulary and request.vocabulary != BYTES:
-        load_sentencepiece(vocabulary_path(request.vocabulary), request.extra_ids)
-    elif not request.vocabulary and request.mixture and declarations.keys() >= set(request.mixture):
+    if request.vocabulary:
+        vocabulary_entry(request.vocabulary, request.extra_ids)
+    elif request.mixture and not request.needs_tensorflow:
         raise T5MixError(
             f"The tasks {', '.join(request.mixture)} are declared in configuration and bring no vocabulary. "
             "Set vocabulary to the path of a SentencePiece model, or to bytes."
@@ -39,8 +54,3 @@ def check_request(request: DataRequest) -> dict[str, TaskDeclaration]:
         except T5MixError as error:
             raise T5MixError(f"Declared task {name!r}: {error}") from error
     return declarations
-
-
-def vocabulary_path(name: str) -> Path:
-    """Returns the file of a vocabulary that a configuration names."""
-    return Path(name).expanduser().resolve()

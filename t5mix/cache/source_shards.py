@@ -3,24 +3,23 @@
 import dataclasses
 import logging
 
-from t5mix.cache.materialize import SplitSpec
+from t5mix.cache.run_task import RunTask, SplitSpec
 from t5mix.data.manifest import StoreEntry
 from t5mix.data.stream import source_shard_of
 from t5mix.errors import T5MixError
-from t5mix.tensorflow_setup import seqio, tf
 
 log = logging.getLogger(__name__)
 
 
-def count_shards(task: seqio.Task, split: str) -> int:
+def count_shards(task: RunTask, split: str) -> int:
     """Returns the number of shards that a split can be read in.
 
     Raises:
         T5MixError: it can be read as a whole only.
     """
-    name, source = f"Task {task.name!r} cannot be streamed", type(task.source).__name__
+    name, source = f"Task {task.name!r} cannot be streamed", task.source
     try:
-        source_shards = len(task.source.list_shards(split))
+        source_shards = len(task.shards(split))
     except T5MixError:
         raise
     except Exception as error:  # a source may be anybody's code
@@ -74,8 +73,7 @@ def extrapolated(entry: StoreEntry, spec: SplitSpec, seed: int, examples: int | 
 
 def _whole_to_shard(spec: SplitSpec, source_shard: int) -> float:
     """Returns how many times as large as a shard the whole source is: by the bytes of its files, if it has files."""
-    try:
-        sizes = [tf.io.gfile.stat(file).length for file in spec.task.source.list_shards(spec.split)]
-    except (tf.errors.OpError, TypeError):
+    sizes = spec.task.shard_bytes(spec.split)
+    if sizes is None or not sizes[source_shard]:
         return spec.source_shards
-    return sum(sizes) / sizes[source_shard] if sizes[source_shard] else spec.source_shards
+    return sum(sizes) / sizes[source_shard]

@@ -1,15 +1,12 @@
 """The registered tasks and mixtures: imports the modules that register them, and resolves names."""
 
 import importlib
-import pkgutil
 from collections.abc import Iterable, Sequence
 
+from t5mix.cache.listing import HINT, built_in_modules
 from t5mix.errors import T5MixError, UnknownNameError
 from t5mix.plugins import import_plugins
 from t5mix.tensorflow_setup import seqio
-
-BUILT_IN = ("t5mix.tasks", "t5mix.mixtures")
-HINT = "`t5mix tasks` lists them."
 
 
 def load(plugins: Sequence[str] = ()) -> None:
@@ -22,11 +19,8 @@ def load(plugins: Sequence[str] = ()) -> None:
     Raises:
         T5MixError: a plugin cannot be imported.
     """
-    for package in BUILT_IN:
-        folder = importlib.import_module(package).__path__
-        for module in pkgutil.iter_modules(folder):
-            if not module.name.startswith("_"):
-                importlib.import_module(f"{package}.{module.name}")
+    for module in built_in_modules():
+        importlib.import_module(module)
     import_plugins(plugins, without_tensorflow=False)
 
 

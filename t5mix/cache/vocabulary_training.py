@@ -8,7 +8,7 @@ from typing import Literal
 
 from t5mix.data.tokenizer import EOS, PAD, UNK
 from t5mix.errors import T5MixError
-from t5mix.files import atomic_path
+from t5mix.files import atomic_path, check_writable_file
 from t5mix.sources.file_readers import Files
 from t5mix.sources.file_texts import FileTexts, pieces_of, read_texts
 
@@ -57,8 +57,7 @@ def train_vocabulary(
     import sentencepiece
 
     output = Path(output).expanduser()
-    if output.is_dir():
-        raise T5MixError(f"{output} is a folder. Name the file to write the vocabulary to, such as {output}/v.model.")
+    check_writable_file(output, "--output")
     if extra_ids < 0:
         raise T5MixError(f"extra_ids is {extra_ids}: the number of sentinels must be 0 or more.")
     total = -(-size // multiple_of) * multiple_of

@@ -70,7 +70,8 @@ def read_command_line(parser: CommandParser, words: Sequence[str]) -> argparse.N
     if rest:
         options.overrides = [*options.overrides, *rest]
     overrides = getattr(options, "overrides", [])
-    if message := _torn_setting(overrides) or ("config" in options and _bare_configuration(overrides)):
+    torn = _torn_setting(overrides) or ("config" in options and _bare_configuration(overrides))
+    if message := torn or _plugins_of_the_list(options):
         options.parser.error(message)
     return options
 
@@ -98,3 +99,15 @@ def _bare_configuration(overrides: Sequence[str]) -> str | None:
         if word in names or ("=" not in word and is_yaml(word)):
             return f"{word!r} is no setting: write --config {word}."
     return None
+
+
+def _plugins_of_the_list(options: argparse.Namespace) -> str | None:
+    """Returns what to write in place of `t5mix tasks --plugins mine show NAME`: the list's option before the verb."""
+    plugins = getattr(options, "plugins", [])
+    words, name = plugins, getattr(options, "show", None)
+    if "show" in plugins:  # --plugins took all words that follow
+        words, name = plugins[: plugins.index("show")], " ".join(plugins[plugins.index("show") + 1 :])
+    if not plugins or name is None:
+        return None
+    command = options.parser.prog.removesuffix(" show")
+    return f"--plugins is for the list. To show one, write: {command} show {name} 'plugins=[{','.join(words)}]'"

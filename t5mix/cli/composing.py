@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from t5mix.config.compose import compose_experiment
+from t5mix.cli.file_ahead import FileAhead
 
 if TYPE_CHECKING:
     from t5mix.config.experiment import Experiment
@@ -18,7 +18,11 @@ def compose_options(options: argparse.Namespace, arguments: Sequence[str] = ()) 
         options: `config` and `overrides`.
         arguments: overrides that come before those of the command line.
     """
-    return compose_experiment(options.config, [*arguments, *options.overrides], tell)
+    overrides = [*arguments, *options.overrides]
+    FileAhead.read(options.config, overrides).check()
+    from t5mix.config.compose import compose_experiment
+
+    return compose_experiment(options.config, overrides, tell)
 
 
 def experiment_of(options: argparse.Namespace, arguments: Sequence[str] = ()) -> "Experiment":

@@ -39,4 +39,7 @@ def run(options: argparse.Namespace) -> int:
                 table.add_row(task, metric, f"{value:,.2f}", loss)
                 loss = ""  # once, beside what comes of the same pass
     print_table(f"{options.run}, {options.split}", table)
+    for task, evaluation in evaluations.items():
+        for metric, signature in evaluation.signatures.items():
+            print(f"{task}, {metric}: {signature}")
     return 0

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from t5mix.cli.file_ahead import FileAhead
+from t5mix.cli.tasks import registered
 from t5mix.console import units
 from t5mix.console.stage import stage
 from t5mix.console.tables import TextTable, print_table, together
@@ -29,7 +31,8 @@ def run(options: argparse.Namespace) -> int:
         raise T5MixError(f"--steps is {options.steps}: it must be 1 or more.")
     if options.plot:
         check_output(Path(options.plot), "--plot")
-    with prepare_client.early_preparation():
+    ahead = FileAhead.read(options.config, [*options.overrides, f"mixture={options.show}"])
+    with prepare_client.early_preparation(tensorflow=ahead.needs_tensorflow):
         return _show(options)
 
 
@@ -175,10 +178,7 @@ def _explain(forecasts: Mapping[str, "Forecast"]) -> None:
 
 
 def _list(options: argparse.Namespace) -> int:
-    with stage("Loading TensorFlow and the mixtures"):
-        from t5mix.cache.inspection import list_mixtures
-
-        mixtures = list_mixtures(options.plugins)
+    mixtures = registered(options.plugins).mixtures
     if options.json:
         print(json.dumps(mixtures, indent=1))
         return 0

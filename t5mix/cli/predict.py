@@ -11,7 +11,7 @@ from typing import TextIO
 from t5mix.compiled_programs import keep_compiled_programs
 from t5mix.console.stage import stage
 from t5mix.errors import T5MixError
-from t5mix.files import atomic_write
+from t5mix.files import atomic_write, check_writable_file
 from t5mix.tracking.run_directory import check_exists
 
 
@@ -21,6 +21,8 @@ def run(options: argparse.Namespace) -> int:
     if options.input != "-" and not Path(options.input).is_file():
         raise T5MixError(f"The input file {options.input} is missing.")
     check_exists(run_folder)
+    if options.output != "-":
+        check_writable_file(Path(options.output), "--output")
     keep_compiled_programs()
     with stage("Loading the model"):
         from t5mix.runs.load import base_path, checkpoint_of, load_model
@@ -32,6 +34,7 @@ def run(options: argparse.Namespace) -> int:
     with contextlib.ExitStack() as stack:
         if options.task:
             lines: Iterator[str] = task_inputs(run_folder, options.task, options.split, model.tokenizer)
+            print(f"The inputs of {options.task}, split {options.split}; --split chooses another one.", file=sys.stderr)
         else:
             lines = iter(stack.enter_context(_reading(options.input)))
         out = stack.enter_context(_writing(options.output))

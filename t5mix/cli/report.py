@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from t5mix.console.stage import stage
 from t5mix.console.tables import TextTable, print_table
 from t5mix.errors import T5MixError
+from t5mix.files import check_writable
 
 if TYPE_CHECKING:
     from t5mix.analysis.analysis import Analysis
@@ -22,6 +23,7 @@ def run(options: argparse.Namespace) -> int:
     out = Path(options.out) if options.out else directory / "report"
     if out.exists() and not out.is_dir():
         raise T5MixError(f"--out {out} is a file; the report is a folder.")
+    check_writable(out, "--out")
     with stage("Analysing the trials and drawing"):
         from t5mix.report.write import write_report
 

@@ -1,15 +1,15 @@
 """The standard output of a command: written out before the command ends, and what becomes of one that cannot be."""
 
-import errno
 import functools
 import os
 import sys
 from collections.abc import Callable
 from typing import ParamSpec
 
+from t5mix.files import is_full
+
 P = ParamSpec("P")
 CLOSED_PIPE = 141  # the exit status of a program whose reader went away, as a shell gives it: 128 + SIGPIPE
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def written_out(command: Callable[P, int]) -> Callable[P, int]:
@@ -30,11 +30,11 @@ def written_out(command: Callable[P, int]) -> Callable[P, int]:
             _discard_output()
             return CLOSED_PIPE
         except OSError as error:
-            if error.errno not in _FULL:
+            if error.filename is not None or not is_full(error):  # with a name it is another file
                 raise
             _discard_output()
             print(
-                f"t5mix: The output could not be written: {os.strerror(error.errno)}. Make room, and run it again.",
+                f"t5mix: The output could not be written: {error.strerror}. Make room, and run it again.",
                 file=sys.stderr,
             )
             return 2

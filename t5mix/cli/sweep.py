@@ -16,6 +16,7 @@ from t5mix.console import units
 from t5mix.console.stage import stage
 from t5mix.console.tables import TextTable, print_table
 from t5mix.errors import T5MixError, UnknownNameError
+from t5mix.files import check_writable
 from t5mix.interrupts import signal_of
 from t5mix.yaml_files import is_yaml, packaged_yaml, parse_yaml
 
@@ -46,6 +47,8 @@ def run(options: argparse.Namespace) -> int:
     from t5mix.sweep.plan_summary import summarise_plan
 
     folder = SweepFolder(Path(options.out or Path("sweeps", sweep.name if scale is None else f"{sweep.name}-{scale}")))
+    if not options.dry_run:
+        check_writable(folder.path, "--out")
     usable, gpus = usable_cores(), visible_gpus()
     per_trial = options.cores or max(1, usable // 4)
     jobs = options.jobs or (len(gpus) or max(1, usable // per_trial))

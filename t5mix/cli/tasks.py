@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -14,6 +15,7 @@ from t5mix.console.tables import TextTable, print_table, together
 
 if TYPE_CHECKING:
     from t5mix.cache.inspection import TaskView
+    from t5mix.cache.listing import Listing
 
 
 def run(options: argparse.Namespace) -> int:
@@ -22,10 +24,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _list(options: argparse.Namespace) -> int:
-    with stage("Loading TensorFlow and the tasks"):
-        from t5mix.cache.inspection import list_tasks
-
-        tasks = list_tasks(options.plugins)
+    tasks = registered(options.plugins).tasks
     if options.json:
         print(json.dumps([dataclasses.asdict(task) for task in tasks], indent=1))
         return 0
@@ -40,6 +39,22 @@ def _list(options: argparse.Namespace) -> int:
     return 0
 
 
+def registered(plugins: Sequence[str]) -> "Listing":
+    """Returns the registered tasks and mixtures: as they are known from the last time, or loading TensorFlow."""
+    from t5mix.cache.listing import keep_listing, kept_listing, may_be_out_of_date
+
+    clean = not may_be_out_of_date()
+    if clean and (kept := kept_listing(plugins)) is not None:
+        return kept
+    with stage("Loading TensorFlow and the tasks"):
+        from t5mix.cache.registry_listing import list_registered
+
+        listing = list_registered(plugins)
+    if clean:
+        keep_listing(listing, plugins)
+    return listing
+
+
 def _show(options: argparse.Namespace) -> int:
     with stage("Loading JAX"):
         from t5mix.cache.request_checks import check_request
@@ -48,7 +63,7 @@ def _show(options: argparse.Namespace) -> int:
         experiment = experiment_of(options, [f"mixture={json.dumps([options.show])}", "run_dir=unused"])
         request = experiment.data_request()
         check_request(request)
-    with stage("Loading TensorFlow and the tasks"):
+    with stage("Loading TensorFlow and the tasks" if request.needs_tensorflow else "Reading the task"):
         from t5mix.cache.inspection import inspect_task
 
         view = inspect_task(request, options.show, options.split, count=options.examples)
@@ -60,7 +75,7 @@ def _show(options: argparse.Namespace) -> int:
 
 
 def _print_view(view: "TaskView") -> None:
-    console = Console(highlight=False, markup=False)  # names may hold brackets
+    console = _Output(highlight=False, markup=False)  # names may hold brackets
     _line(console, (view.name, "bold"), f" {view.split}, from {view.source}; splits: {', '.join(view.splits)}")
     metrics, draw = ", ".join(view.metrics) or "loss", "yes" if view.random else "no"
     _line(console, f"metrics: {metrics}; new draw each epoch: {draw}")
@@ -81,6 +96,14 @@ def _print_view(view: "TaskView") -> None:
             _line(console, (" ".join(map(str, feature.ids)), "dim"))
         for field, value in example.fields.items():
             _line(console, (f"{field}: {value}", "dim"))
+
+
+class _Output(Console):
+    """A console that leaves it to the command what becomes of output that nobody reads."""
+
+    def on_broken_pipe(self) -> None:
+        """Raises the error that is being handled, in place of ending the program with 1."""
+        raise
 
 
 def _line(console: Console, *parts: str | tuple[str, str]) -> None:

@@ -5,6 +5,7 @@ import signal
 import sys
 from pathlib import Path
 
+from t5mix.cli.file_ahead import FileAhead
 from t5mix.compiled_programs import keep_compiled_programs
 from t5mix.console.stage import stage
 from t5mix.data import prepare_client
@@ -15,7 +16,8 @@ def run(options: argparse.Namespace) -> int:
     """Trains, or prints what would be trained."""
     if options.show:
         return _show(options)
-    with prepare_client.early_preparation():
+    ahead = FileAhead.read(options.config, options.overrides)
+    with prepare_client.early_preparation(tensorflow=ahead.needs_tensorflow):
         return _train(options)
 
 

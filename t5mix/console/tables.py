@@ -117,13 +117,18 @@ class TextTable:
             yield _printed(first)
             numbers = ""
             for heading, cell, wrapped in zip(self._headings[1:], others, self._wrapped[1:], strict=True):
-                pair = " ".join([*heading.split(), cell]) if cell else ""
+                *above, last = heading.split("\n")
+                pair = " ".join([*above, last, cell.strip()]) if cell else ""
                 if wrapped:  # on lines of its own
                     yield from map(_printed, _filled(numbers, width, _INDENT))
                     yield from map(_printed, _filled(pair, width, _INDENT))
                     numbers = ""
                 elif pair:
-                    numbers += ("  " if numbers else "") + together(pair)
+                    if cell_len(_INDENT + pair) > width:
+                        pair = " ".join([*above, together(f"{last} {cell.strip()}")])
+                    else:
+                        pair = together(pair)
+                    numbers += ("  " if numbers else "") + pair
             yield from map(_printed, _filled(numbers, width, _INDENT))
 
 

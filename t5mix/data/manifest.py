@@ -6,7 +6,7 @@ Both are plain JSON. The request goes to a process of its own, which alone loads
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,11 @@ class DataRequest:
     named_tasks: tuple[str, ...] = ()
     start_vocabulary: str | None = None
 
+    @property
+    def needs_tensorflow(self) -> bool:
+        """Whether a task is registered with seqio, and not declared in configuration."""
+        return needs_tensorflow(self.mixture, self.declared)
+
     def to_json(self) -> str:
         """Returns the request as JSON text."""
         return json.dumps(dataclasses.asdict(self), sort_keys=True)
@@ -65,6 +70,11 @@ class DataRequest:
         raw: dict[str, Any] = json.loads(text)
         values: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in raw.items()}
         return cls(**values)
+
+
+def needs_tensorflow(mixture: Iterable[str], declared: Iterable[str]) -> bool:
+    """Whether one of the names of a mixture is not declared in configuration, and so must be registered with seqio."""
+    return not set(mixture) <= set(declared)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -17,9 +17,11 @@ from t5mix.console.stage import stage
 from t5mix.data.manifest import DataManifest, DataRequest
 from t5mix.data.token_store import delete_store
 from t5mix.errors import T5MixError
-from t5mix.files import sha256_of_text, temporary_folder
-from t5mix.subprocesses import Child, Worker, WorkerLeftError
+from t5mix.files import sha256_of_text
+from t5mix.subprocesses import EarlyChild, Worker, WorkerLeftError
 
+BEGUN = "begun"
+"""The file that a child makes beside its result once it has loaded all it needs and read the request."""
 _POLL_SECONDS = 0.05
 _NICE = 10  # the background gives way to the host's part of training
 _SHARDS_PER_WORKER = 256  # then a fresh one takes over: TensorFlow keeps a little of every data set it has built
@@ -41,8 +43,9 @@ def prepare_in_subprocess(
     Raises:
         T5MixError: what the child raised, word for word.
     """
-    with _Preparation(quiet=quiet) if quiet or _early is None else _early as preparation:
-        preparation.send(request)
+    early = None if quiet else _early
+    with early or _Preparation(quiet=quiet, tensorflow=request.needs_tensorflow) as preparation:
+        preparation.send(request.to_json())
         last = Path(request.store_dir).expanduser() / "requests" / f"{sha256_of_text(request.to_json())[:16]}.json"
         if meanwhile is not None:
             meanwhile(_manifest_in(last))
@@ -52,13 +55,16 @@ def prepare_in_subprocess(
 
 
 @contextlib.contextmanager
-def early_preparation() -> Iterator[None]:
-    """Starts the child of the coming `prepare_in_subprocess` now: loading TensorFlow takes seconds that can be used.
+def early_preparation(*, tensorflow: bool) -> Iterator[None]:
+    """Starts the child of the coming `prepare_in_subprocess` now: loading takes seconds that can be used.
 
     It ends with the context if it is not needed.
+
+    Args:
+        tensorflow: whether the request will need TensorFlow, as `DataRequest.needs_tensorflow` will say.
     """
     global _early
-    _early = _Preparation()
+    _early = _Preparation(tensorflow=tensorflow)
     try:
         yield
     finally:
@@ -72,16 +78,13 @@ def end_early() -> None:
             pass
 
 
-class _Preparation:
-    """A child that prepares data once it is told which; it ends with the context."""
+class _Preparation(EarlyChild):
+    """A child that prepares data once it is told which."""
 
-    def __init__(self, *, quiet: bool = False) -> None:
-        with contextlib.ExitStack() as closing:
-            folder = closing.enter_context(temporary_folder("t5mix-"))
-            self._begun, self._show, self._asked = folder / "begun", not quiet, False
-            options = ["--begun", str(self._begun), *(["--quiet"] if quiet else [])]
-            self._child = Child("t5mix.cache.prepare_worker", options, folder / "out.json", show=True)
-            self._closing = closing.pop_all()
+    def __init__(self, *, tensorflow: bool, quiet: bool = False) -> None:
+        options = ["--begun", *(["--quiet"] if quiet else []), *(["--tensorflow"] if tensorflow else [])]
+        super().__init__("t5mix.cache.prepare_worker", options, show=True)
+        self._label = None if quiet else "Loading TensorFlow and the tasks" if tensorflow else "Loading the tasks"
 
     def __enter__(self) -> Self:
         global _early
@@ -89,27 +92,12 @@ class _Preparation:
             _early = None
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._asked:
-            self._child.end()
-        else:
-            self._child.kill()  # it has nothing half-written, and may be deep in loading
-        self._closing.close()
-
-    def send(self, request: DataRequest) -> None:
-        """Says what to prepare."""
-        self._asked = True
-        self._child.send(request.to_json())
-
     def manifest(self) -> DataManifest:
         """Waits for what was prepared."""
-        if self._show:
-            with stage("Loading TensorFlow and the tasks"):
-                while self._child.running and not self._begun.exists():
-                    time.sleep(_POLL_SECONDS)
-        return DataManifest.load(self._child.result())
+        with stage(self._label):
+            while self.child.running and not (self.folder / BEGUN).exists():
+                time.sleep(_POLL_SECONDS)
+        return DataManifest.load(self.child.result())
 
 
 _early: _Preparation | None = None

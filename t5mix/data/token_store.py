@@ -19,6 +19,7 @@ from typing import Any, BinaryIO, Self
 
 import numpy as np
 
+from t5mix.data.ragged import TokenBatch
 from t5mix.errors import T5MixError
 from t5mix.files import atomic_folder, draft_path, read_json, write_json
 
@@ -102,7 +103,7 @@ class TokenStore:
 
 def write_store(
     path: Path,
-    examples: Iterable[tuple[np.ndarray, np.ndarray]],
+    batches: Iterable[TokenBatch],
     *,
     provenance: dict[str, Any],
     max_inputs: int,
@@ -112,8 +113,7 @@ def write_store(
 
     Args:
         path: the folder to make. If another process finishes the same store first, that one is kept.
-        examples: pairs of int32 token arrays (inputs, targets), in the task's own order; each is cut to the
-            lengths below (`cut_to_length`).
+        batches: the examples in the task's own order; each is cut to the lengths below (`Ragged.cut`).
         provenance: JSON-able description of everything that determined the content.
         max_inputs: longest input kept, in tokens.
         max_targets: longest target kept, in tokens.
@@ -123,8 +123,8 @@ def write_store(
     """
     with atomic_folder(path, META) as draft:
         with _Writer(draft) as writer:
-            for inputs, targets in examples:
-                writer.add(inputs, targets, max_inputs, max_targets)
+            for batch in batches:
+                writer.add(batch, (max_inputs, max_targets))
         meta = {
             "format": FORMAT,
             "provenance": provenance,
@@ -182,11 +182,6 @@ def _open(path: Path, verify: bool) -> TokenStore:
     return TokenStore(path, provenance, counts, inputs, targets, input_offsets, target_offsets)
 
 
-def cut_to_length(tokens: np.ndarray, limit: int) -> np.ndarray:
-    """Returns the first tokens of an example and its last one, the end of the sequence: `limit` of them at most."""
-    return tokens if len(tokens) <= limit else np.concatenate([tokens[: limit - 1], tokens[-1:]])
-
-
 def delete_store(path: Path) -> None:
     """Deletes a store, if it is there and ours; who has it open can read on, and nobody else sees a part of it."""
     hidden = draft_path(path)
@@ -228,15 +223,16 @@ class _Writer:
                 file.flush()
                 os.fsync(file.fileno())
 
-    def add(self, inputs: np.ndarray, targets: np.ndarray, max_inputs: int, max_targets: int) -> None:
-        for feature, tokens, limit in (("inputs", inputs, max_inputs), ("targets", targets, max_targets)):
-            self._longest[feature] = max(self._longest[feature], len(tokens))
-            self._truncated[feature] += len(tokens) > limit
-            tokens = cut_to_length(tokens, limit)
-            self._files[f"{feature}.tokens"].write(np.ascontiguousarray(tokens, "<i4").tobytes())
-            self._ends[feature] += len(tokens)
-            self._files[f"{feature}.offsets"].write(np.int64(self._ends[feature]).tobytes())
-        self._examples += 1
+    def add(self, batch: TokenBatch, limits: tuple[int, int]) -> None:
+        for feature, rows, limit in zip(FEATURES, batch, limits, strict=True):
+            self._longest[feature] = max(self._longest[feature], int(rows.lengths.max(initial=0)))
+            self._truncated[feature] += int((rows.lengths > limit).sum())
+            kept = rows.cut(limit)
+            self._files[f"{feature}.tokens"].write(np.ascontiguousarray(kept.values, "<i4").tobytes())
+            ends = self._ends[feature] + kept.ends
+            self._files[f"{feature}.offsets"].write(np.ascontiguousarray(ends, "<i8").tobytes())
+            self._ends[feature] += len(kept.values)
+        self._examples += len(batch[0])
 
     def counts(self) -> StoreCounts:
         return StoreCounts(

@@ -1,11 +1,14 @@
 """Text to ids and back without TensorFlow or seqio, with the same results: for prediction and serving."""
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from t5mix.data.manifest import VocabularyEntry
+from t5mix.data.ragged import Ragged
 from t5mix.errors import T5MixError
 from t5mix.files import sha256_of
 
@@ -44,6 +47,14 @@ class Tokenizer:
         if self._pieces is None:
             return [byte + _BYTE_OFFSET for byte in text.encode("utf-8")] + [EOS]
         return [*self._pieces.EncodeAsIds(text), EOS]
+
+    def encode_texts(self, texts: Sequence[str]) -> Ragged:
+        """Returns the ids of many texts, without the end of the sequence."""
+        if self._pieces is None:
+            encoded = [np.frombuffer(text.encode("utf-8"), np.uint8) for text in texts]
+            bytes_ = Ragged.of(encoded)
+            return Ragged(bytes_.values + np.int32(_BYTE_OFFSET), bytes_.lengths)
+        return Ragged.of(self._pieces.EncodeAsIds(list(texts)))
 
     def decode(self, ids: Iterable[int]) -> str:
         """Returns the text of `ids` up to the first end of sequence; padding is dropped.

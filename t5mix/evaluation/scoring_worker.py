@@ -1,21 +1,24 @@
-"""Scores predictions with the metrics of their seqio tasks. Loads TensorFlow: runs in a process of its own.
+"""Scores predictions with the metrics of their tasks. Loads TensorFlow for seqio's: runs in a process of its own.
 
-    python -m t5mix.evaluation.scoring_worker --request FILE --predictions DIR --split validation --out FILE
+    python -m t5mix.evaluation.scoring_worker --out FILE
 
-`t5mix.evaluation.scoring_client` starts it.
+`t5mix.evaluation.scoring_client` starts it, and says on its standard input what to score.
 """
 
 import argparse
+import importlib
+import json
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from t5mix.cache.materialize import FIXED_SEED, SplitSpec, raw_examples
-from t5mix.cache.prepare_worker import load_tasks
+from t5mix.cache.declared_task import DeclaredTask
+from t5mix.cache.run_task import FIXED_SEED, SplitSpec
+from t5mix.cache.run_tasks import load_tasks
 from t5mix.data.manifest import DataRequest
 from t5mix.errors import T5MixError
-from t5mix.evaluation.predictions import predictions_path, read_predictions
-from t5mix.evaluation.seqio_metrics import task_metrics
+from t5mix.evaluation.predictions import Prediction, predictions_path, read_predictions
+from t5mix.evaluation.task_metrics import declared_metrics
 from t5mix.files import write_json
 from t5mix.metrics.example_scores import TaskEvaluation
 
@@ -46,24 +49,35 @@ def score_predictions(
         task = run.task(name)
         task_predictions = read_predictions(predictions_path(predictions, name, split))
         spec = SplitSpec(task, split, request.inputs_length, request.targets_length)
-        # The same examples in the same order as in the store, with the fields that post-processors look at.
-        examples = list(raw_examples(spec, FIXED_SEED))
-        results[name] = task_metrics(task, examples, task_predictions)
+        results[name] = _task_evaluation(spec, task_predictions)
     return results
 
 
+def _task_evaluation(spec: SplitSpec, predictions: list[Prediction]) -> TaskEvaluation:
+    """Scores one task on the same examples as in the store, with the fields that post-processors look at."""
+    task = spec.task
+    if isinstance(task, DeclaredTask):
+        texts, examples = task.scored_examples(spec)
+        return declared_metrics(task.name, task.scoring, texts, examples, predictions)
+    from t5mix.cache.seqio_task import SeqioTask
+    from t5mix.evaluation.seqio_metrics import task_metrics
+
+    assert isinstance(task, SeqioTask)
+    return task_metrics(task.task, list(task.raw_examples(spec, FIXED_SEED)), predictions)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs as a child process: writes what `score` gives, or {"error": text}, to the file that --out names."""
+    """Runs as a child process: writes what `score_predictions` gives, or {"error": text}, to the file of --out."""
     parser = argparse.ArgumentParser(prog="python -m t5mix.evaluation.scoring_worker", description=__doc__)
-    parser.add_argument("--request", type=Path, required=True, help="the data request, JSON")
-    parser.add_argument("--predictions", type=Path, required=True, help="folder of the predictions")
-    parser.add_argument("--split", required=True)
-    parser.add_argument("--task", action="append", default=[], help="only this task; may be repeated")
     parser.add_argument("--out", type=Path, required=True, help="where the evaluations or the error go, JSON")
+    parser.add_argument("--tensorflow", action="store_true", help="load TensorFlow at once")
     options = parser.parse_args(arguments)
+    if options.tensorflow:
+        importlib.import_module("t5mix.tensorflow_setup")
+    orders = json.loads(sys.stdin.readline())
+    request = DataRequest.from_json(orders["request"])
     try:
-        request = DataRequest.from_json(options.request.read_text(encoding="utf-8"))
-        evaluations = score_predictions(request, options.predictions, options.split, options.task)
+        evaluations = score_predictions(request, Path(orders["predictions"]), orders["split"], orders["tasks"])
         write_json(options.out, {name: evaluation.to_json() for name, evaluation in evaluations.items()})
     except T5MixError as error:
         write_json(options.out, {"error": str(error)})

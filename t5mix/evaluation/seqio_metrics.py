@@ -12,15 +12,14 @@ import numpy as np
 
 from t5mix.errors import T5MixError
 from t5mix.evaluation.predictions import Prediction
+from t5mix.evaluation.task_metrics import Fields, check_alignment, target_scores
 from t5mix.metrics.example_scores import ExampleMetric, ExampleScores, Metric, TaskEvaluation, evaluate_metric
 from t5mix.tensorflow_setup import seqio
-
-Example = Mapping[str, Any]
 
 _log = logging.getLogger(__name__)
 
 
-def task_metrics(task: seqio.Task, examples: Sequence[Example], predictions: Sequence[Prediction]) -> TaskEvaluation:
+def task_metrics(task: seqio.Task, examples: Sequence[Fields], predictions: Sequence[Prediction]) -> TaskEvaluation:
     """Returns the values of all metrics of one task, and what each example adds to those of which that is known.
 
     It is known of ours, and of means over examples (see `evaluate_metric`).
@@ -35,7 +34,7 @@ def task_metrics(task: seqio.Task, examples: Sequence[Example], predictions: Seq
         T5MixError: the predictions do not belong to the examples, two metrics give the same name, or a
             metric needs the targets' log-likelihoods and there are none.
     """
-    _check_alignment(task.name, len(examples), predictions)
+    check_alignment(task.name, len(examples), predictions)
     targets = [
         task.postprocess_fn(_target_text(task, example), example=example, is_target=True) for example in examples
     ]
@@ -45,7 +44,7 @@ def task_metrics(task: seqio.Task, examples: Sequence[Example], predictions: Seq
     ]
     evaluated = [evaluate_metric(_plain(metric), targets, outputs) for metric in task.predict_metric_fns]
     if task.score_metric_fns:
-        scores = _target_scores(task.name, predictions)
+        scores = target_scores(task.name, predictions)
         evaluated += [evaluate_metric(_plain(metric), targets, scores) for metric in task.score_metric_fns]
     if task.predict_with_aux_metric_fns:
         _log.warning("%s: metrics that need auxiliary values are left out.", task.name)
@@ -53,18 +52,14 @@ def task_metrics(task: seqio.Task, examples: Sequence[Example], predictions: Seq
     given = task.metric_objs[: len(task.metric_objs) - len(task.metric_fns)]
     objects = [functools.partial(_object_value, metric, task) for metric in given]
     evaluated += [evaluate_metric(_plain(metric), examples, predictions) for metric in objects]
-    return _merged(task.name, evaluated)
+    signatures: dict[str, str] = {}
+    for metric in task.predict_metric_fns:
+        if isinstance(metric, ExampleMetric):
+            signatures |= metric.signatures(targets)
+    return _merged(task.name, evaluated, signatures)
 
 
-def _check_alignment(name: str, examples: int, predictions: Sequence[Prediction]) -> None:
-    if [prediction.index for prediction in predictions] != list(range(examples)):
-        raise T5MixError(
-            f"The task {name!r} has {examples} examples, and its {len(predictions)} predictions are not one "
-            "for each in their order. They were made from other data: generate them again."
-        )
-
-
-def _target_text(task: seqio.Task, example: Example) -> str:
+def _target_text(task: seqio.Task, example: Fields) -> str:
     """Returns the target before it was tokenised, where the task kept it: uncut."""
     if "targets_pretokenized" in example:
         text = example["targets_pretokenized"]
@@ -74,24 +69,13 @@ def _target_text(task: seqio.Task, example: Example) -> str:
     return text.decode("utf-8") if isinstance(text, bytes) else str(text)
 
 
-def _target_scores(name: str, predictions: Sequence[Prediction]) -> list[float]:
-    scores = [prediction.target_log_prob for prediction in predictions]
-    computed = [score for score in scores if score is not None]
-    if len(computed) < len(scores):
-        raise T5MixError(
-            f"A metric of the task {name!r} needs the targets' log-likelihoods, and its predictions hold none: "
-            "write them with `target_log_probs` from `score_targets`."
-        )
-    return computed
-
-
 def _object_value(
-    metric: Any, task: seqio.Task, examples: Sequence[Example], predictions: Sequence[Prediction]
+    metric: Any, task: seqio.Task, examples: Sequence[Fields], predictions: Sequence[Prediction]
 ) -> Mapping[str, Any]:
     """Returns the values of a seqio metric object, which takes predictions as text."""
     kind = seqio.metrics.ModelOutputType(metric.model_output_type)
     if kind == seqio.metrics.ModelOutputType.SCORE:
-        output = np.array(_target_scores(task.name, predictions))
+        output = np.array(target_scores(task.name, predictions))
     elif kind == seqio.metrics.ModelOutputType.PREDICTION:
         output = np.array([prediction.prediction for prediction in predictions])
     else:
@@ -120,7 +104,11 @@ def _plain(metric: Any) -> Metric:
     return numbers
 
 
-def _merged(name: str, evaluated: Sequence[tuple[Mapping[str, float], Mapping[str, ExampleScores]]]) -> TaskEvaluation:
+def _merged(
+    name: str,
+    evaluated: Sequence[tuple[Mapping[str, float], Mapping[str, ExampleScores]]],
+    signatures: Mapping[str, str],
+) -> TaskEvaluation:
     """Returns the values of all metrics together."""
     metrics: dict[str, float] = {}
     for values, _ in evaluated:
@@ -128,4 +116,4 @@ def _merged(name: str, evaluated: Sequence[tuple[Mapping[str, float], Mapping[st
             if key in metrics:
                 raise T5MixError(f"Two metrics of the task {name!r} give a value called {key!r}.")
             metrics[key] = value
-    return TaskEvaluation(metrics, {key: scores for _, one in evaluated for key, scores in one.items()})
+    return TaskEvaluation(metrics, {key: scores for _, one in evaluated for key, scores in one.items()}, signatures)

@@ -5,30 +5,54 @@ leaves undefined (constant predictions, no examples) gives 0.0, without a warnin
 does not matter, and nothing is drawn at random.
 
 Each is defined by what every example adds to it (`example_scores`), so that a bootstrap over examples takes sums
-instead of evaluating it again.
+instead of evaluating it again. Those with options are classes: `bleu` is `Bleu()`.
+
+Metrics of likelihoods, `(targets, scores) -> {name: value}`, are lower for better models, and have their own units.
 """
 
-from t5mix.metrics.bleu_and_rouge import bleu, rouge
 from t5mix.metrics.catalogue import METRICS, metric
-from t5mix.metrics.classification import accuracy, exact_match, f1, group_exact_match, macro_f1, matthews, on_labels
+from t5mix.metrics.classification import (
+    F1,
+    accuracy,
+    exact_match,
+    f1,
+    group_exact_match,
+    macro_f1,
+    matthews,
+    on_labels,
+)
 from t5mix.metrics.correlation import pearson, spearman
-from t5mix.metrics.question_answering import normalize_answer, squad, trivia_qa
+from t5mix.metrics.likelihood import bits_per_byte, choice_accuracy, most_probable, perplexity
+from t5mix.metrics.question_answering import TokenF1, normalize_answer, squad, token_f1, trivia_qa
+from t5mix.metrics.summarization import Rouge, rouge
+from t5mix.metrics.translation import Bleu, ChrF, bleu, chrf
 
 __all__ = [
+    "F1",
     "METRICS",
+    "Bleu",
+    "ChrF",
+    "Rouge",
+    "TokenF1",
     "accuracy",
+    "bits_per_byte",
     "bleu",
+    "choice_accuracy",
+    "chrf",
     "exact_match",
     "f1",
     "group_exact_match",
     "macro_f1",
     "matthews",
     "metric",
+    "most_probable",
     "normalize_answer",
     "on_labels",
     "pearson",
+    "perplexity",
     "rouge",
     "spearman",
     "squad",
+    "token_f1",
     "trivia_qa",
 ]

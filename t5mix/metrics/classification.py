@@ -5,29 +5,28 @@ A prediction that is no label counts as wrong, inside F1 and Matthews' correlati
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from t5mix.metrics.example_scores import ExampleMetric, ExampleScores, Metric
-from t5mix.metrics.pairs import Scores, pair_up
+from t5mix.configurable import configurable
+from t5mix.metrics.example_scores import ExampleMetric, ExampleScores, Metric, example_metric
+from t5mix.metrics.pairs import Scores, matches, pair_up
 
 
-@ExampleMetric
+@example_metric
 def accuracy(targets: Sequence[Any], predictions: Sequence[Any]) -> Scores:
-    """Returns the percentage of predictions that equal their target."""
-    hits = [bool(target == guess) for target, guess in pair_up(targets, predictions)]
-    return {"accuracy": ExampleScores.of_means(hits)}
-
-
-@ExampleMetric
-def exact_match(targets: Sequence[Any], predictions: Sequence[Any]) -> Scores:
     """Returns the percentage of predictions that equal their target, or one of them where it is a list."""
-    hits = [_matches(target, guess) for target, guess in pair_up(targets, predictions)]
-    return {"exact_match": ExampleScores.of_means(hits)}
+    return {"accuracy": ExampleScores.of_means([matches(*pair) for pair in pair_up(targets, predictions)])}
 
 
-@ExampleMetric
+@example_metric
+def exact_match(targets: Sequence[Any], predictions: Sequence[Any]) -> Scores:
+    """Returns the same as `accuracy`, by the name that it has for text."""
+    return {"exact_match": ExampleScores.of_means([matches(*pair) for pair in pair_up(targets, predictions)])}
+
+
+@example_metric
 def matthews(targets: Sequence[Any], predictions: Sequence[Any]) -> Scores:
     """Returns Matthews' correlation of labels (CoLA), for several classes in Gorodkin's form.
 
@@ -42,29 +41,49 @@ def matthews(targets: Sequence[Any], predictions: Sequence[Any]) -> Scores:
     return {"matthews": ExampleScores("matthews", _label_rows(labels, pairs))}
 
 
-def f1(positive: Any) -> Metric:
-    """Returns the metric F1 of the label `positive`, in a task of two labels.
+@configurable
+class F1(ExampleMetric):
+    """F1 of one label, in a task of two labels.
 
     A prediction that is no label counts as the opposite of its target: a miss where the target is
-    `positive`, a false alarm elsewhere. The labels are `positive` and those among the targets.
+    `label`, a false alarm elsewhere. The labels are `label` and those among the targets.
+
+    Attributes:
+        label: the positive label.
     """
 
-    @ExampleMetric
-    def f1(targets: Sequence[Any], predictions: Sequence[Any]) -> Scores:
-        labels = {positive, *targets}
+    kind: ClassVar[str] = "f1"
+    label: str
+
+    @property
+    def options_text(self) -> str:
+        """The label."""
+        return str(self.label)
+
+    def example_scores(self, targets: Sequence[Any], predictions: Sequence[Any]) -> Scores:
+        """Returns the hits, misses and false alarms."""
+        labels = {self.label, *targets}
 
         def row(target: Any, guess: Any) -> tuple[bool, bool, bool]:
-            if target == positive:
-                return guess == positive, guess != positive, False
-            return False, False, guess == positive or guess not in labels
+            if target == self.label:
+                return guess == self.label, guess != self.label, False
+            return False, False, guess == self.label or guess not in labels
 
         return {"f1": ExampleScores.of("f1", [row(*pair) for pair in pair_up(targets, predictions)])}
 
-    f1.__doc__ = f"Returns the F1 score of the label {positive!r}."
-    return f1
+    def limit(self, value: str, targets: Sequence[Any]) -> str:
+        """Returns that no target is the label, where that is so."""
+        return "" if self.label in targets else f"no target is {self.label!r}"
 
 
-@ExampleMetric
+def f1(positive: Any) -> Metric:
+    """Returns the metric F1 of the label `positive`, in a task of two labels: see `F1`."""
+    metric = F1(label=positive)
+    object.__setattr__(metric, "__doc__", f"Returns the F1 score of the label {positive!r}.")
+    return metric
+
+
+@example_metric
 def macro_f1(targets: Sequence[Any], predictions: Sequence[Any]) -> Scores:
     """Returns the mean of the F1 scores of all labels that occur among the targets (CB).
 
@@ -74,7 +93,7 @@ def macro_f1(targets: Sequence[Any], predictions: Sequence[Any]) -> Scores:
     return {"macro_f1": ExampleScores("macro_f1", rows)}
 
 
-@ExampleMetric
+@example_metric
 def group_exact_match(targets: Sequence[Any], predictions: Sequence[Any]) -> Scores:
     """Returns the percentage of groups whose predictions are all right (MultiRC's EM over questions).
 
@@ -97,11 +116,7 @@ def on_labels(metric: Metric) -> Metric:
 
     of_labels.__name__ = of_labels.__qualname__ = metric.__name__
     of_labels.__doc__ = metric.__doc__
-    return ExampleMetric(of_labels) if gives_scores else of_labels
-
-
-def _matches(target: Any, guess: Any) -> bool:
-    return guess in target if isinstance(target, list | tuple) else bool(target == guess)
+    return example_metric(of_labels) if gives_scores else of_labels
 
 
 def _label_rows(labels: Sequence[Any], pairs: Sequence[tuple[Any, Any]]) -> np.ndarray:

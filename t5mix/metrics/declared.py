@@ -1,41 +1,97 @@
 """How a task that is declared in configuration is scored."""
 
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
 
+from t5mix.errors import T5MixError, nearest
 from t5mix.metrics import postprocessors
-from t5mix.metrics.catalogue import metric
-from t5mix.metrics.example_scores import Metric
-from t5mix.metrics.postprocessors import Postprocessor
+from t5mix.metrics.catalogue import metric, named_apart
+from t5mix.metrics.classification import F1
+from t5mix.metrics.correlation import as_number
+from t5mix.metrics.example_scores import ExampleMetric
+from t5mix.metrics.postprocessors import Postprocessor, Trip, unchanged
+from t5mix.metrics.scoring import Scoring
 from t5mix.sources.declaration import TaskDeclaration
 
+_REGRESSION = ("pearson", "spearman")
+_TEXT = ("accuracy", "exact_match", "token_f1", "squad", "trivia_qa")
+_CLASSES = ("f1", "macro_f1", "matthews")
+_NGRAMS = ("bleu", "chrf", "rouge")
 
-@dataclass(frozen=True)
-class Scoring:
-    """What a task's predictions are scored with.
+FITTING: dict[str, tuple[str, ...]] = {
+    "labels": (*_TEXT, *_CLASSES),
+    "labels that are numbers": (*_TEXT, *_CLASSES, *_REGRESSION),
+    "text": (*_TEXT, *_NGRAMS, *_CLASSES, *_REGRESSION),
+    "answers": (*_TEXT, *_NGRAMS),
+    "the texts of the objective lm": ("perplexity", "bits_per_byte"),
+    "the targets of the objective span_corruption": ("perplexity",),
+}
+"""The kinds of metrics that can score a declared task, by the kind of its targets. Whether the texts of a task are
+numbers is seen when they are read."""
 
-    Attributes:
-        postprocess: from text to what the metrics compare.
-        metrics: the metrics; the first holds the headline.
-    """
 
-    postprocess: Postprocessor
-    metrics: tuple[Metric, ...]
-
-
-def scoring_of(declaration: TaskDeclaration) -> Scoring:
+def scoring_of(declaration: TaskDeclaration, trip: Trip = unchanged) -> Scoring:
     """Returns how a declared task is scored.
 
+    Args:
+        declaration: of the task.
+        trip: takes a text once through the vocabulary and back. Targets are compared as they are after it, since that
+            is how a model writes them.
+
     Raises:
-        T5MixError: a metric does not exist.
+        T5MixError: a metric does not exist, has no such option, or cannot score this kind of target; or the vocabulary
+            writes two labels alike.
     """
-    return Scoring(_postprocessor(declaration), tuple(map(metric, declaration.metrics)))
+    metrics = tuple(map(metric, declaration.metrics))
+    for each in metrics:
+        _check_fits(each, declaration)
+    if declaration.labels is None:  # labels come back from their post-processor as they are declared, text does not
+        metrics = tuple(F1(label=trip(each.label).strip()) if isinstance(each, F1) else each for each in metrics)
+    return Scoring(_postprocessor(declaration, metrics, trip), named_apart(metrics), trip)
 
 
-def _postprocessor(declaration: TaskDeclaration) -> Postprocessor:
-    if declaration.labels is not None:
-        return postprocessors.label_choice(declaration.choices())
+def _target_kind(declaration: TaskDeclaration) -> str:
+    """Returns a key of `FITTING`."""
+    if declaration.objective is not None:
+        return f"the {'texts' if declaration.objective == 'lm' else 'targets'} of the objective {declaration.objective}"
     if declaration.answers is not None:
-        return postprocessors.answers("answers")
-    if declaration.metrics and set(declaration.metrics) <= {"pearson", "spearman"}:
+        return "answers"
+    if declaration.labels is None:
+        return "text"
+    return "labels" if _no_number(declaration.choices()) else "labels that are numbers"
+
+
+def _no_number(labels: Sequence[str]) -> list[str]:
+    return [label for label in labels if not math.isfinite(as_number(label))]
+
+
+def _check_fits(metric: ExampleMetric, declaration: TaskDeclaration) -> None:
+    targets, labels = _target_kind(declaration), [label.strip() for label in declaration.choices()]
+    if metric.kind not in FITTING[targets]:
+        reason = ""
+        if metric.kind in _REGRESSION and labels:
+            reason = f": {_no_number(labels)[0]!r} is not a number"
+        elif metric.kind == "group_exact_match":
+            reason = ": it needs groups of labels, which only tasks in Python have"
+        elif metric.kind == "bits_per_byte" and declaration.objective is not None:
+            reason = ": they are pieces of the text"
+        fitting = ", ".join("f1:LABEL" if kind == "f1" else kind for kind in FITTING[targets])
+        raise T5MixError(f"The metric {metric.kind!r} cannot score {targets}{reason}. What can: {fitting}.")
+    if isinstance(metric, F1) and labels and metric.label not in labels:
+        near = nearest(metric.label, labels) or labels[:3]
+        raise T5MixError(
+            f"The metric 'f1:{metric.label}' is about a label that the task does not have. Did you mean "
+            f"{' or '.join(repr(f'f1:{label}') for label in near)}?"
+        )
+
+
+def _postprocessor(declaration: TaskDeclaration, metrics: Sequence[ExampleMetric], trip: Trip) -> Postprocessor:
+    if declaration.objective is not None:
+        return postprocessors.text_size
+    if declaration.labels is not None:
+        return postprocessors.label_choice(declaration.choices(), trip)
+    if declaration.answers is not None:
+        return postprocessors.answers("answers", trip)
+    if metrics and {metric.kind for metric in metrics} <= set(_REGRESSION):
         return postprocessors.number
-    return postprocessors.string
+    return postprocessors.text(trip)

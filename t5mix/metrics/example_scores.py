@@ -12,90 +12,18 @@ from typing import Any
 import numpy as np
 
 from t5mix.errors import UnknownNameError
+from t5mix.metrics.reducers import REDUCERS
 
 Metric = Callable[[Sequence[Any], Sequence[Any]], dict[str, float]]
 """(targets, predictions) -> values by name."""
 
-TEACHER_FORCED = ("loss", "token_accuracy")
-"""What every task has, next to its own metrics."""
+LOSSES = ("loss", "perplexity", "bits_per_byte")
+"""Of which less is better."""
+
+TEACHER_FORCED = (*LOSSES, "token_accuracy")
+"""What is computed from the likelihoods of the targets, and never a task's headline."""
 
 _MEAN_TOLERANCE = 1e-9
-_ROUNDING = 1e-12
-
-
-# Metrics of summed rows -------------------------------------------------------------------------------
-
-
-def _mean(sums: np.ndarray) -> np.ndarray:
-    """Rows: [value, 0 to 1; 1]."""
-    return 100 * _ratio(sums[..., 0], sums[..., 1])
-
-
-def _f1(sums: np.ndarray) -> np.ndarray:
-    """Rows: [hits, misses, false alarms]."""
-    hits, misses, alarms = np.moveaxis(sums, -1, 0)
-    return 100 * _ratio(2 * hits, 2 * hits + misses + alarms)
-
-
-def _macro_f1(sums: np.ndarray) -> np.ndarray:
-    """Rows: for each class hits, then for each targets, then for each predictions."""
-    hits, of_targets, of_predictions = _by_class(sums)
-    among_targets = (of_targets > 0).sum(axis=-1)
-    return 100 * _ratio(_ratio(2 * hits, of_targets + of_predictions).sum(axis=-1), among_targets)
-
-
-def _matthews(sums: np.ndarray) -> np.ndarray:
-    """Rows: as for the macro F1."""
-    hits, of_targets, of_predictions = _by_class(sums)
-    total = of_targets.sum(axis=-1)
-    covariance = hits.sum(axis=-1) * total - (of_targets * of_predictions).sum(axis=-1)
-    of_targets, of_predictions = (total**2 - (counts**2).sum(axis=-1) for counts in (of_targets, of_predictions))
-    return 100 * _ratio(covariance, np.sqrt(of_targets * of_predictions))
-
-
-def _pearson(sums: np.ndarray) -> np.ndarray:
-    """Rows: [1, x, y, x * x, y * y, x * y]."""
-    count, x, y, xx, yy, xy = np.moveaxis(sums, -1, 0)
-
-    def deviation(total: np.ndarray, squares: np.ndarray) -> np.ndarray:
-        spread = count * squares - total**2
-        # Values that are all equal differ by what rounding made of their sums.
-        return np.sqrt(np.where(spread > _ROUNDING * count * squares, spread, 0.0))
-
-    return 100 * np.clip(_ratio(count * xy - x * y, deviation(x, xx) * deviation(y, yy)), -1, 1)
-
-
-def _bleu(sums: np.ndarray) -> np.ndarray:
-    """Rows: [tokens, tokens of the nearest reference, matching n-grams of n = 1 to 4, all n-grams of n = 1 to 4]."""
-    length, reference_length = sums[..., 0], sums[..., 1]
-    matches, ngrams = sums[..., 2:6], sums[..., 6:10]
-    defined = matches.any(axis=-1) & ngrams.all(axis=-1)
-    # Exponential smoothing: the first order without a match counts as half a match, the next as a quarter, and so on.
-    smoothed = np.where(matches > 0, matches, 0.5 ** np.cumsum(matches == 0, axis=-1))
-    log_precision = np.log(smoothed / np.maximum(ngrams, 1)).mean(axis=-1)
-    log_brevity = np.minimum(0.0, 1 - _ratio(reference_length, length))
-    return 100 * np.where(defined, np.exp(log_precision + log_brevity), 0.0)
-
-
-def _by_class(sums: np.ndarray) -> np.ndarray:
-    """[..., 3 * classes] -> [3, ..., classes]."""
-    return np.moveaxis(sums.reshape(*sums.shape[:-1], 3, sums.shape[-1] // 3), -2, 0)
-
-
-def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    """Returns part / whole; 0 where `whole` is 0."""
-    return np.divide(part, whole, out=np.zeros(np.shape(whole)), where=np.asarray(whole) > 0)
-
-
-REDUCERS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "mean": _mean,
-    "f1": _f1,
-    "macro_f1": _macro_f1,
-    "matthews": _matthews,
-    "pearson": _pearson,
-    "bleu": _bleu,
-}
-"""By kind: the metric of rows summed over examples, [..., k] -> [...], on 0 to 100; 0 where it is undefined."""
 
 
 # Rows -------------------------------------------------------------------------------------------------
@@ -152,27 +80,76 @@ class ExampleScores:
 
 
 class ExampleMetric:
-    """A metric that is a function of what each example adds to it; decorates the function that gives this.
-
-    It is called and named as any metric function is, and copied by name.
+    """A metric that is a function of what each example adds to it; called and named as any metric function is.
 
     Attributes:
-        example_scores: (targets, predictions) -> scores by the names of the metric's values.
+        kind: the name it goes by in configuration.
+        best: the value of a perfect model.
     """
 
-    __name__: str
-    __qualname__: str
+    kind: str
+    best: float = 100.0
 
-    def __init__(self, example_scores: Callable[[Sequence[Any], Sequence[Any]], dict[str, ExampleScores]]) -> None:
-        self.example_scores = example_scores
-        functools.update_wrapper(self, example_scores)
+    @property
+    def __name__(self) -> str:
+        return self.kind
+
+    @property
+    def options_text(self) -> str:
+        """Its options that are not the default, to tell it from another metric of its kind: "tokenize=zh"."""
+        fields = dataclasses.fields(self) if dataclasses.is_dataclass(self) else ()
+        options = {field.name: getattr(self, field.name) for field in fields}
+        return ",".join(
+            f"{field.name}={options[field.name]}" for field in fields if options[field.name] != field.default
+        )
+
+    def example_scores(self, targets: Sequence[Any], predictions: Sequence[Any]) -> dict[str, ExampleScores]:
+        """Returns what each example adds, by the names of the metric's values, the headline first."""
+        raise NotImplementedError
 
     def __call__(self, targets: Sequence[Any], predictions: Sequence[Any]) -> dict[str, float]:
         """Returns the metric's values."""
         return {name: scores.value() for name, scores in self.example_scores(targets, predictions).items()}
 
+    def signatures(self, targets: Sequence[Any]) -> dict[str, str]:
+        """Returns what others need to know to compare a value with theirs, by its name; of most metrics nothing."""
+        return {}
+
+    def limit(self, value: str, targets: Sequence[Any]) -> str:
+        """Returns why the targets keep a perfect model from the best value; empty where the metric knows no reason.
+
+        Args:
+            value: the name of one of the metric's values.
+            targets: of all examples, post-processed.
+        """
+        alike = all(target == targets[0] for target in targets[1:])
+        return "all targets are alike" if alike else ""
+
+    def doubt(self, targets: Sequence[Any]) -> str:
+        """Returns why the metric says little about such targets, although a perfect model gets the best value."""
+        return ""
+
+
+class _FunctionMetric(ExampleMetric):
+    """A metric without options; copied by name."""
+
+    def __init__(self, function: Callable[[Sequence[Any], Sequence[Any]], dict[str, ExampleScores]]) -> None:
+        self._function = function
+        self.kind = function.__name__
+        functools.update_wrapper(self, function, assigned=("__module__", "__doc__"), updated=())
+
+    def example_scores(self, targets: Sequence[Any], predictions: Sequence[Any]) -> dict[str, ExampleScores]:
+        return self._function(targets, predictions)
+
     def __reduce__(self) -> str:
-        return self.__qualname__
+        return self.kind
+
+
+def example_metric(
+    function: Callable[[Sequence[Any], Sequence[Any]], dict[str, ExampleScores]],
+) -> ExampleMetric:
+    """Makes a metric of the function that gives its example scores; a decorator."""
+    return _FunctionMetric(function)
 
 
 def evaluate_metric(
@@ -231,10 +208,12 @@ class TaskEvaluation:
         metrics: values by name: those of `TEACHER_FORCED` if they were computed, then the task's own, on 0 to 100 if
             they are ours.
         examples: what each example adds to the metrics of which that is known, by name.
+        signatures: how metrics were computed that have many variants, by name, as sacreBLEU writes it.
     """
 
     metrics: Mapping[str, float]
     examples: Mapping[str, ExampleScores] = dataclasses.field(default_factory=dict)
+    signatures: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def headline(self) -> str | None:
@@ -242,9 +221,13 @@ class TaskEvaluation:
         return next((name for name in self.metrics if name not in TEACHER_FORCED), None)
 
     def to_json(self) -> dict[str, Any]:
-        """Returns {"metrics", "headline", "examples"} as plain data."""
-        examples = {name: scores.to_json() for name, scores in self.examples.items()}
-        return {"metrics": dict(self.metrics), "headline": self.headline, "examples": examples}
+        """Returns {"metrics", "headline", "examples", "signatures"} as plain data."""
+        return {
+            "metrics": dict(self.metrics),
+            "headline": self.headline,
+            "examples": {name: scores.to_json() for name, scores in self.examples.items()},
+            "signatures": dict(self.signatures),
+        }
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> "TaskEvaluation":
@@ -253,4 +236,5 @@ class TaskEvaluation:
         Raises:
             UnknownNameError: there is no such kind of example scores.
         """
-        return cls(raw["metrics"], {name: ExampleScores.from_json(rows) for name, rows in raw["examples"].items()})
+        examples = {name: ExampleScores.from_json(rows) for name, rows in raw["examples"].items()}
+        return cls(raw["metrics"], examples, raw.get("signatures", {}))

@@ -19,3 +19,10 @@ def as_answers(target: Any) -> list[str]:
     if isinstance(target, str):
         return [target]
     return list(target) or [""]
+
+
+def matches(target: Any, guess: Any) -> bool:
+    """Says whether a prediction is its target, or one of the answers that the target lists; no answer is ""."""
+    if isinstance(target, list | tuple) and not isinstance(guess, list | tuple):
+        return guess in as_answers(target)
+    return bool(target == guess)

@@ -12,7 +12,7 @@ from t5mix.data.token_store import TokenStore, content_of, open_store
 from t5mix.mixing.base import MixingBudget, MixingStrategy
 from t5mix.mixing.task_sizes import TaskSize, TaskSizes, Unit
 
-_PLANNED = 20  # batches packed to see how many examples one holds; good to a few per cent
+_MOST_PACKED = 100  # batches packed to see what one holds; their mean is within a per cent or two of a longer run's
 _ROUNDS = 3  # the budget decides the proportions of some strategies, and those decide the budget: this settles it
 _MOMENTS = 9  # steps of the run at which a schedule is looked at
 
@@ -22,11 +22,13 @@ class Packing:
     """What batches of a mixture hold.
 
     Attributes:
+        batches: how many were packed.
         examples: mean number in a batch.
         inputs_filled: share of encoder positions that hold a token.
         targets_filled: the same of the decoder.
     """
 
+    batches: int
     examples: float
     inputs_filled: float
     targets_filled: float
@@ -34,15 +36,22 @@ class Packing:
 
 @dataclasses.dataclass(frozen=True)
 class BudgetEstimate:
-    """What a run is expected to draw.
+    """What a run is expected to draw, without feedback.
 
     Attributes:
         budget: as strategies are told.
-        examples: of each task, by task id; [N].
+        packing: what its first batches hold.
+        over_run: probability of each task, by task id, at steps from the first to the last; [M, N].
     """
 
     budget: MixingBudget
-    examples: np.ndarray
+    packing: Packing
+    over_run: np.ndarray
+
+    @property
+    def examples(self) -> np.ndarray:
+        """How many examples of each task, by task id; [N]."""
+        return self.budget.steps * self.packing.examples * self.over_run.mean(axis=0)
 
 
 def read_task_sizes(manifest: DataManifest, strategy: MixingStrategy, unit: Unit) -> TaskSizes:
@@ -60,17 +69,17 @@ def estimate_budget(
 ) -> BudgetEstimate:
     """Returns what a run is expected to draw, from packing batches of its first data."""
     stores, names = first_stores(manifest), [task.name for task in manifest.tasks]
-    expected = BudgetEstimate(MixingBudget(steps, float(sum(task_sizes.sizes.values()))), np.zeros(len(names)))
+    batches = min(steps, _MOST_PACKED)
+    budget = MixingBudget(steps, float(sum(task_sizes.sizes.values())))
+    over_run = proportions_over_run(strategy, task_sizes, budget)
     for _ in range(_ROUNDS):
-        proportions = mean_proportions(strategy, task_sizes, expected.budget)
-        examples = steps * pack(stores, names, shape, proportions, seed=seed, batches=min(steps, _PLANNED)).examples
-        expected = BudgetEstimate(MixingBudget(steps, task_sizes.amount(examples, proportions)), examples * proportions)
-    return expected
-
-
-def mean_proportions(strategy: MixingStrategy, task_sizes: TaskSizes, budget: MixingBudget) -> np.ndarray:
-    """Returns the mean probability of each task over a run without feedback, by task id; [N]."""
-    return proportions_over_run(strategy, task_sizes, budget).mean(axis=0)
+        proportions = over_run.mean(axis=0)
+        packing = pack(stores, names, shape, proportions, seed=seed, batches=batches)
+        budget = MixingBudget(steps, task_sizes.amount(steps * packing.examples, proportions))
+        over_run = proportions_over_run(strategy, task_sizes, budget)
+        if np.array_equal(over_run.mean(axis=0), proportions):
+            break  # a further round would find the same
+    return BudgetEstimate(budget, packing, over_run)
 
 
 def proportions_over_run(strategy: MixingStrategy, task_sizes: TaskSizes, budget: MixingBudget) -> np.ndarray:
@@ -107,6 +116,7 @@ def pack(
     inputs = sum(int(layout.examples.input_lengths.sum()) for layout in layouts)
     targets = sum(int(layout.examples.target_lengths.sum()) for layout in layouts)
     return Packing(
+        batches=batches,
         examples=sum(len(layout.examples) for layout in layouts) / batches,
         inputs_filled=inputs / (batches * shape.rows * shape.inputs),
         targets_filled=targets / (batches * shape.rows * shape.targets),

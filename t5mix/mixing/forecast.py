@@ -16,12 +16,11 @@ from t5mix.mixing.base import (
     TaskFeedback,
     normalized,
 )
-from t5mix.mixing.budget import estimate_budget, first_stores, pack, proportions_over_run, read_task_sizes, sample_steps
+from t5mix.mixing.budget import estimate_budget, read_task_sizes, sample_steps
 from t5mix.mixing.proportional import Proportional
 from t5mix.mixing.task_sizes import TaskSizes, Unit
 from t5mix.mixing.temperature import Temperature
 
-_MOST_PLANNED = 100  # batches; their mean is within a per cent or two of any longer run's
 _CURVE_POINTS = 65
 _LARGEST_TEMPERATURE = 100.0
 
@@ -149,28 +148,22 @@ def forecast(data: MixtureData, strategy: MixingStrategy, steps: int) -> Forecas
         strategy: how it is drawn.
         steps: of the run, 1 or more.
     """
-    manifest, shape, seed = data.manifest, data.shape, data.seed
-    task_sizes = read_task_sizes(manifest, strategy, data.unit)
-    planned = min(steps, _MOST_PLANNED)
-    budget = estimate_budget(manifest, strategy, task_sizes, shape, steps=steps, seed=seed).budget
-    over_run = proportions_over_run(strategy, task_sizes, budget)
-    proportions = over_run.mean(axis=0)
-    packing = pack(
-        first_stores(manifest), [task.name for task in manifest.tasks], shape, proportions, seed=seed, batches=planned
-    )
+    task_sizes = read_task_sizes(data.manifest, strategy, data.unit)
+    expected = estimate_budget(data.manifest, strategy, task_sizes, data.shape, steps=steps, seed=data.seed)
+    packing, over_run = expected.packing, expected.over_run
     rates = strategy.rates(task_sizes.sizes) if isinstance(strategy, StaticStrategy) else {}
     return Forecast(
         tasks=tuple(
             _task(task, rates.get(task.name), over_run[:, i], packing.examples * steps)
-            for i, task in enumerate(manifest.tasks)
+            for i, task in enumerate(data.manifest.tasks)
         ),
         steps=steps,
-        planned_steps=planned,
+        planned_steps=packing.batches,
         examples_per_step=packing.examples,
         inputs_filled=packing.inputs_filled,
         targets_filled=packing.targets_filled,
         changes=bool(np.ptp(over_run, axis=0).max() > 0),
-        adaptive=_is_adaptive(strategy, task_sizes, budget),
+        adaptive=_is_adaptive(strategy, task_sizes, expected.budget),
     )
 
 

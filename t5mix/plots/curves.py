@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from t5mix.plots.style import legend, legend_columns, log_axis, new_figure, save, task_markers, task_styles, tidy
+from t5mix.plots.style import (
+    legend,
+    legend_columns,
+    log_axis,
+    new_figure,
+    save,
+    step_axis,
+    task_markers,
+    task_styles,
+    tidy,
+)
 from t5mix.tracking.history import History, TaskHistory, read_history
 
 if TYPE_CHECKING:
@@ -57,7 +67,7 @@ def curves_figure(runs: Mapping[str, History]) -> "Figure":
         _lines(epochs, history, history.steps, run_styles, markers, _seen)
         epochs.axhline(1, color="0.2", linewidth=1)
         tidy(epochs, "Epochs seen")
-        epochs.set_xlabel("step", fontsize=8)
+        step_axis(epochs)
     _scales(panels, runs)
     first = panels[0, 0]
     for task, style in styles.items():  # also those that this run does not have
@@ -104,4 +114,4 @@ def _scales(panels: np.ndarray, runs: Mapping[str, History]) -> None:
         finite = values[np.isfinite(values)]
         if finite.size and finite.min() > 0:
             log_axis(panels[row, 0], "y")
-    panels[2, 0].set_ylim(bottom=0)
+    panels[2, 0].set_ylim(0, 1.05 * panels[2, 0].get_ylim()[1])  # with room for the marks on top

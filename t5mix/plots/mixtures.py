@@ -45,7 +45,8 @@ def mixture_figure(comparison: StrategyComparison, title: str) -> "Figure":
     tidy(by_temperature, "Proportions by temperature")
     _curves(by_max_examples, comparison.by_max_examples, tasks, order)
     by_max_examples.set_xlabel("K, examples-proportional mixing", fontsize=8)
-    tidy(by_max_examples, "Proportions by limit")
+    same = "; all tasks are of one size" if len({task.size for task in tasks}) == 1 else ""
+    tidy(by_max_examples, f"Proportions by limit{same}")
     for right in (epochs, by_max_examples):
         right.tick_params(axis="y", length=0, labelleft=False)
     legend(figure, by_temperature, "lower", columns=columns)
@@ -107,8 +108,10 @@ def _curves(axes: "Axes", curve: Curve, tasks: Sequence[TaskForecast], order: Se
     styles = task_styles(task.name for task in tasks)
     finite = np.isfinite(curve.setting)
     setting, proportions = curve.setting[finite], curve.proportions[finite]
+    if setting.size == 1:  # all tasks are of one size, and any limit gives the same
+        setting, proportions = setting * [0.5, 2.0], proportions.repeat(2, axis=0)
     for i in reversed(order):
         axes.plot(setting, proportions[:, i], label=tasks[i].name, **styles[tasks[i].name])
     log_axis(axes, "x")
-    axes.set_xlim(*((setting[0], setting[-1]) if setting.size > 1 else (setting[0] / 2, setting[0] * 2)))
+    axes.set_xlim(setting[0], setting[-1])
     axes.set_ylim(bottom=0)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from t5mix.errors import T5MixError
-from t5mix.files import atomic_path
+from t5mix.files import atomic_path, check_writable_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,6 +16,7 @@ FORMATS = (".png", ".svg", ".pdf")
 
 # Okabe and Ito's colours, told apart by colour-blind people too; their yellow, faint on white, is grey here.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
+_SHORT = 4.0  # an axis from a number to less than so many times it would have a tick or two at 1, 2 and 5
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", "*", ">")
 _LINES = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (4, 1.2, 1, 1.2)), (0, (7, 1.2, 1, 1.2, 1, 1.2)))
 
@@ -68,13 +69,27 @@ def tidy(axes: "Axes", title: str) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
+def step_axis(axes: "Axes") -> None:
+    """Makes the horizontal axis one of steps: whole numbers."""
+    from matplotlib.ticker import MaxNLocator
+
+    axes.set_xlabel("step", fontsize=8)
+    axes.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 5, 10], integer=True))
+
+
 def log_axis(axes: "Axes", which: Literal["x", "y"]) -> None:
-    """Makes an axis logarithmic, with ticks at 1, 2 and 5, written out."""
-    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+    """Makes an axis logarithmic, with ticks at 1, 2 and 5, written out; evenly spaced ones where it is short."""
+    from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
+
+    class Locator(LogLocator):
+        def tick_values(self, vmin: float, vmax: float) -> Any:
+            if vmin > 0 and vmax < _SHORT * vmin:
+                return MaxNLocator(5, steps=[1, 2, 5, 10]).tick_values(vmin, vmax)
+            return super().tick_values(vmin, vmax)
 
     axes.set(**{f"{which}scale": "log"})
     axis = axes.xaxis if which == "x" else axes.yaxis
-    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.set_major_locator(Locator(subs=(1.0, 2.0, 5.0)))
     axis.set_major_formatter(StrMethodFormatter("{x:,g}"))
     axis.set_minor_formatter(NullFormatter())
 
@@ -110,12 +125,13 @@ def check_output(path: Path, option: str) -> None:
         option: what it was given with.
 
     Raises:
-        T5MixError: its name ends in no format known, or its folder is missing.
+        T5MixError: its name ends in no format known, or its folder is missing or may not be written to.
     """
     if path.suffix.lower() not in FORMATS:
         raise T5MixError(f"{option} {path}: the name must end in {', '.join(FORMATS[:-1])} or {FORMATS[-1]}.")
     if not path.absolute().parent.is_dir():
         raise T5MixError(f"{option} {path}: there is no folder {path.absolute().parent}. Make it first.")
+    check_writable_file(path, option)
 
 
 def free_path(path: Path) -> Path:

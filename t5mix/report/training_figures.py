@@ -7,7 +7,7 @@ import numpy as np
 
 from t5mix.analysis.training_curves import Line, Progress
 from t5mix.console import units
-from t5mix.plots.style import task_styles
+from t5mix.plots.style import step_axis, task_styles
 from t5mix.report.document import TITLE_LENGTH, FigureBlock, Panel, Styles
 from t5mix.report.formatting import shortened
 
@@ -65,7 +65,7 @@ def _losses(title: str, lines: Mapping[str, Line | None], styles: Styles) -> Pan
                 if len(steps) <= _MOST_MARKERS:
                     style |= {"marker": styles[name]["marker"], "markersize": 3.5}
                 axes.plot(steps, values, linewidth=1.5, **style)
-        axes.set_xlabel("step", fontsize=8)
+        step_axis(axes)
 
     ends = [f"{name} {line.values[-1]:.3f}" for name, line in lines.items() if line is not None and line.steps.size]
     return Panel(shortened(title, TITLE_LENGTH), draw, 2.5, "at the end " + ", ".join(ends))
@@ -92,7 +92,7 @@ def _proportions(title: str, lines: Mapping[str, Line], styles: Styles) -> Panel
             axes.plot(steps, 100 * values, **{**styles[task], "linewidth": 1.4})
         axes.set_ylim(bottom=0)
         axes.set_ylabel("%", fontsize=8)
-        axes.set_xlabel("step", fontsize=8)
+        step_axis(axes)
 
     logged = {task: line.values for task, line in lines.items() if line.values.size}
     alt_text = ", ".join(

@@ -13,6 +13,7 @@ from t5mix.checkpoint.train_state import TrainState
 from t5mix.checkpoint.writer import Checkpoints
 from t5mix.config.reading import policy_to_dict
 from t5mix.errors import T5MixError
+from t5mix.files import check_writable
 from t5mix.finetuning import FineTuningPolicy, Full
 from t5mix.runs.load import CheckpointMetadata, TrainedModel, load_model
 from t5mix.tracking.run_directory import find_checkpoint
@@ -96,6 +97,7 @@ def extract_task(path: Path, out: Path, task: str, *, base: Path | None = None) 
 def _load(path: Path, out: Path, base: Path | None) -> TrainedModel:
     if out.exists():
         raise T5MixError(f"{out} exists already. Name a folder that does not.")
+    check_writable(out, "OUT")
     return load_model(path, base)
 
 

@@ -1,11 +1,13 @@
 """Evaluating a run's model on a split of its tasks."""
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 
 from t5mix.cache.request_checks import check_request
 from t5mix.config.experiment import Experiment
@@ -18,9 +20,9 @@ from t5mix.data.token_store import TokenStore, open_store
 from t5mix.errors import T5MixError
 from t5mix.evaluation.generate import generate, score_targets
 from t5mix.evaluation.predictions import Prediction, decoded, predictions_path, write_predictions
-from t5mix.evaluation.scoring_client import score_in_subprocess
+from t5mix.evaluation.scoring_client import Scorer
 from t5mix.evaluation.teacher_forced import evaluate_losses
-from t5mix.metrics.example_scores import TaskEvaluation
+from t5mix.metrics.example_scores import TEACHER_FORCED, TaskEvaluation
 from t5mix.runs.load import TrainedModel, checkpoint_of, load_model
 from t5mix.tracking.run_directory import RunDirectory
 from t5mix.training.step import batch_sums
@@ -49,7 +51,7 @@ def evaluate_run(
 
     Returns:
         For each task `loss` (nats a token), `token_accuracy` (teacher-forced, 0 to 100) and its metrics; with what
-        each example adds to the latter.
+        each example adds to the latter, and the signatures of those that have one.
 
     Raises:
         T5MixError: the run, the checkpoint or a task does not exist, or none of the tasks has the split.
@@ -59,30 +61,32 @@ def evaluate_run(
     path = checkpoint_of(run, which)
     if recorded is not None:
         _check_split(recorded, split, tasks)
-    with stage("Loading the model"):
-        model = load_model(path, base)
     manifest = _manifest_with(recorded, experiment, split, tasks)
-    if manifest.vocabulary.identity != model.vocabulary.identity:
-        raise T5MixError(
-            f"The data's vocabulary {manifest.vocabulary.path} is not the one {model.path} was trained with."
-        )
     chosen, lacking = _chosen(manifest, split, tasks)
     if lacking:
         notice(f"no {split} split: {', '.join(task.name for task in lacking)}")
     ids = {task.name: i for i, task in enumerate((recorded or manifest).tasks)}  # as the model was trained
     by_id = {ids[task.name]: task for task in chosen}
     stores = {i: open_store(task.path(split)) for i, task in by_id.items()}
-    with stage("Computing the losses"):
-        evaluations = _teacher_forced(model, experiment, by_id, stores, len(ids))
-    folder = directory.predictions / model.path.name
     scored = [task.name for task in chosen if task.metrics]
-    for i, task in by_id.items():
-        if task.metrics:
-            predictions = _predict(model, stores[i], i, experiment, task)
-            write_predictions(predictions_path(folder, task.name, split), predictions)
-    if scored:
-        for name, scores in score_in_subprocess(manifest.request, folder, split, scored).items():
-            evaluations[name] = TaskEvaluation({**evaluations[name].metrics, **scores.metrics}, scores.examples)
+    with contextlib.ExitStack() as held:
+        scorer = held.enter_context(Scorer(manifest.request)) if scored else None  # loads while the model works
+        with stage("Loading the model"):
+            model = load_model(path, base)
+        if manifest.vocabulary.identity != model.vocabulary.identity:
+            raise T5MixError(
+                f"The data's vocabulary {manifest.vocabulary.path} is not the one {model.path} was trained with."
+            )
+        with stage("Computing the losses"):
+            evaluations = _teacher_forced(model, experiment, by_id, stores, len(ids))
+        folder = directory.predictions / model.path.name
+        for i, task in by_id.items():
+            if task.metrics:
+                predictions = _predict(model, stores[i], i, experiment, task)
+                write_predictions(predictions_path(folder, task.name, split), predictions)
+        scores = scorer.score(folder, split, scored) if scorer is not None else {}
+    for name, score in scores.items():
+        evaluations[name] = dataclasses.replace(score, metrics={**evaluations[name].metrics, **score.metrics})
     return evaluations
 
 
@@ -142,10 +146,13 @@ def _teacher_forced(
 def _predict(
     model: TrainedModel, store: TokenStore, task_id: int, experiment: Experiment, task: TaskEntry
 ) -> Iterator[Prediction]:
-    """Yields what a task's metrics need: generated text, and the targets' likelihoods if one of them asks for them."""
+    """Yields what a task's metrics need: generated text, the targets' likelihoods, or both."""
     options: dict[str, Any] = {"batch_size": experiment.evaluation.batch_size, "task_id": task_id}
     max_length = experiment.lengths.targets
-    outputs = generate(model.graphdef, model.params, store, max_length=max_length, label=task.name, **options)
+    if task.likelihoods and set(task.metrics) <= set(TEACHER_FORCED):
+        outputs = [np.zeros(0, np.int32)] * len(store)
+    else:
+        outputs = generate(model.graphdef, model.params, store, max_length=max_length, label=task.name, **options)
     likelihoods = None
     if task.likelihoods:
         likelihoods = score_targets(

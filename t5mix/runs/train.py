@@ -104,10 +104,18 @@ def _check_settings(experiment: Experiment, directory: RunDirectory) -> None:
         )
     run_on_main_process(lambda: directory.check(settings))
     run_on_main_process(lambda: check_writable(directory.path, "run_dir"))
-    run_on_main_process(lambda: None if _is_prepared(directory) else check_request(experiment.data_request()))
+    run_on_main_process(lambda: None if _is_prepared(directory) else _check_data(experiment.data_request()))
     experiment.mixing.check_steps(experiment.training.steps)
     experiment.mesh.build(experiment.training.batch_size // experiment.training.gradient_accumulation_steps)
     check_policy(experiment)
+
+
+def _check_data(request: DataRequest) -> None:
+    """Refuses data that cannot be prepared. Stores that are there may be all that the run needs, writable or not."""
+    store_dir = Path(request.store_dir)
+    if not store_dir.is_dir() or not any(store_dir.iterdir()):
+        check_writable(store_dir, "store_dir")
+    check_request(request)
 
 
 def _data(

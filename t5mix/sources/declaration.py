@@ -8,7 +8,7 @@
         labels: {0: negative, 1: positive}
         metrics: [accuracy]
 
-This module needs neither TensorFlow nor seqio; `t5mix.cache.seqio_tasks` makes a seqio task of each.
+This module needs neither TensorFlow nor seqio; `t5mix.cache.declared_in_seqio` makes a seqio task of each.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -53,7 +53,7 @@ class TaskDeclaration:
             names of classes serve where it is left out.
         answers: a field with one or more right answers; the first is the target, metrics see all of them.
         no_answer: the target where a list of answers is empty.
-        metrics: names of metrics in `t5mix.metrics`.
+        metrics: names of metrics in `t5mix.metrics`, or {name: {option: value}} (see `t5mix.metrics.catalogue`).
         objective: for unlabelled text: "span_corruption" or "lm", in place of inputs and targets.
         field: the field that holds the unlabelled text.
         documents: what an example of a text file is: each of the "lines", "paragraphs" between blank lines, or
@@ -71,7 +71,7 @@ class TaskDeclaration:
     labels: Mapping[LabelValue, str] | None = None
     answers: str | None = None
     no_answer: str = ""
-    metrics: tuple[str, ...] = dataclass_field(default_factory=tuple)
+    metrics: tuple[Any, ...] = dataclass_field(default_factory=tuple)
     objective: Literal["span_corruption", "lm"] | None = None
     field: str = "text"
     documents: Documents = "lines"
@@ -144,8 +144,6 @@ class TaskDeclaration:
             raise ValueError(
                 f"objective {self.objective} makes inputs and targets itself; leave out {', '.join(given)}"
             )
-        if self.metrics:
-            raise ValueError(f"objective {self.objective} is judged by its loss; leave out metrics")
         if not 0 < self.noise_density < 1 or not 1 <= self.mean_span_length < float("inf"):
             raise ValueError("noise_density must lie between 0 and 1, and mean_span_length be at least 1")
         if not self.field:

@@ -19,9 +19,15 @@ from typing import Any
 from t5mix.errors import T5MixError
 from t5mix.sources.file_names import Location
 from t5mix.sources.file_readers import Documents, Files, columns_of, read_rows, text_rows
-from t5mix.sources.hub_datasets import DatasetSplit
-from t5mix.sources.shards import ReadingOptions, Shard, files_of_shard, shards_of, without_empty
-from t5mix.sources.text_files import ParallelFiles
+from t5mix.sources.shards import (
+    ReadingOptions,
+    Shard,
+    files_of_shard,
+    part_of_files,
+    shard_name,
+    shards_of,
+    without_empty,
+)
 from t5mix.tensorflow_setup import seqio, tf
 
 
@@ -65,14 +71,14 @@ class FileRowsDataSource(seqio.DataSource, abc.ABC):
 
     def list_shards(self, split: str) -> Sequence[str]:
         """Returns the split's files, but for those without examples; of parallel text, the first of each pair."""
-        return [str(shard.files[0][1] if isinstance(shard, ParallelFiles) else shard) for shard in self._shards(split)]
+        return [shard_name(shard) for shard in self._shards(split)]
 
     def _shards(self, split: str) -> list[Shard]:
         return without_empty(shards_of(self.files[split]), self.reading)
 
     def contents(self, split: str) -> list[tuple[str, list[Location]]]:
         """Returns what the split's examples depend on: for each shard what is read of its files, and the files."""
-        return [(_part_of_files(shard), files_of_shard(shard)) for shard in shards_of(self.files[split])]
+        return [(part_of_files(shard), files_of_shard(shard)) for shard in shards_of(self.files[split])]
 
     def get_dataset(
         self,
@@ -203,12 +209,6 @@ class TextDataSource(FileRowsDataSource):
             "strip": self.strip,
             "keep_empty": self.keep_empty,
         }
-
-
-def _part_of_files(shard: Shard) -> str:
-    if isinstance(shard, DatasetSplit):
-        return f"{shard.config} {shard.split}"
-    return " ".join(name for name, _ in shard.files) if isinstance(shard, ParallelFiles) else ""
 
 
 def _tensor(column: Sequence[Any]) -> Any:

@@ -92,6 +92,18 @@ def files_of_shard(shard: Shard) -> list[Location]:
     return [*shard.files()] if isinstance(shard, DatasetSplit) else [shard]
 
 
+def shard_name(shard: Shard) -> str:
+    """Returns what a shard is called: a file's path, of parallel text that of the first."""
+    return str(shard.files[0][1] if isinstance(shard, ParallelFiles) else shard)
+
+
+def part_of_files(shard: Shard) -> str:
+    """Returns what decides, next to the content of its files, what examples a shard holds."""
+    if isinstance(shard, DatasetSplit):
+        return f"{shard.config} {shard.split}"
+    return " ".join(name for name, _ in shard.files) if isinstance(shard, ParallelFiles) else ""
+
+
 def check_shard(shard: Shard) -> None:
     """Checks that the local files of a shard are there.
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from t5mix.data.manifest import DataManifest, DataRequest
 from t5mix.errors import T5MixError, UnknownNameError
-from t5mix.metrics import METRICS
+from t5mix.metrics.catalogue import values_by_name
 from t5mix.runs.start import vocabulary_of
 from t5mix.sweep.plan import SweepPlanner, Trial
 from t5mix.sweep.planned_runs import with_ancestors
-from t5mix.sweep.reported_metrics import reported_metrics
+from t5mix.sweep.reported_metrics import has_score, reported_metrics
 from t5mix.sweep.spec import Sweep
 from t5mix.tracking.run_directory import find_checkpoint
 
@@ -50,7 +50,7 @@ def check_data(planner: SweepPlanner, trials: Iterable[Trial], prepare: Callable
     for alike, mixture in mixtures.items():
         request = dataclasses.replace(DataRequest.from_json(alike), mixture=tuple(mixture))
         entries.update({task.name: task for task in prepare(request).tasks})
-    reported = sweep.tasks or tuple(name for name, task in entries.items() if task.metrics)
+    reported = sweep.tasks or tuple(name for name, task in entries.items() if has_score(task.metrics))
     if not reported:
         raise T5MixError(f"None of the tasks has a metric: {', '.join(entries)}.")
     in_columns = (name for column in sweep.columns.values() for name in column.weights)
@@ -75,10 +75,8 @@ def value_names(functions: Iterable[str]) -> list[str] | None:
     """Returns the values that metric functions give, headline first; None if one of them is not ours."""
     names: list[str] = []
     for function in functions:
-        if function == "f1":
-            names.append("f1")
-        elif function in METRICS:
-            names += METRICS[function]([], [])
-        else:
+        values = values_by_name(function)
+        if values is None:
             return None
+        names += values
     return names

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from t5mix.cache.request_checks import check_request
-from t5mix.config.compose import Composer, Tell
+from t5mix.config.composer import Composer, Tell
 from t5mix.config.experiment import Experiment
 from t5mix.config.reading import read_experiment
 from t5mix.data.manifest import DataRequest

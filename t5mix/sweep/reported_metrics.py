@@ -1,10 +1,10 @@
 """Which metrics of a task are reported: the one rule for tuning, checks and reports. Loads no JAX."""
 
 import statistics
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from t5mix.errors import T5MixError, UnknownNameError
-from t5mix.metrics.example_scores import TEACHER_FORCED, TaskEvaluation
+from t5mix.metrics.example_scores import LOSSES, TEACHER_FORCED, TaskEvaluation
 from t5mix.sweep.spec import Sweep
 
 
@@ -20,16 +20,27 @@ def reported_metrics(sweep: Sweep, task: str, metrics: Collection[str]) -> tuple
 
     Raises:
         UnknownNameError: the sweep names one that it has not.
+        T5MixError: the sweep names one of which less is better.
     """
     if named := sweep.named_metrics(task):
         for name in named:
             if name not in metrics:
                 raise UnknownNameError(f"metric of the task {task!r}", name, metrics)
+            if name in LOSSES:
+                raise T5MixError(
+                    f"The sweep reports {name!r} of the task {task!r}, of which less is better, and compares runs by "
+                    "what is more. Name another metric, such as token_accuracy."
+                )
         return named
     first = next((name for name in metrics if name not in TEACHER_FORCED), None)
     if first is None and task in sweep.tasks and "token_accuracy" in metrics:
         first = "token_accuracy"
     return () if first is None else (first,)
+
+
+def has_score(metrics: Iterable[str]) -> bool:
+    """Whether a task with these metrics is reported unasked: what comes of likelihoods alone is not."""
+    return any(name not in TEACHER_FORCED for name in metrics)
 
 
 def mean_score(sweep: Sweep, evaluations: Mapping[str, TaskEvaluation]) -> float:

@@ -22,6 +22,7 @@ from t5mix.data.manifest import DataManifest, DataRequest
 from t5mix.errors import T5MixError
 from t5mix.files import exclusive_lock, read_json, sha256_of_text, write_json
 from t5mix.interrupts import interruptible, run_program
+from t5mix.sweep.reported_metrics import has_score
 from t5mix.sweep.trial import TaskScore, read_trial
 
 PERMANENT_ERROR = 2  # the exit status of an error that another try would meet again
@@ -148,7 +149,7 @@ def score_run(run: Path, split: str, tasks: tuple[str, ...], checkpoint: str) ->
 
     manifest = RunDirectory(run).manifest()
     assert manifest is not None
-    names = tasks or tuple(task.name for task in manifest.tasks if task.metrics and split in task.splits)
+    names = tasks or tuple(task.name for task in manifest.tasks if has_score(task.metrics) and split in task.splits)
     by_step: dict[str, list[str]] = {}
     for name in names:
         step = checkpoint_of(run, "latest" if checkpoint == "latest" else name).name
@@ -156,7 +157,7 @@ def score_run(run: Path, split: str, tasks: tuple[str, ...], checkpoint: str) ->
     scores = {}
     for step, at_step in by_step.items():
         for name, evaluation in evaluate_run(run, which=step, split=split, tasks=at_step).items():
-            scores[name] = TaskScore(evaluation.metrics, evaluation.examples, int(step))
+            scores[name] = TaskScore(evaluation.metrics, evaluation.examples, evaluation.signatures, int(step))
     return {name: scores[name] for name in names}
 
 

@@ -4,7 +4,8 @@ import sys
 
 import pytest
 
-from t5mix.cache.fingerprint import _code_behind, _Describer, digest
+from t5mix.cache.fingerprint import _code_behind, _Describer
+from t5mix.files import sha256_of_json
 
 SCALE = 2
 
@@ -18,7 +19,7 @@ def step(dataset, factor=1):
 
 
 def describe(value) -> str:
-    return digest({"value": _Describer().value(value)})
+    return sha256_of_json({"value": _Describer().value(value)})
 
 
 def test_a_function_counts_with_what_it_calls_and_captures(monkeypatch):

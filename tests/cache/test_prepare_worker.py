@@ -9,8 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from t5mix.cache import materialize, prepare_worker
-from t5mix.cache.prepare_worker import load_tasks, main, prepare_shard
+from t5mix.cache import prepare_worker, seqio_task
+from t5mix.cache.declared_task import DeclaredTask
+from t5mix.cache.prepare_worker import main, prepare_shard
+from t5mix.cache.run_task import SplitSpec
+from t5mix.cache.run_tasks import load_tasks
 from t5mix.data import token_store
 from t5mix.data.manifest import DataManifest, shard_path
 from t5mix.data.token_store import DamagedStoreError, open_store
@@ -51,7 +54,7 @@ def test_a_second_time_touches_no_file_and_runs_no_task(make_request, monkeypatc
     request = make_request()
     first = prepare_worker.prepare(request, quiet=True)
     before = files_of(Path(request.store_dir))
-    monkeypatch.setattr(materialize, "_dataset", lambda *_: pytest.fail("the task's code ran again"))
+    monkeypatch.setattr(DeclaredTask, "batches", lambda *_: pytest.fail("the task's code ran again"))
     assert prepare_worker.prepare(request, quiet=True) == first
     assert files_of(Path(request.store_dir)) == before
 
@@ -292,7 +295,10 @@ def test_targets_without_an_end_are_warned_of(register, make_request, caplog):
 
 def test_a_declared_name_must_be_free(register, make_request, declared):
     register("own_plain", TOKENS)
-    request = make_request(mixture=("own_plain",), declared={"own_plain": declared["declared_labels"]})
+    register("own_other", TOKENS)
+    tasks = {"own_plain": declared["declared_labels"]}
+    assert isinstance(load_tasks(make_request(mixture=("own_plain",), declared=tasks)).tasks[0], DeclaredTask)
+    request = make_request(mixture=("own_other", "own_plain"), declared=tasks)
     with pytest.raises(T5MixError, match="'own_plain' has the name of a registered one"):
         load_tasks(request)
 
@@ -301,7 +307,7 @@ def test_arguments_and_code_of_preprocessors_count(register, make_request):
     def path(chance: float) -> str:
         name = f"own_{round(10 * chance)}"
         register(name, [functools.partial(_noisy, chance=chance), *TOKENS])
-        spec = materialize.SplitSpec(seqio.TaskRegistry.get(name), "train", 48, 24)
+        spec = SplitSpec(seqio_task.SeqioTask(seqio.TaskRegistry.get(name)), "train", 48, 24)
         _, description = spec.folder(Path("/stores"), 1)
         return json.dumps(description["preprocessors"])
 
@@ -320,13 +326,13 @@ def test_metrics_that_score_likelihoods_are_noticed(register, make_request):
     def of_scores(targets, scores):
         return {"likelihood": 0.0}
 
-    assert not prepare_worker.needs_likelihoods(task.replace(metric_fns=[of_predictions]))
-    assert prepare_worker.needs_likelihoods(task.replace(metric_fns=[of_predictions, of_scores]))
+    assert not seqio_task.needs_likelihoods(task.replace(metric_fns=[of_predictions]))
+    assert seqio_task.needs_likelihoods(task.replace(metric_fns=[of_predictions, of_scores]))
 
 
 def test_the_tasks_that_settings_name_must_be_those_of_the_mixture(make_request, tmp_path):
     request = make_request()
-    names = [task.name for task in prepare_worker.load_tasks(request).tasks]
+    names = [task.name for task in load_tasks(request).tasks]
     prepare_worker.prepare(dataclasses.replace(request, named_tasks=tuple(names)), quiet=True)
     fresh = dataclasses.replace(request, store_dir=str(tmp_path / "fresh"))
     with pytest.raises(T5MixError, match=f"Unknown task of the mixture 'x{names[0]}'"):

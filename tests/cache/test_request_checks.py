@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from t5mix.cache.request_checks import check_request
+from t5mix.cache.listing import Listing, RegisteredTask
+from t5mix.cache.request_checks import check_known, check_request
 from t5mix.cli.main import main
-from t5mix.errors import T5MixError
+from t5mix.errors import T5MixError, UnknownNameError
 
 TASK: dict[str, Any] = {"files": {"train": "a.tsv"}, "inputs": "{text}", "targets": "label"}
 
@@ -92,11 +93,24 @@ def test_commands_find_it_before_any_work(
     )
     monkeypatch.setitem(sys.modules, "t5mix.cache.inspection", _Forbidden())  # type: ignore[arg-type]
     forbidden = _Forbidden()
-    # TensorFlow is loaded meanwhile.
-    monkeypatch.setattr("t5mix.data.prepare_client.early_preparation", contextlib.nullcontext)
+    # The child that prepares data starts meanwhile.
+    monkeypatch.setattr("t5mix.data.prepare_client.early_preparation", lambda **_: contextlib.nullcontext())
     monkeypatch.setattr("t5mix.subprocesses.subprocess", forbidden)
     monkeypatch.setattr("t5mix.runs.train.check_policy", lambda experiment: forbidden.check_policy)
     monkeypatch.setattr("t5mix.sweep.plan.check_policy", lambda experiment: forbidden.check_policy)
     assert main(command) == 2
     assert f"There is no vocabulary file {tmp_path / 'none.model'}" in capsys.readouterr().err
     assert not Path("runs").exists()
+
+
+def test_names_that_nobody_registered_are_found_if_the_list_is_kept(make_request: Any, monkeypatch: pytest.MonkeyPatch):
+    request = make_request(mixture=("demo", "declared_text", "demo_sentimant"))
+    check_known(request)  # no list is kept
+    listing = Listing((RegisteredTask("demo_sentiment", (), "", {}, (), ()),), {"demo": ()})
+    monkeypatch.setattr("t5mix.cache.request_checks.kept_listing", lambda plugins: listing)
+    monkeypatch.setattr("t5mix.cache.request_checks.may_be_out_of_date", lambda: False)
+    with pytest.raises(UnknownNameError, match=r"'demo_sentimant'\. Did you mean 'demo_sentiment'"):
+        check_known(request)
+    check_known(make_request(mixture=("demo", "declared_text", "demo_sentiment")))
+    monkeypatch.setattr("t5mix.cache.request_checks.may_be_out_of_date", lambda: True)
+    check_known(request)

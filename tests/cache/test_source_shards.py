@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
-from t5mix.cache import fingerprint, materialize, prepare_worker
+from t5mix.cache import file_identity, materialize, prepare_worker
+from t5mix.cache.declared_task import DeclaredTask
 from t5mix.cache.prepare_worker import prepare_shard
+from t5mix.cache.run_task import SplitSpec
+from t5mix.cache.run_tasks import load_tasks
 from t5mix.data.manifest import DataManifest, DataRequest, TaskEntry
 from t5mix.data.stream import source_shard_of
 from t5mix.data.token_store import open_store
@@ -113,9 +116,9 @@ def test_a_size_that_is_given_is_taken(ask, caplog, tmp_path):
 
 def test_a_second_time_runs_no_task_and_reads_no_file(ask, monkeypatch):
     request = ask("plain", "noisy", splits=("train",))
-    monkeypatch.setattr(fingerprint, "_content", lambda *_: pytest.fail("a file was hashed"))
+    monkeypatch.setattr(file_identity, "_content", lambda *_: pytest.fail("a file was hashed"))
     first = prepare_worker.prepare(request, quiet=True)
-    monkeypatch.setattr(materialize, "_dataset", lambda *_: pytest.fail("the task's code ran again"))
+    monkeypatch.setattr(DeclaredTask, "batches", lambda *_: pytest.fail("the task's code ran again"))
     assert prepare_worker.prepare(request, quiet=True) == first
     assert first.stores_exist()
 
@@ -222,10 +225,12 @@ def test_a_pattern_needs_a_clear_format():
 def test_a_full_disk_suggests_streaming(ask, monkeypatch):
     error = OSError(28, "No space left on device")
     request = ask("plain")
-    streamed = prepare_worker.split_spec_of(request, prepare_worker.load_tasks(request).tasks[0], "train")
-    whole = materialize.SplitSpec(streamed.task, "train", 48, 24)
+    streamed = prepare_worker.split_spec_of(request, load_tasks(request).tasks[0], "train")
+    whole = SplitSpec(streamed.task, "train", 48, 24)
     assert "streamed=[plain]" in materialize._no_room(whole, Path("/tmp/x"), error)
     assert "streamed" not in materialize._no_room(streamed, Path("/tmp/x"), error)
+    refused = materialize._no_room(whole, Path("/tmp/x"), OSError(13, "Permission denied"))
+    assert refused == "The token store cannot be written: Permission denied. Folder /tmp. Set another store_dir."
 
 
 def test_requests_for_streamed_tasks_survive_json(ask):

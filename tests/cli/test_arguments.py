@@ -29,6 +29,12 @@ from t5mix.cli.main import main
         ("train demo", "t5mix train ", "'demo' is no setting: write --config demo."),
         ("train seed=1 mine.yaml", "t5mix train ", "'mine.yaml' is no setting: write --config mine.yaml."),
         ("train training.steps --show =5", "t5mix train ", "write training.steps=5."),
+        (
+            "tasks --plugins mine show demo_qa",
+            "t5mix tasks ",
+            "--plugins is for the list. To show one, write: t5mix tasks show demo_qa 'plugins=[mine]'",
+        ),
+        ("mixtures --plugins=a show demo", "t5mix mixtures show ", "t5mix mixtures show demo 'plugins=[a]'"),
     ],
 )
 def test_what_is_misspelt_is_told_the_nearest_name_and_the_commands_usage(

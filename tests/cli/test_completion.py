@@ -9,7 +9,9 @@ import pytest
 from t5mix.cli.completion import SHELLS, completion_script
 from t5mix.cli.main import main
 from t5mix.cli.parser import build_parser
-from t5mix.config.compose import named_configs
+from t5mix.cli.setting_keys import GROUPS, SETTING_KEYS
+from t5mix.config.config_files import named_configs
+from t5mix.config.groups import groups, setting_keys
 
 TRY = """
 COMP_WORDS=("$@") COMP_CWORD=$(( $# - 1 ))
@@ -50,6 +52,14 @@ def completed(folder: Path, *words: str) -> set[str]:
         (["train", "--config=quickstart_"], {"--config=quickstart_pretrain"}),
         (["train", "run_dir", "=", "my"], {"my run"}),
         (["train", "run_dir=my"], {"run_dir=my run"}),
+        (["train", "run_dir", "=", ""], {"mine.yaml", "my run"}),
+        (["train", "training.st"], {"training.steps="}),
+        (["train", "mixing.ta"], {"mixing.task_weights="}),
+        (["train", "mixing", "=", "t"], {"temperature", "two_phase"}),
+        (["train", "mixing=t"], {"mixing=temperature", "mixing=two_phase"}),
+        (["policy", "lora", "finetuning.ra"], {"finetuning.rank=", "finetuning.rank_stabilized="}),
+        (["sweep", "table10", "training.label"], {"training.label_smoothing="}),
+        (["eval", "training.st"], set()),
         (["eval", "my"], {"my run"}),
         (["tasks", "sh"], {"show"}),
         (["tasks", "show", "demo_qa", "--sp"], {"--split"}),
@@ -73,6 +83,12 @@ def test_bash_completes_every_command_and_configuration(tmp_path: Path):
     for name, command in build_parser().commands().items():
         options = {option for action in command.arguments() for option in action.option_strings}
         assert completed(tmp_path, name, "--") == {option for option in options if option.startswith("--")}
+
+
+def test_the_settings_are_those_of_the_schema():
+    # The script's list is kept in the package: a shell that starts should not wait for the schema, which loads JAX.
+    assert list(SETTING_KEYS) == setting_keys()
+    assert {group: list(options) for group, options in GROUPS.items()} == groups()
 
 
 @pytest.mark.parametrize("shell", SHELLS)

@@ -10,6 +10,7 @@ import pytest
 
 from t5mix.cli import train as train_command
 from t5mix.cli.main import main
+from tests.cli.test_curves import make_run
 from tests.support.stages import without_stages
 
 POOR = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "COLUMNS": "40"}
@@ -86,3 +87,32 @@ def test_other_errors_of_files_keep_their_traceback(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(train_command, "run", run)
     with pytest.raises(FileNotFoundError):
         main(["train"])
+
+
+@pytest.mark.parametrize(
+    ("words", "refused"),
+    [
+        ("train --config demo run_dir=new/run", "run_dir is new/run, and you may not write to {folder}"),
+        ("sweep table10 scale=tiny", "--out is sweeps/table10-tiny, and you may not write to {folder}"),
+        ("sweep table10 scale=tiny --out here", "--out is here, and you may not write to {folder}"),
+        ("report made-up --out new/report", "--out is new/report, and you may not write to {folder}"),
+        ("mixtures show demo --plot mixing.png", "--plot mixing.png: you may not write to {folder}"),
+        ("curves run --out picture.svg", "--out picture.svg: you may not write to {folder}"),
+        ("predict run --output new/answers.txt", "--output new/answers.txt: you may not write to {folder}"),
+        ("vocab train a.txt --output new.model", "--output new.model: you may not write to {folder}"),
+        ("delta merge run merged", "OUT is merged, and you may not write to {folder}"),
+    ],
+    ids=lambda value: value.split(" ")[0],
+)
+def test_a_folder_that_may_not_be_written_to_is_refused_before_any_work(
+    words: str, refused: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.chdir(tmp_path)
+    make_run(tmp_path, "run", 1.25)
+    (tmp_path / "a.txt").write_text("some text\n", encoding="utf-8")
+    (tmp_path / "run" / "checkpoints").mkdir()
+    begun = "t5mix.data.prepare_client.prepare_in_subprocess"
+    monkeypatch.setattr(begun, lambda *arguments: pytest.fail("work has begun"))
+    monkeypatch.setattr("os.access", lambda path, mode: Path(path) != tmp_path)
+    assert main(words.split()) == 2
+    assert f"t5mix: {refused.format(folder=tmp_path)}. Choose another " in capsys.readouterr().err

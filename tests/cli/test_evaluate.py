@@ -43,6 +43,16 @@ def test_losses_stand_apart_from_scores(capsys: pytest.CaptureFixture[str]):
     assert captured.err == "no validation split: ende, notes\n"
 
 
+def test_signatures_follow_the_table(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+    evaluation = TaskEvaluation({"loss": 1.0, "bleu": 27.5}, signatures={"bleu": "nrefs:1|tok:zh"})
+    monkeypatch.setattr("t5mix.runs.evaluate.evaluate_run", lambda *_, **__: {"ende": evaluation})
+    assert main(["eval", "runs/a"]) == 0
+    assert capsys.readouterr().out.splitlines()[-2:] == [
+        "ende  bleu    27.50       1.0000",
+        "ende, bleu: nrefs:1|tok:zh",
+    ]
+
+
 def test_json_has_all_digits(capsys: pytest.CaptureFixture[str]):
     assert main(["eval", "runs/a", "--split", "test", "--json"]) == 0
     captured = capsys.readouterr()

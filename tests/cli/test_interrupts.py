@@ -42,7 +42,7 @@ COMMANDS = {
     "delta": ("delta", "show", "run"),
     "sweep": ("sweep", "sweep.yaml", "--cores", "1", "--jobs", "1"),
     "report": ("report", "made-up", "--out", "report"),
-    "vocab": ("vocab", "train", "text.txt", "--fields", "text", "--output", "new.model", "--size", "240"),
+    "vocab": ("vocab", "train", "text.txt", "--output", "new.model", "--size", "160", "--extra-ids", "40"),
 }
 
 
@@ -97,12 +97,15 @@ def test_a_command_that_has_just_begun(tmp_path: Path, number: signal.Signals):
 def test_a_command_at_ten_moments(name: str, prepared: Path, tmp_path: Path):
     whole = tmp_path / "whole"
     shutil.copytree(prepared, whole)
-    seconds = interrupted.run_command(COMMANDS[name], whole).seconds
+    uninterrupted = interrupted.run_command(COMMANDS[name], whole)
+    assert uninterrupted.status == 0, uninterrupted.err
     statuses = []
     for moment in range(MOMENTS):
         folder, number = tmp_path / str(moment), (signal.SIGINT, signal.SIGTERM)[moment % 2]
         shutil.copytree(prepared, folder)
-        ended = interrupted.run_command(COMMANDS[name], folder, after=seconds * moment / MOMENTS, number=number)
+        ended = interrupted.run_command(
+            COMMANDS[name], folder, after=uninterrupted.seconds * moment / MOMENTS, number=number
+        )
         check(ended, number, folder)
         assert differing(folder, whole) == []
         statuses.append(ended.status)

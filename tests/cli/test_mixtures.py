@@ -1,13 +1,12 @@
 """`t5mix mixtures show`: one strategy, several, as a table, as JSON, as a picture."""
 
 import json
-import sys
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from t5mix.cache.listing import Listing
 from t5mix.cli.main import main
 from t5mix.config.reading import strategy_from_dict
 from t5mix.mixing import Equal, Temperature
@@ -119,8 +118,7 @@ def test_rates_have_one_notation(capsys: pytest.CaptureFixture[str]):
 
 def test_the_list_names_the_tasks(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     mixtures = {"both": ("copy", "first"), "one": ("copy",)}
-    module = SimpleNamespace(list_mixtures=lambda plugins: mixtures)
-    monkeypatch.setitem(sys.modules, "t5mix.cache.inspection", module)  # type: ignore[arg-type]
+    monkeypatch.setattr("t5mix.cli.mixtures.registered", lambda plugins: Listing((), mixtures))
     assert main(["mixtures"]) == 0
     assert capsys.readouterr().out.splitlines()[2:] == ["both     copy, first", "one      copy"]
     assert main(["mixtures", "--json"]) == 0

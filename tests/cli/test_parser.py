@@ -10,7 +10,7 @@ import pytest
 
 from t5mix.cli.arguments import CommandParser
 from t5mix.cli.parser import build_parser
-from t5mix.config.compose import named_configs
+from t5mix.config.config_files import named_configs
 
 ROOT = Path(__file__).parents[2]
 

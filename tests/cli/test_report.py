@@ -25,8 +25,11 @@ def test_the_report_is_written_into_the_sweeps_folder(folder: Path, capsys: pyte
     assert "supported: H1: Training everything beats a low rank" in captured.out
 
 
-def test_json_says_the_same(folder: Path, capsys: pytest.CaptureFixture[str]):
-    assert main(["report", str(folder), "--json"]) == 0
+def test_json_says_the_same_of_a_report_that_lies_elsewhere(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    out = tmp_path / "a" / "b"
+    assert main(["report", str(folder), "--json", "--out", str(out)]) == 0
     shown = json.loads(capsys.readouterr().out)
     assert shown["reference"] in {method["method"] for method in shown["methods"]}
     odm = next(method for method in shown["methods"] if method["method"] == "odm")
@@ -37,12 +40,8 @@ def test_json_says_the_same(folder: Path, capsys: pytest.CaptureFixture[str]):
     assert (verdict["name"], verdict["verdict"]) == ("H1", "supported")
     assert verdict["claim"] == "Training everything beats a low rank"
     assert any("1 of 21 trials" in note for note in shown["notes"])
-    assert shown["report"] == str(folder / "report" / "index.html")
-
-
-def test_or_elsewhere(folder: Path, tmp_path: Path):
-    assert main(["report", str(folder), "--out", str(tmp_path / "a" / "b")]) == 0
-    assert (tmp_path / "a" / "b" / "report.md").is_file()
+    assert shown["report"] == str(out / "index.html")
+    assert (out / "report.md").is_file()
 
 
 def test_what_cannot_be_reported_is_refused(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):

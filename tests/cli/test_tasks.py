@@ -1,32 +1,20 @@
 """`t5mix tasks` in a pipe; what it finds out is tested in tests/cache/test_inspection.py."""
 
-import dataclasses
 import json
 import sys
-from types import SimpleNamespace
 
 import pytest
 
+from t5mix.cache.listing import Listing
 from t5mix.cli.main import main
-
-NAME = "demo_acceptability_[with_a_long_name]"
-METRICS = ("sequence_accuracy_over_all_of_the_targets", "matthews_correlation_of_the_two_labels")
-TEXT = "acceptability sentence: " + "a long sentence that no line of a terminal holds, " * 4
+from t5mix.cli.tasks import registered
+from tests.support.listings import METRICS, NAME, TEXT, set_listings
 
 
 @pytest.fixture
 def inspected(monkeypatch: pytest.MonkeyPatch) -> None:
     """What seqio would be asked for: one task and one example."""
-    task = dataclasses.make_dataclass("Task", ["name", "splits", "source", "sizes", "metrics", "mixtures"])
-    listed = task(NAME, ("train", "test"), "TextLineDataSource", {"train": 1_234_567}, METRICS, ("demo",))
-    feature = SimpleNamespace(text=TEXT, ids=(5, 6), pieces=("▁a", "b"), decoded="a b", length=2, truncated=True)
-    lengths = SimpleNamespace(min=1, mean=2.25, p50=2, p95=3, max=4, limit=3, truncated=0.125)
-    view = SimpleNamespace(name=NAME, split="train", source="TextLineDataSource", splits=("train", "test"), metrics=())
-    view.size, view.random, view.examined, view.inputs, view.targets = 4000, False, 8, lengths, lengths
-    view.vocabulary = SimpleNamespace(path="demo.model", kind="sentencepiece", size=8192)
-    view.examples = [SimpleNamespace(inputs=feature, targets=feature, fields={"label": "[0]"})]
-    module = SimpleNamespace(list_tasks=lambda plugins: [listed], inspect_task=lambda *arguments, count: view)
-    monkeypatch.setitem(sys.modules, "t5mix.cache.inspection", module)  # type: ignore[arg-type]
+    set_listings(monkeypatch)
 
 
 @pytest.mark.usefixtures("inspected")
@@ -70,3 +58,11 @@ def test_examples_are_whole_in_a_pipe(capsys: pytest.CaptureFixture[str]):
     assert lines.count("inputs (2 tokens, cut)") == 1
     assert lines.count(TEXT.rstrip()) == 2
     assert lines[-1] == "label: [0]"
+
+
+def test_what_is_kept_needs_no_tensorflow(monkeypatch: pytest.MonkeyPatch):
+    listing = Listing((), {"demo": ()})
+    monkeypatch.setattr("t5mix.cache.listing.may_be_out_of_date", lambda: False)
+    monkeypatch.setattr("t5mix.cache.listing.kept_listing", lambda plugins: listing)
+    monkeypatch.setitem(sys.modules, "t5mix.cache.registry_listing", None)  # type: ignore[arg-type]
+    assert registered(()) is listing

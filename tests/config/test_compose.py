@@ -5,14 +5,10 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
-from t5mix.config.compose import (
-    Composer,
-    _accept_new_keys,
-    compose_experiment,
-    groups,
-    named_configs,
-    parse_choice,
-)
+from t5mix.config.compose import compose_experiment, parse_choice
+from t5mix.config.composer import Composer, _accept_new_keys
+from t5mix.config.config_files import named_configs
+from t5mix.config.groups import groups
 from t5mix.config.reading import read_experiment
 from t5mix.errors import T5MixError
 from t5mix.finetuning import POLICIES
@@ -243,12 +239,22 @@ def test_a_kind_that_registers_later_is_an_option_from_then_on(monkeypatch: pyte
             "defaults:\n  - experiment\n  - override mixing: temprature\n  - _self_\n",
             "Could not find 'mixing/temprature'",
         ),
-        ("defaults:\n  - nothing\n  - _self_\n", "Could not (find|load) 'nothing'"),
+        (
+            "defaults:\n  - dmo\n  - _self_\n",
+            r"'dmo'\. Did you mean 'demo'.* The defaults list of .*mine\.yaml names it, and .*dmo\.yaml is missing",
+        ),
+        ("defaults:\n  - broken\n  - _self_\n", r"broken\.yaml, line 3, column 1: this is not YAML: "),
+        ("defaults:\n  - between\n  - _self_\n", r"broken\.yaml, line 3, column 1: this is not YAML: "),
+        ("defaults:\n  - experiment\n  - override mixing: mine\n", r"mixing.mine\.yaml, line 1: this is not UTF-8"),
         ("defaults:\n  - _self_\nrun_dir: r\nmixture: demo\n", "mixing is not set: choose .* defaults list with exper"),
         ("defaults:\n  - experiment\n  - _self_\nsede: 3\nrun_dir: r\nmixture: a\n", "'sede'. Did you mean 'seed'"),
     ],
 )
 def test_a_wrong_file_is_named(tmp_path: Path, text: str, message: str):
+    own_file(tmp_path, "seed: 1\nmixture: [demo\n", "broken.yaml")
+    own_file(tmp_path, "defaults:\n  - experiment\n  - broken\n  - between\n", "between.yaml")
+    (tmp_path / "mixing").mkdir()
+    (tmp_path / "mixing/mine.yaml").write_bytes(b"kind: \xff\n")
     with pytest.raises(T5MixError, match=message):
         read_experiment(compose_experiment(own_file(tmp_path, text)))
 

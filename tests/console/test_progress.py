@@ -8,11 +8,7 @@ import pytest
 
 from t5mix.console import progress as progress_module
 from t5mix.console.progress import progress
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
+from tests.support.terminal import Terminal
 
 
 def test_without_a_terminal_the_end_gives_a_line():

@@ -1,10 +1,9 @@
 """Tables: whole in a pipe, fitted to a terminal without breaking names and numbers."""
 
-import io
-
 import pytest
 
 from t5mix.console.tables import TextTable, print_table, together
+from tests.support.terminal import Terminal
 
 NAME = "demo_acceptability_[with_a_name_that_is_longer_than_a_line_of_a_terminal_by_some_way_indeed]"
 LISTS = ("splits", "metrics")
@@ -16,11 +15,6 @@ def tasks_table(name: str = "demo_acceptability") -> TextTable:
     table.add_row(name, "1,234,567", splits, "matthews_correlation, sequence_accuracy")
     table.add_row("b", "8", "train", "f1")
     return table
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
 
 
 @pytest.mark.parametrize("stderr", [False, True])
@@ -67,6 +61,14 @@ def test_columns_come_closer_before_rows_become_blocks():
     assert table.lines(22)[2] == "abcdefgh 1,234  12.50"
     assert table.lines(20) == ["task", "   size  epochs", "  -----  ------", "abcdefgh", "  1,234   12.50"]
     assert table.lines(13) == ["abcdefgh", "  size 1,234", "  epochs 12.50"]
+
+
+def test_a_block_wider_than_the_terminal_is_broken_between_the_lines_of_a_heading():
+    table = TextTable("task", f"temperature=2,max_examples=200\n{together('share epochs')}", "size")
+    table.add_row("abc", "  0.25  1.50", "1,234")
+    assert table.lines(34) == [
+        *("abc", "  temperature=2,max_examples=200", "  share epochs 0.25  1.50", "  size 1,234")
+    ]
 
 
 def test_a_name_on_lines_of_its_own_is_shown_once_for_its_rows():

@@ -175,14 +175,14 @@ class FakeChild:
 @pytest.fixture
 def children(monkeypatch: pytest.MonkeyPatch) -> list[FakeChild]:
     monkeypatch.setattr(FakeChild, "made", [])
-    monkeypatch.setattr(prepare_client, "Child", FakeChild)
+    monkeypatch.setattr("t5mix.subprocesses.Child", FakeChild)
     return FakeChild.made
 
 
 def test_a_child_that_was_started_early_is_the_one_that_is_asked(children: list[FakeChild], make_request: Any):
     seen: list[Any] = []
     request = make_request()
-    with prepare_client.early_preparation():
+    with prepare_client.early_preparation(tensorflow=False):
         assert len(children) == 1
         assert children[0].sent == []
         with pytest.raises(T5MixError, match="it was asked"):
@@ -195,10 +195,10 @@ def test_a_child_that_was_started_early_is_the_one_that_is_asked(children: list[
 
 
 def test_a_child_that_nobody_asks_ends_at_once(children: list[FakeChild]):
-    with prepare_client.early_preparation():
+    with prepare_client.early_preparation(tensorflow=False):
         pass
     assert [child.ended for child in children] == ["at once"]
-    with pytest.raises(T5MixError), prepare_client.early_preparation():
+    with pytest.raises(T5MixError), prepare_client.early_preparation(tensorflow=False):
         raise T5MixError("a setting is wrong")
     assert [child.ended for child in children] == ["at once", "at once"]
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from t5mix.data import token_store as store_module
+from t5mix.data.ragged import token_batch
 from t5mix.data.token_store import DamagedStoreError, TokenStore, open_store, write_store
 
 EXAMPLES = [
@@ -19,7 +20,8 @@ EXAMPLES = [
 
 
 def write(path: Path, examples=EXAMPLES, max_inputs: int = 10, max_targets: int = 10) -> TokenStore:
-    return write_store(path, examples, provenance={"task": "t"}, max_inputs=max_inputs, max_targets=max_targets)
+    batches = (token_batch([example]) for example in examples)
+    return write_store(path, batches, provenance={"task": "t"}, max_inputs=max_inputs, max_targets=max_targets)
 
 
 def test_round_trip(tmp_path: Path):

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from t5mix.data.ragged import token_batch
 from t5mix.data.token_store import write_store
 from t5mix.evaluation.generate import generate, score_targets
 from t5mix.model.config import T5Config
@@ -34,7 +35,7 @@ def store(tmp_path_factory):
 
     examples = [(tokens(1, 23), tokens(1, 15)) for _ in range(13)]
     path = tmp_path_factory.mktemp("stores") / "store"
-    return write_store(path, examples, provenance={}, max_inputs=64, max_targets=32)
+    return write_store(path, [token_batch(examples)], provenance={}, max_inputs=64, max_targets=32)
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -119,5 +120,7 @@ def test_the_log_likelihood_of_a_greedy_output_is_the_decoders(model, tmp_path):
     tokens, log_prob = jax.device_get(decode(*model, jnp.asarray(padded)))
     targets = tokens[0]
     assert (targets > 0).all()  # padding that a model emits is no part of a target
-    store = write_store(tmp_path / "store", [(inputs, targets)], provenance={}, max_inputs=64, max_targets=64)
+    store = write_store(
+        tmp_path / "store", [token_batch([(inputs, targets)])], provenance={}, max_inputs=64, max_targets=64
+    )
     assert score_targets(*model, store, batch_size=4).log_probs[0] == pytest.approx(log_prob[0], rel=1e-4)

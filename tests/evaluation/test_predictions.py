@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from t5mix.data.ragged import token_batch
 from t5mix.data.token_store import write_store
 from t5mix.errors import T5MixError
 from t5mix.evaluation.predictions import (
@@ -56,7 +57,7 @@ def test_what_cannot_be_read_is_named(tmp_path):
 
 def test_decoded_pairs_each_output_with_its_example(tmp_path):
     examples = [(np.array([3, 4], np.int32), np.array([5], np.int32)), (np.array([6]), np.array([7, 8]))]
-    store = write_store(tmp_path / "store", examples, provenance={}, max_inputs=8, max_targets=8)
+    store = write_store(tmp_path / "store", [token_batch(examples)], provenance={}, max_inputs=8, max_targets=8)
     outputs = [np.array([1], np.int32), np.array([], np.int32)]
     assert list(decoded(store, outputs, Letters(), np.array([-1.5, -2.0]))) == [
         Prediction(0, "de", "f", "b", -1.5),

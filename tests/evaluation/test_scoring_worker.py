@@ -1,5 +1,6 @@
 """From predictions on disk to metrics, over declared tasks."""
 
+import io
 import json
 from pathlib import Path
 
@@ -12,10 +13,12 @@ from t5mix.data.token_store import open_store
 from t5mix.data.tokenizer import Tokenizer
 from t5mix.errors import T5MixError, UnknownNameError
 from t5mix.evaluation.predictions import decoded, predictions_path, write_predictions
-from t5mix.evaluation.scoring_client import score_in_subprocess
+from t5mix.evaluation.scoring_client import Scorer
 from t5mix.evaluation.scoring_worker import main, score_predictions
 
 ROWS = [("it is good", 1), ("it is bad", 0), ("it is fine and long, longer than the rest of them", 1), ("no", 0)]
+CHINESE = ["天气好", "a好b天"]
+NOTES = "It is good. It is bad, naïve and long.\n"
 QUESTIONS = [("who?", ["the cat", "Tom"]), ("where?", ["on the mat"]), ("when?", ["now"])]
 
 
@@ -26,9 +29,13 @@ def request_(tmp_path_factory):
     (folder / "sst.tsv").write_text("\n".join(lines) + "\n")
     rows = (json.dumps({"question": question, "answers": answers}) for question, answers in QUESTIONS)
     (folder / "qa.jsonl").write_text("\n".join(rows) + "\n")
-    sentiment, questions = str(folder / "sst.tsv"), str(folder / "qa.jsonl")
+    (folder / "zh.tsv").write_text("id\ttext\n" + "".join(f"{i}\t{text}\n" for i, text in enumerate(CHINESE)), "utf-8")
+    (folder / "notes.txt").write_text(NOTES, "utf-8")
+    sentiment, questions, chinese, notes = (
+        str(folder / name) for name in ("sst.tsv", "qa.jsonl", "zh.tsv", "notes.txt")
+    )
     return DataRequest(
-        mixture=("score_sst", "score_qa"),
+        mixture=("score_sst", "score_qa", "score_zh", "score_notes"),
         inputs_length=32,
         targets_length=10,
         seed=0,
@@ -47,6 +54,17 @@ def request_(tmp_path_factory):
                 "inputs": "question: {question}",
                 "answers": "answers",
                 "metrics": ["squad"],
+            },
+            "score_zh": {
+                "files": {"train": chinese, "validation": chinese},
+                "inputs": "{id}",
+                "targets": "text",
+                "metrics": ["bleu", {"bleu": {"tokenize": "zh"}}],
+            },
+            "score_notes": {
+                "files": {"train": notes, "validation": notes},
+                "objective": "lm",
+                "metrics": ["perplexity", "bits_per_byte"],
             },
         },
     )
@@ -86,6 +104,35 @@ def test_predictions_are_scored_in_the_stores_order(request_, manifest, tmp_path
     assert examples["score_qa"]["em"] == {"kind": "mean", "rows": [[1, 1], [0, 1], [0, 1]]}
 
 
+def test_options_of_metrics_tell_values_apart_and_signatures_come_with_them(request_, manifest, tmp_path):
+    assert manifest.task("score_zh").metrics == ("bleu", "bleu:tokenize=zh")
+    predict(manifest, tmp_path, "score_zh", CHINESE)
+    found = score_predictions(request_, tmp_path, "validation")["score_zh"]
+    assert found.metrics == {"bleu": 0.0, "bleu:tokenize=zh": pytest.approx(100.0)}
+    assert [signature.split("|")[3] for signature in found.signatures.values()] == ["tok:intl", "tok:zh"]
+    assert found.signatures.keys() == found.metrics.keys()
+
+
+def test_unlabelled_text_is_scored_by_the_likelihood_of_its_tokens(request_, manifest, tmp_path):
+    task = manifest.task("score_notes")
+    assert (task.metrics, task.likelihoods) == (("perplexity", "bits_per_byte"), True)
+    store = open_store(Path(task.splits["validation"].path))
+    tokens = np.diff(store.target_offsets)
+    nothing = [np.zeros(0, np.int32)] * len(store)
+    predictions = decoded(store, nothing, Tokenizer(manifest.vocabulary), -2.0 * tokens)
+    write_predictions(predictions_path(tmp_path, "score_notes", "validation"), predictions)
+    found = score_predictions(request_, tmp_path, "validation")["score_notes"]
+    # With the vocabulary of bytes a token is a byte or the end of a sequence.
+    text_bytes = len(NOTES.rstrip("\n").encode())
+    assert len(store) > 1
+    assert found.metrics == {
+        "perplexity": pytest.approx(np.exp(2)),
+        "bits_per_byte": pytest.approx(2 * tokens.sum() / text_bytes / np.log(2)),
+    }
+    assert found.headline is None
+    assert found.examples["perplexity"].rows.tolist() == [[2.0 * count, count] for count in tokens]
+
+
 def test_some_of_the_tasks(request_, manifest, tmp_path):
     predict(manifest, tmp_path, "score_sst", ["positive", "negative", "positive", "negative"])
     found = score_predictions(request_, tmp_path, "validation", ["score_sst"])
@@ -99,21 +146,25 @@ def test_some_of_the_tasks(request_, manifest, tmp_path):
         score_predictions(request_, tmp_path, "test")
 
 
-def test_the_child_writes_evaluations_or_the_error(request_, manifest, tmp_path):
-    (tmp_path / "request.json").write_text(request_.to_json())
+def test_the_child_writes_evaluations_or_the_error(request_, manifest, tmp_path, monkeypatch):
     out = tmp_path / "out.json"
-    arguments = ["--request", str(tmp_path / "request.json"), "--predictions", str(tmp_path / "made")]
-    arguments += ["--split", "validation", "--out", str(out)]
-    assert main(arguments) == 2
+    orders = {"request": request_.to_json(), "predictions": str(tmp_path / "made"), "split": "validation"}
+
+    def status(*tasks: str) -> int:
+        monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps({**orders, "tasks": tasks}) + "\n"))
+        return main(["--out", str(out)])
+
+    assert status() == 2
     assert "no predictions" in json.loads(out.read_text())["error"]
     predict(manifest, tmp_path / "made", "score_qa", ["Tom", "on the mat", "now"])
-    assert main([*arguments, "--task", "score_qa"]) == 0
+    assert status("score_qa") == 0
     right = {"kind": "mean", "rows": [[1, 1], [1, 1], [1, 1]]}
     assert json.loads(out.read_text()) == {
         "score_qa": {
             "metrics": {"em": 100.0, "f1": 100.0},
             "headline": "em",
             "examples": {"em": right, "f1": right},
+            "signatures": {},
         }
     }
 
@@ -121,8 +172,9 @@ def test_the_child_writes_evaluations_or_the_error(request_, manifest, tmp_path)
 @pytest.mark.slow
 def test_a_process_of_its_own(request_, manifest, tmp_path):
     predict(manifest, tmp_path, "score_qa", ["Tom", "on the mat", "now"])
-    found = score_in_subprocess(request_, tmp_path, "validation")
+    with Scorer(request_) as scorer:
+        found = scorer.score(tmp_path, "validation")
     assert metrics_of(found) == {"score_qa": {"em": 100.0, "f1": 100.0}}
     assert found["score_qa"].examples["f1"].rows.tolist() == [[1, 1]] * 3
-    with pytest.raises(T5MixError, match=r"no predictions at .*score_sst"):
-        score_in_subprocess(request_, tmp_path, "validation", ["score_sst"])
+    with Scorer(request_) as scorer, pytest.raises(T5MixError, match=r"no predictions at .*score_sst"):
+        scorer.score(tmp_path, "validation", ["score_sst"])

@@ -133,6 +133,7 @@ def test_the_correction_is_an_output_matrix_of_its_own():
     np.testing.assert_allclose(gradients[CORRECTION], expected_gradients[OUTPUT].T, atol=1e-5)
 
 
+@functools.cache
 def work(config: T5Config, policy: Any) -> float:
     """The operations of one gradient of what trains, or, without a policy, of the forward pass."""
     graphdef, shapes = abstract_model(config, policy and policy.adapt)
@@ -149,14 +150,14 @@ def work(config: T5Config, policy: Any) -> float:
 
 
 def test_gradients_are_taken_at_the_top_alone():
-    shallow, deep = (dataclasses.replace(TIED, num_layers=n, num_decoder_layers=n) for n in (2, 4))
+    shallow, deep = (dataclasses.replace(TIED, num_layers=n, num_decoder_layers=n) for n in (2, 3))
     plain, full = work(deep, None), work(deep, Full())
     assert full > 2.9 * plain
     for policy in (LAST, TOP):
         assert work(deep, policy) < 0.6 * full
-        # Two more frozen blocks in each stack cost their forward pass and nothing more.
+        # One more frozen block in each stack costs its forward pass and nothing more.
         assert work(deep, policy) - work(shallow, policy) == plain - work(shallow, None)
     # Of the decoder all weights are differentiated, of the encoder nothing.
     assert work(deep, LAST) < work(deep, DECODER) < 0.8 * full
-    taller = dataclasses.replace(deep, num_layers=5)
+    taller = dataclasses.replace(deep, num_layers=4)
     assert work(taller, DECODER) - work(deep, DECODER) == work(taller, None) - plain

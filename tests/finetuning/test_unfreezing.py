@@ -209,6 +209,7 @@ def test_the_output_end_alone_leaves_an_unshared_embedding_frozen():
     assert not np.asarray(jax.grad(loss)(params[TABLE])).any()
 
 
+@functools.cache
 def work(config: T5Config, policy: GradualUnfreezing | None, step: int = 0) -> float:
     """The operations of one gradient of what trains at a step, or, without a policy, of the forward pass."""
     graphdef, shapes = abstract_model(config, policy and policy.adapt)

@@ -18,6 +18,7 @@ import pytest
 from t5mix import metrics
 from t5mix.errors import UnknownNameError
 from t5mix.metrics.example_scores import REDUCERS, ExampleMetric, ExampleScores, TaskEvaluation, evaluate_metric
+from t5mix.metrics.likelihood import TextSize
 from t5mix.metrics.postprocessors import INVALID
 
 WORDS = ["the", "cat", "sat.", "on", "a", "mat,", "and", "slept"]
@@ -82,6 +83,12 @@ def texts(metric, references=None, words=12):
     return Case(metric, targets, guesses)
 
 
+def likelihoods(metric):
+    rng = np.random.default_rng(4)
+    sizes = [TextSize(int(tokens), int(4 * tokens)) for tokens in rng.integers(1, 30, 60)]
+    return Case(metric, sizes, [-float(size.tokens * rng.exponential()) for size in sizes])
+
+
 CASES = {
     "accuracy": labels(metrics.accuracy, ["a", "b", "c"]),
     "exact_match": labels(metrics.exact_match, ["a", "b", "c"]),
@@ -96,10 +103,17 @@ CASES = {
     "spearman": numbers(metrics.spearman),
     "squad": texts(metrics.squad, references=4),
     "trivia_qa": texts(metrics.trivia_qa, references=4),
+    "token_f1": texts(metrics.token_f1, references=4),
     "bleu": texts(metrics.bleu),
+    "bleu, characters": texts(metrics.Bleu(tokenize="char")),
     "bleu, several references": texts(metrics.bleu, references=4),
     "bleu, short": texts(metrics.bleu, words=3),
+    "chrf": texts(metrics.chrf),
+    "chrf++, several references": texts(metrics.ChrF(word_order=2), references=4),
     "rouge": texts(metrics.rouge),
+    "rouge, several references": texts(metrics.Rouge(tokenizer="unicode"), references=4),
+    "perplexity": likelihoods(metrics.perplexity),
+    "bits_per_byte": likelihoods(metrics.bits_per_byte),
 }
 
 
@@ -343,10 +357,14 @@ def test_a_metric_of_ones_own_on_labels():
 
 def test_a_metric_of_ours_passes_for_a_function():
     assert list(inspect.signature(metrics.bleu).parameters) == ["targets", "predictions"]
-    assert metrics.accuracy.__doc__ == "Returns the percentage of predictions that equal their target."
+    assert metrics.accuracy.__doc__ == (
+        "Returns the percentage of predictions that equal their target, or one of them where it is a list."
+    )
     assert metrics.f1("a").__doc__ == "Returns the F1 score of the label 'a'."
     assert pickle.loads(pickle.dumps(metrics.accuracy)) is metrics.accuracy
     assert copy.deepcopy(metrics.accuracy) is metrics.accuracy
+    assert pickle.loads(pickle.dumps(metrics.perplexity)) is metrics.perplexity
+    assert pickle.loads(pickle.dumps(metrics.ChrF(word_order=2))) == metrics.ChrF(word_order=2) != metrics.chrf
 
 
 # Tasks ------------------------------------------------------------------------------------------------
@@ -354,17 +372,23 @@ def test_a_metric_of_ours_passes_for_a_function():
 
 def test_an_evaluation_comes_back_from_json():
     scores = ExampleScores.of_means([1, 0])
-    evaluation = TaskEvaluation({"loss": 1.5, "token_accuracy": 70.0, "f1": 60.0, "em": 50.0}, {"em": scores})
+    signatures = {"f1": "nrefs:1"}
+    evaluation = TaskEvaluation(
+        {"loss": 1.5, "token_accuracy": 70.0, "f1": 60.0, "em": 50.0}, {"em": scores}, signatures
+    )
     assert evaluation.headline == "f1"
     raw = json.loads(json.dumps(evaluation.to_json()))
     assert (raw["headline"], raw["examples"]) == ("f1", {"em": {"kind": "mean", "rows": [[1, 1], [0, 1]]}})
     read = TaskEvaluation.from_json(raw)
     assert list(read.metrics.items()) == list(evaluation.metrics.items())
     np.testing.assert_array_equal(read.examples["em"].rows, scores.rows)
+    assert read.signatures == signatures
+    del raw["signatures"]  # as evaluations were written before there were any
+    assert TaskEvaluation.from_json(raw).signatures == {}
 
 
 def test_a_task_without_metrics_has_no_headline():
-    assert TaskEvaluation({"loss": 1.5, "token_accuracy": 70.0}).headline is None
+    assert TaskEvaluation({"loss": 1.5, "token_accuracy": 70.0, "perplexity": 4.5}).headline is None
 
 
 def test_rows_are_read_without_what_made_them():

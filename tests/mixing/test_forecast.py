@@ -25,6 +25,7 @@ from t5mix.mixing import (
     TwoPhase,
     UniMax,
 )
+from t5mix.mixing.budget import estimate_budget, read_task_sizes
 from t5mix.mixing.forecast import MixtureData, compare_strategies, forecast, label
 
 SHAPE = BatchShape(rows=8, inputs=16, targets=8)
@@ -62,6 +63,14 @@ def test_a_long_run_is_extrapolated(data: MixtureData):
     short, long = forecast(data, Proportional(), 100), forecast(data, Proportional(), 100_000)
     assert (long.planned_steps, long.steps) == (100, 100_000)
     assert long.tasks[0].examples == pytest.approx(1000 * short.tasks[0].examples)
+
+
+@pytest.mark.parametrize("strategy", [Proportional(), UniMax(max_epochs=2), AnnealedTemperature()])
+def test_what_is_shown_is_what_training_expects(data: MixtureData, strategy: MixingStrategy):
+    sizes = read_task_sizes(data.manifest, strategy, data.unit)
+    expected = estimate_budget(data.manifest, strategy, sizes, SHAPE, steps=150, seed=data.seed)
+    shown = forecast(data, strategy, 150)
+    assert [task.examples for task in shown.tasks] == pytest.approx(expected.examples.tolist())
 
 
 def with_task(data: MixtureData, entry: TaskEntry) -> MixtureData:

@@ -71,6 +71,7 @@ def test_the_picture_holds_the_figures(make_run: Make):
     assert asked_b[1] == [0.25, 0.5, 0.6]
     assert drawn_a[1] == [1.0, 0.6, 1.0]
     assert drawn_b[1] == [0.0, 0.4, 0.0]
+    assert mixing.get_ylim()[1] > 1.05  # no mark is cut
     assert lines_of(epochs)[:2] == [([10, 20, 25], [0.3, 0.9, 1.0]), ([20, 25], [4.0, 4.0])]
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["a", "b"]
     assert losses.get_yscale() == epochs.get_yscale() == "log"

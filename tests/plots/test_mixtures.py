@@ -118,3 +118,11 @@ def test_a_task_that_is_never_drawn_has_no_epochs(tmp_path: Path):
     )
     save(figure, tmp_path / "a.png")
     assert figure.axes[1].containers[0][2].get_x() == pytest.approx(1e-3)
+
+
+def test_tasks_of_one_size_have_a_share_at_every_limit():
+    comparison = make_comparison({"a": 30, "b": 30}, 1)
+    axes = mixture_figure(comparison, "m").axes[3]
+    assert axes.get_title(loc="left") == "Proportions by limit; all tasks are of one size"
+    for line in axes.lines:
+        assert line.get_xydata().tolist() == [[15, 0.5], [60, 0.5]]

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from t5mix.errors import T5MixError
-from t5mix.plots.style import check_output, free_path, new_figure, save, task_markers, task_styles
+from t5mix.plots.style import check_output, free_path, log_axis, new_figure, save, step_axis, task_markers, task_styles
 
 
 def test_forty_tasks_are_told_apart():
@@ -25,6 +25,28 @@ def test_a_free_path_has_a_number_where_the_name_is_taken(tmp_path: Path):
 def test_a_tasks_look_depends_on_its_place_alone():
     few, many = task_styles("abc"), task_styles("abcdefghijklmnop")
     assert few == {name: many[name] for name in "abc"}
+
+
+@pytest.mark.parametrize(
+    ("ends", "ticks"),
+    [((1.5, 60.0), [2, 5, 10, 20, 50]), ((0.96, 1.03), [0.96, 0.98, 1.0, 1.02]), ((1.8, 6.0), [2, 3, 4, 5, 6])],
+)
+def test_a_logarithmic_axis_has_ticks_that_can_be_read(ends: tuple[float, float], ticks: list[float]):
+    axes = new_figure(2, 2).add_subplot()
+    log_axis(axes, "y")
+    axes.set_ylim(*ends)
+    shown = [tick for tick in axes.yaxis.get_majorticklocs() if ends[0] <= tick <= ends[1]]
+    assert shown == pytest.approx(ticks)
+
+
+@pytest.mark.parametrize("last", [3, 30, 150, 20_000])
+def test_steps_are_whole_numbers(last: int):
+    axes = new_figure(5, 2).add_subplot()
+    axes.plot([last / 3, last], [1, 2])
+    step_axis(axes)
+    ticks = axes.get_xticks()
+    assert 3 <= len(ticks) <= 12
+    assert all(tick == int(tick) for tick in ticks)
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "a", "png", "a.png.gz"])

@@ -2,14 +2,8 @@ import numpy as np
 import pytest
 
 from t5mix.errors import T5MixError
-from t5mix.preprocessors.objectives import (
-    check_sentinels,
-    corrupted_lengths,
-    raw_chunk_length,
-    required_sentinels,
-    span_counts,
-    unlabelled_text_preprocessors,
-)
+from t5mix.preprocessors.objectives import check_sentinels, unlabelled_text_preprocessors
+from t5mix.preprocessors.span_corruption import SpanCorruption
 from t5mix.tensorflow_setup import seqio, tf
 
 LENGTHS = {"inputs": 64, "targets": 32}
@@ -55,28 +49,9 @@ def joined(inputs: np.ndarray, targets: np.ndarray) -> list[int]:
     return result
 
 
-def test_the_numbers_of_the_paper():
-    assert raw_chunk_length(512, 114) == raw_chunk_length(512, 512) == 568
-    assert corrupted_lengths(568, 0.15, 3.0) == (512, 114)
-    assert corrupted_lengths(569, 0.15, 3.0)[0] == 513
-    assert span_counts(568, 0.15, 3.0) == (85, 28)
-    assert required_sentinels({"inputs": 512, "targets": 114}) == 28
-
-
-def test_short_targets_shorten_the_chunk():
-    length = raw_chunk_length(512, 60)
-    inputs, targets = corrupted_lengths(length, 0.15, 3.0)
-    assert targets == 60
-    assert inputs < 512
-    assert corrupted_lengths(length + 1, 0.15, 3.0)[1] > 60
-    with pytest.raises(T5MixError, match="at least 3 tokens"):
-        raw_chunk_length(2, 512)
-
-
 def test_inputs_and_targets_hold_the_whole_text_and_fill_the_lengths():
     pairs = made(seed=0)
-    length = raw_chunk_length(64, 32)
-    noise, spans = span_counts(length, 0.15, 3.0)
+    noise, spans = SpanCorruption().span_counts(SpanCorruption().chunk_length(LENGTHS))
     assert np.array_equal(np.concatenate([joined(*pair) for pair in pairs]), RAW)
     for inputs, targets in pairs[:-1]:
         sentinels = list(range(FIRST_SENTINEL, FIRST_SENTINEL - spans, -1))
@@ -97,30 +72,6 @@ def test_draws_follow_the_seed():
     assert len(first) == len(other)
     differing = sum(not np.array_equal(a[0], b[0]) for a, b in zip(first, other, strict=True))
     assert differing >= len(first) - 1
-
-
-def test_every_position_is_hidden_equally_often():
-    """Away from the ends, a token is noise with the same probability; 4 standard errors, fixed seeds."""
-    length = raw_chunk_length(64, 32)
-    hidden = np.zeros(length)
-    chunks = 0
-    for seed in range(12):
-        for inputs, targets in made(seed)[:-1]:
-            kept = inputs[:-1]
-            position = 0
-            spans = np.split(targets[:-1], np.flatnonzero(targets[:-1] > FIRST_SENTINEL - 20))[1:]
-            for token in kept:
-                width = len(spans[FIRST_SENTINEL - token]) - 1 if token > FIRST_SENTINEL - 20 else 0
-                hidden[position : position + width] += 1
-                position += max(width, 1)
-            assert position == length
-            chunks += 1
-    share = hidden / chunks
-    assert share[0] == 0
-    assert share[-1] == 1
-    assert share.mean() == pytest.approx(span_counts(length, 0.15, 3.0)[0] / length)
-    middle = share[15:-15]
-    assert np.abs(middle - middle.mean()).max() < 4 * np.sqrt(0.15 * 0.85 / chunks)
 
 
 def test_language_modelling_has_empty_inputs():

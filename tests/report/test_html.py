@@ -7,8 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from t5mix.analysis.analysis import Analysis
-from t5mix.report.write import write_report
+from t5mix.analysis.analysis import Analysis, analyze
+from t5mix.analysis.results import read_results
+from t5mix.report.document import Document
+from t5mix.report.html import render_page
+from t5mix.report.markdown import render_markdown
+from t5mix.report.summary import build_document
 
 VOID = {"meta", "br", "wbr"}
 MINUS, EN_DASH = "\N{MINUS SIGN}", "\N{EN DASH}"
@@ -74,6 +78,11 @@ def page(text: str) -> Page:
 
 def section(text: str, anchor: str) -> str:
     return text.partition(f'<section id="{anchor}">')[2].partition("</section>")[0]
+
+
+def document_of(sweep: Path) -> Document:
+    """What a report tells, without the figures that lie beside the page, which take longest."""
+    return build_document(analyze(read_results(sweep)))
 
 
 def test_the_page_needs_nothing_else(text: str, page: Page):
@@ -145,12 +154,10 @@ def test_the_papers_figures_stand_beside_ours(text: str):
     assert "GLUE 0.235 and SQuAD 0.343" in text
 
 
-def test_the_paper_is_not_spoken_of_where_no_figure_of_its_is_shown(
-    make_sweep_folder: Callable[..., Path], tmp_path: Path
-):
-    write_report(make_sweep_folder(fields={"paper": 10}), tmp_path / "out")
-    assert "paper" not in Page(section((tmp_path / "out/index.html").read_text("utf-8"), "headline")).tables[0][1][1]
-    assert "Raffel" not in (tmp_path / "out/report.md").read_text("utf-8")
+def test_the_paper_is_not_spoken_of_where_no_figure_of_its_is_shown(make_sweep_folder: Callable[..., Path]):
+    document = document_of(make_sweep_folder(fields={"paper": 10}))
+    assert "paper" not in Page(section(render_page(document), "headline")).tables[0][1][1]
+    assert "Raffel" not in render_markdown(document)
 
 
 def test_missing_and_failed_trials_are_said(text: str):
@@ -175,37 +182,35 @@ def test_heat_is_there_in_words_too(text: str):
     assert {("heat", "+"), ("cold", MINUS)} == set(cells)
 
 
-def test_names_are_escaped(make_sweep_folder: Callable[..., Path], tmp_path: Path):
+def test_names_are_escaped(make_sweep_folder: Callable[..., Path]):
     hostile = '<b>&"lora"'
     folder = make_sweep_folder(levels={hostile: 1.0, "full": 0.5}, fields={"title": "a < b </title><script>x</script>"})
-    write_report(folder, tmp_path / "out")
-    text = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+    text = render_page(document_of(folder))
     Page(text)
     assert "<script" not in text
     assert "<b>" not in text
     assert "&lt;b&gt;&amp;&quot;lora&quot;" in text
 
 
-def test_a_single_seed_has_no_intervals_and_says_why(make_sweep_folder: Callable[..., Path], tmp_path: Path):
+def test_a_single_seed_has_no_intervals_and_says_why(make_sweep_folder: Callable[..., Path]):
     claim = {"H": {"claim": "c", "better": "full", "worse": "lora"}}
-    write_report(make_sweep_folder(seeds=(0,), fields={"hypotheses": claim}), tmp_path / "out")
-    text = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+    text = render_page(document_of(make_sweep_folder(seeds=(0,), fields={"hypotheses": claim})))
     assert "There is one seed" in text
     assert "Where there is no interval: an interval needs 2 seeds or more; there are 1." in text
     assert "±" not in section(text, "headline").partition("<tbody>")[2].partition("</tbody>")[0]
     assert 'class="verdict inconclusive"' in text
 
 
-def test_one_method_alone_is_reported_too(make_sweep_folder: Callable[..., Path], tmp_path: Path):
-    write_report(make_sweep_folder(levels={"full": 1.0, "x": 0.5}, fields={"methods": {"full": {}}}), tmp_path / "out")
-    text = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+def test_one_method_alone_is_reported_too(make_sweep_folder: Callable[..., Path]):
+    folder = make_sweep_folder(levels={"full": 1.0, "x": 0.5}, fields={"methods": {"full": {}}})
+    text = render_page(document_of(folder))
     Page(text)
     assert "1 method (“full”)" in text
     assert 'id="differences"' not in text
     assert 'id="wins"' not in text
 
 
-def test_a_sweep_that_has_just_begun_is_reported(make_sweep_folder: Callable[..., Path], tmp_path: Path):
+def test_a_sweep_that_has_just_begun_is_reported(make_sweep_folder: Callable[..., Path]):
     folder = make_sweep_folder(fields={"hypotheses": {"H": {"claim": "c", "better": "full", "worse": "lora"}}})
     for path in (folder / "trials").iterdir():
         if path.name != "full-0-0.002-None.json":
@@ -215,8 +220,7 @@ def test_a_sweep_that_has_just_begun_is_reported(make_sweep_folder: Callable[...
         (folder / "sweep.json").read_text(encoding="utf-8").replace("[0.001, 0.002, 0.004]", "[0.002]"),
         encoding="utf-8",
     )
-    write_report(folder, tmp_path / "out")
-    text = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+    text = render_page(document_of(folder))
     Page(text)
     assert "5 of 6 trials to be reported are missing, 0 of them failed" in text
     assert text.count("not finished yet") == 5

@@ -1,8 +1,8 @@
 """The report's folder."""
 
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 from t5mix.analysis.analysis import Analysis
@@ -22,14 +22,13 @@ def test_the_folder_holds_all_formats(written_report: Path):
     )
 
 
-def test_writing_again_replaces_and_gives_the_same(make_sweep_folder: Callable[..., Path], tmp_path: Path):
-    folder = make_sweep_folder()
-    write_report(folder, tmp_path / "out")
+def test_writing_again_replaces_and_gives_the_same(sweep_folder: Path, written_report: Path, tmp_path: Path):
+    shutil.copytree(written_report, tmp_path / "out")
     before = {
         path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.suffix in (".html", ".md", ".csv")
     }
     (tmp_path / "out" / "index.html").write_text("old", encoding="utf-8")
-    write_report(folder, tmp_path / "out")
+    write_report(sweep_folder, tmp_path / "out")
     assert {path: path.read_bytes() for path in before} == before
     assert not list((tmp_path / "out").rglob(".*"))
 

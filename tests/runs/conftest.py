@@ -55,21 +55,24 @@ def experiment_of() -> Callable[..., Experiment]:
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory, tiny: Any, experiment_of: Callable[..., Experiment]) -> Run:
     """A run of six steps that has ended; not to be written to."""
+    from t5mix.runs import build_engine
     from t5mix.runs import train as module
 
     folder = tmp_path_factory.mktemp("finished")
     data, experiment = Data(tiny.make_manifest(folder)), experiment_of(folder / "run")
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(build_engine, "Engine", tiny.built_once)
         patch.setattr(module, "prepare_in_subprocess", data.prepare)
         assert module.train_experiment(experiment).finished
     return Run(folder / "run", data, experiment)
 
 
 @pytest.fixture
-def data(finished: Run, monkeypatch: pytest.MonkeyPatch) -> Data:
-    """The finished run's data, for other runs."""
-    from t5mix.runs import evaluate, predict, train
+def data(finished: Run, monkeypatch: pytest.MonkeyPatch, tiny: Any) -> Data:
+    """The finished run's data, for other runs; engines with the same settings are one."""
+    from t5mix.runs import build_engine, evaluate, predict, train
 
+    monkeypatch.setattr(build_engine, "Engine", tiny.built_once)
     fresh = Data(finished.data.manifest)
     for module in (evaluate, predict, train):
         monkeypatch.setattr(module, "prepare_in_subprocess", fresh.prepare)

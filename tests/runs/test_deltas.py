@@ -33,13 +33,15 @@ def base(finished: Any) -> Path:
 
 
 @pytest.fixture(scope="module")
-def runs(finished: Any, experiment_of: Make, base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def runs(finished: Any, experiment_of: Make, tiny: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A LoRA and a bank on the finished run's model."""
+    from t5mix.runs import build_engine
     from t5mix.runs import train as module
 
     folder = tmp_path_factory.mktemp("deltas")
     start = f"start_from={finished.path}"
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(build_engine, "Engine", tiny.built_once)
         patch.setattr(module, "prepare_in_subprocess", type(finished.data)(finished.data.manifest).prepare)
         assert train_experiment(experiment_of(folder / "lora", *LORA, start)).finished
         assert train_experiment(experiment_of(folder / "bank", *BANK, start)).finished
@@ -66,6 +68,7 @@ def test_the_frozen_part_is_the_bases_own(runs: Path, base: Path):
         np.testing.assert_array_equal(np.asarray(model.params[path]), np.asarray(leaf))
 
 
+@pytest.mark.usefixtures("data")
 def test_a_stopped_run_on_a_base_goes_on(runs: Path, finished: Any, experiment_of: Make, tmp_path: Path, tiny: Any):
     shutil.copytree(runs / "lora", tmp_path / "run")
     shutil.rmtree(tmp_path / "run" / "checkpoints" / "6")

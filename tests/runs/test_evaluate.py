@@ -1,7 +1,9 @@
+import contextlib
 import dataclasses
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -103,7 +105,8 @@ def test_likelihoods_go_to_the_metrics_that_ask_for_them(
     manifest["tasks"][0] |= {"metrics": ["likelihood"], "likelihoods": True}
     (run / "data_manifest.json").write_text(json.dumps(manifest), "utf-8")
     own = TaskEvaluation({"likelihood": 50.0}, {"likelihood": ExampleScores.of_means([0, 1])})
-    monkeypatch.setattr(evaluate, "score_in_subprocess", lambda *_: {"copy": own})
+    scorer = SimpleNamespace(score=lambda *_: {"copy": own})
+    monkeypatch.setattr(evaluate, "Scorer", lambda request: contextlib.nullcontext(scorer))
     found = evaluate_run(run)["copy"]
     assert list(found.metrics) == ["loss", "token_accuracy", "likelihood"]
     assert found.metrics["likelihood"] == 50.0
@@ -112,6 +115,22 @@ def test_likelihoods_go_to_the_metrics_that_ask_for_them(
     likelihoods = [prediction.target_log_prob for prediction in predictions]
     tokens = manifest["tasks"][0]["splits"]["validation"]["counts"]["target_tokens"]
     assert -sum(value for value in likelihoods if value) / tokens == pytest.approx(found.metrics["loss"], rel=1e-4)
+
+
+def test_nothing_is_generated_for_likelihoods_alone(finished: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    run = tmp_path / "run"
+    shutil.copytree(finished.path, run)
+    manifest = json.loads((run / "data_manifest.json").read_text("utf-8"))
+    manifest["tasks"][0] |= {"metrics": ["perplexity", "bits_per_byte"], "likelihoods": True}
+    (run / "data_manifest.json").write_text(json.dumps(manifest), "utf-8")
+    own = TaskEvaluation({"perplexity": 9.0})
+    monkeypatch.setattr(evaluate, "score_in_subprocess", lambda *_: {"copy": own})
+    monkeypatch.setattr(evaluate, "generate", lambda *_, **__: pytest.fail("a text was generated"))
+    evaluation = evaluate_run(run, tasks=["copy"])["copy"]
+    assert (list(evaluation.metrics), evaluation.headline) == (["loss", "token_accuracy", "perplexity"], None)
+    predictions = read_predictions(predictions_path(run / "predictions" / "6", "copy", "validation"))
+    assert {prediction.prediction for prediction in predictions} == {""}
+    assert all(prediction.target_log_prob for prediction in predictions)
 
 
 def test_the_training_split_of_a_streamed_task_is_refused(finished: Any, data: Any):

@@ -202,6 +202,21 @@ def test_a_folder_that_may_not_be_written_to_is_refused_before_any_data(
     assert data.requests == []
 
 
+def test_stores_that_could_not_be_written_are_refused_before_any_data(
+    data: Any, tmp_path: Path, experiment_of: Make, monkeypatch: pytest.MonkeyPatch
+):
+    stores = tmp_path / "stores"
+    experiment = experiment_of(tmp_path / "run", f"store_dir={stores}", "training.steps=1")
+    stores.mkdir()
+    monkeypatch.setattr("os.access", lambda path, mode: path != stores)
+    with pytest.raises(T5MixError, match=r"store_dir is .*stores, and you may not write to .* Choose another store_"):
+        train_experiment(experiment)
+    assert data.requests == []
+    (stores / "demo_qa").mkdir()  # what is there may be all that is needed
+    train_experiment(experiment)
+    assert len(data.requests) == 1
+
+
 def test_what_the_child_reports_reaches_the_user(tmp_path: Path, experiment_of: Make, monkeypatch: pytest.MonkeyPatch):
     def failing(request: Any, **options: Any) -> DataManifest:
         raise T5MixError("the file is missing")

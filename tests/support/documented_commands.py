@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from t5mix.cli.main import main
 
@@ -21,7 +22,11 @@ SMALL = (
 STORES = "T5MIX_DOCUMENTED_STORES"
 """The environment variable that names the folder of the token stores, which all pages share."""
 
-_REPLACED = {"mixing.switch=500": "mixing.switch=2"}  # within the run's few steps
+_REPLACED = {
+    "mixing.switch=500": "mixing.switch=2",  # within the run's few steps
+    "model=t5_base": "model=tiny",
+}
+_SMALL_SWEEP = ("tuning=null", "seeds=[0]", "training.steps=4", "schedule.warmup_steps=1")
 _SECONDS = 900  # for one command, on a busy machine
 _WORDS = ("river", "stone", "garden", "letter", "window", "doctor", "market", "engine", "forest", "candle", "bridge")
 
@@ -31,7 +36,7 @@ def lines_to_run(page: str) -> Iterator[str]:
     for marker, language, text in re.findall(r"^(<!-- not run: .*-->\n)?```(\w*)\n(.*?)^```", page, re.M | re.S):
         if not marker and not language:
             for line in text.replace("\\\n", " ").splitlines():
-                if re.match(r"(t5mix|echo|cp -r) ", line):
+                if re.match(r"(t5mix|echo|cp -r|scripts/train_multihost\.sh) ", line):
                     yield line
 
 
@@ -48,6 +53,7 @@ def prepare_folder(folder: Path, stores: Path) -> dict[str, str]:
         for name in names:
             (folder / name).parent.mkdir(exist_ok=True)
             (folder / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (folder / "scripts").symlink_to(ROOT / "scripts")
     command = folder / "bin" / "t5mix"
     command.parent.mkdir()
     command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m {__spec__.name} "$@"\n', encoding="utf-8")
@@ -81,9 +87,17 @@ def small(arguments: Sequence[str]) -> list[str]:
         words[words.index("--size") + 1] = "210"
     if words[0] == "train":
         words += SMALL
+    if words[0] == "eval" and "--tasks" not in words and not _experiment(words[1])["tasks"]:
+        words += ["--tasks", "demo_qa"]  # of the demo's ten
+    if words[0] == "sweep" and "--dry-run" not in words:
+        words += _SMALL_SWEEP if "scale=tiny" in words else ["--dry-run"]
     if words[0] == "train" or words[:2] in (["tasks", "show"], ["mixtures", "show"]):
         words.append(f"store_dir={os.environ[STORES]}")
     return words
+
+
+def _experiment(run: str) -> dict[str, Any]:
+    return json.loads((Path(run) / "experiment.json").read_text(encoding="utf-8"))["experiment"]
 
 
 def _sentence(index: int) -> str:

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from t5mix.data.manifest import DataManifest, DataRequest, StoreEntry, TaskEntry, VocabularyEntry
+from t5mix.data.ragged import token_batch
 from t5mix.data.token_store import TokenStore, write_store
 
 EOS = 1
@@ -45,7 +46,9 @@ def make_examples(task: str, count: int, seed: int) -> list[tuple[np.ndarray, np
 
 
 def make_store(path: Path, examples: Sequence[tuple[np.ndarray, np.ndarray]]) -> TokenStore:
-    return write_store(path, examples, provenance={"test": path.name}, max_inputs=INPUTS, max_targets=TARGETS)
+    return write_store(
+        path, [token_batch(examples)], provenance={"test": path.name}, max_inputs=INPUTS, max_targets=TARGETS
+    )
 
 
 def store_of_lengths(path: Path, lengths: Sequence[tuple[int, int]], first_token: int = 100) -> TokenStore:
@@ -55,7 +58,7 @@ def store_of_lengths(path: Path, lengths: Sequence[tuple[int, int]], first_token
         middle = token + inputs
         examples.append((np.arange(token, middle), np.arange(middle, middle + targets)))
         token = middle + targets
-    return write_store(path, examples, provenance={}, max_inputs=1 << 20, max_targets=1 << 20)
+    return write_store(path, [token_batch(examples)], provenance={}, max_inputs=1 << 20, max_targets=1 << 20)
 
 
 def make_manifest(
@@ -86,16 +89,14 @@ def model_config(**changes: Any) -> Any:
     return T5Config(**{"vocab_size": VOCAB_SIZE, **small, **changes})
 
 
-@functools.cache
 def make_engine(training: Any, mesh: Any = None, optimizer: Any = None, schedule: Any = None, **model: Any) -> Any:
-    """An engine for two tasks; the same settings give the same one: all is compiled, and drawn, once."""
+    """An engine for two tasks, by `built_once`."""
     from t5mix.finetuning import Full
-    from t5mix.training.engine import Engine
     from t5mix.training.optimizer import Adafactor
     from t5mix.training.schedule import Constant
     from t5mix.training.sharding import MeshConfig
 
-    engine = Engine(
+    return built_once(
         model_config(**model),
         Full().bind(tuple(SIZES)),
         optimizer or Adafactor(),
@@ -104,16 +105,26 @@ def make_engine(training: Any, mesh: Any = None, optimizer: Any = None, schedule
         mesh or MeshConfig(),
         0,
     )
-    return draw_once(engine)
 
 
-def draw_once(engine: Any) -> Any:
-    """Has an engine make its first parameters once. Each start gets a copy, as a step uses up what it is given."""
+@functools.cache
+def built_once(*settings: Any) -> Any:
+    """An engine; the same settings give the same one: all is traced, compiled and drawn once.
+
+    A start from fresh parameters, or from a checkpoint, gets copies, as a step uses up what it is given.
+    """
+    import jax
     from jax import numpy as jnp
 
-    make = engine._fresh
-    first = functools.cache(lambda: make(engine.params))
+    from t5mix.training.engine import Engine
+
+    engine: Any = Engine(*settings)
+    draw, begin = engine._fresh, functools.cache(engine.start)
+    first = functools.cache(lambda: draw(engine.params))
     engine._fresh = lambda paths: {path: jnp.copy(first()[path]) for path in paths}
+    engine.start = lambda checkpoint: jax.tree.map(jnp.copy, begin(checkpoint))
+    engine._like = functools.cache(engine._like)
+    engine.close = lambda: None  # others go on with it
     return engine
 
 

@@ -119,10 +119,12 @@ def test_a_task_without_a_metric_is_left_out_unless_it_is_to_be_reported():
     assert check(tasks)
     with pytest.raises(T5MixError, match=r"The task 'qa' has no metric, and the sweep reports it"):
         check(tasks, tasks=["sentiment", "qa"])
+    assert check({**TASKS, "qa": entry("qa", "perplexity")})
     with pytest.raises(T5MixError, match=r"None of the tasks has a metric: sentiment, qa\."):
         check({"sentiment": entry("sentiment"), "qa": entry("qa")})
 
 
 def test_what_a_metric_of_ones_own_gives_is_not_known_beforehand():
     assert value_names(("accuracy", "my_own")) is None
+    assert value_names(("f1:yes", "rouge:tokenizer=unicode", "chrf"))[:2] == ["f1:yes", "rouge2:tokenizer=unicode"]
     assert check({**TASKS, "qa": entry("qa", "my_own")}, metrics={"qa": "anything"})

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from t5mix.cli.sweep import find_sweep_file
-from t5mix.config.compose import Composer
+from t5mix.config.composer import Composer
 from t5mix.errors import T5MixError
 from t5mix.sweep import plan
 from t5mix.sweep.estimate import estimate_sweep

@@ -1,5 +1,7 @@
 """A sweep from its file to its report, through the processes that train, prepare and score."""
 
+import contextlib
+import functools
 import json
 import os
 import signal
@@ -12,6 +14,7 @@ from typing import Any
 import pytest
 
 from t5mix.cli.main import main
+from t5mix.data.manifest import DataRequest
 from t5mix.sweep.worker import RunRequest, carry_out
 from tests.support.letters import letters_config
 
@@ -72,12 +75,17 @@ def _runs_of_the_sweep(request: pytest.FixtureRequest, monkeypatch: pytest.Monke
 
         def wait(self, seconds: float) -> None: ...
 
+    class Scorer(contextlib.nullcontext["Scorer"]):
+        def __init__(self, request: DataRequest) -> None:
+            super().__init__(self)
+            self.score = functools.partial(score_predictions, request)
+
     def submit(self: LocalExecutor, name: str, command: list[str], log: Path, cores: int) -> Done:
         assert command[:3] == [sys.executable, "-m", "t5mix.sweep.worker"]
         return Done(carry_out(RunRequest.load(Path(command[3]))))
 
     prepare_here(monkeypatch)
-    monkeypatch.setattr("t5mix.runs.evaluate.score_in_subprocess", score_predictions)
+    monkeypatch.setattr("t5mix.runs.evaluate.Scorer", Scorer)
     monkeypatch.setattr(LocalExecutor, "submit", submit)
 
 

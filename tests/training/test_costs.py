@@ -18,15 +18,15 @@ CONFIG = TrainingConfig(steps=100, batch_size=4)
 
 
 @functools.cache
-def engine_of(tiny: ModuleType, policy: Any, **changes: Any) -> Engine:
-    model = tiny.model_config(num_layers=2, num_decoder_layers=4, **changes)
+def engine_of(tiny: ModuleType, policy: Any, blocks: tuple[int, int] = (1, 2), **changes: Any) -> Engine:
+    model = tiny.model_config(num_layers=blocks[0], num_decoder_layers=blocks[1], **changes)
     return Engine(model, policy.bind(("copy", "first")), AdamW(), Constant(), CONFIG, MeshConfig(), 0)
 
 
 def test_parameters_gradients_and_moments_are_counted_exactly(tiny: ModuleType):
     engine = engine_of(tiny, LayerNorms())
     (phase,) = (costs := costs_of(engine, CONFIG.batch_shape(16, 8))).phases
-    norms = 16 * (2 * 2 + 3 * 4 + 2)
+    norms = 16 * (2 * 1 + 3 * 2 + 2)
     assert (phase.start, phase.trained, phase.gradient_bytes) == (0, norms, 4 * norms)
     counts = 2 * 4  # AdamW counts twice: for its moments and for its learning rate
     assert phase.optimizer_bytes == 2 * 4 * norms + counts
@@ -49,12 +49,12 @@ def test_what_is_not_needed_is_not_computed(tiny: ModuleType):
 def test_each_phase_costs_more_than_the_one_before(tiny: ModuleType):
     tied: Any = {"tie_embeddings": True, "scale_logits": True}
     policy = GradualUnfreezing(embedding="output")
-    phases = costs_of(engine_of(tiny, policy, **tied), CONFIG.batch_shape(16, 8)).phases
-    assert [phase.start for phase in phases] == [0, 25, 50, 75]
+    phases = costs_of(engine_of(tiny, policy, (1, 3), **tied), CONFIG.batch_shape(16, 8)).phases
+    assert [phase.start for phase in phases] == [0, 33, 66]
     for name in ("trained", "optimizer_bytes", "flops"):
         values = [getattr(phase, name) for phase in phases]
         assert values == sorted(set(values)), name
-    (full,) = costs_of(engine_of(tiny, Full(), **tied), CONFIG.batch_shape(16, 8)).phases
+    (full,) = costs_of(engine_of(tiny, Full(), (1, 3), **tied), CONFIG.batch_shape(16, 8)).phases
     assert phases[-1].trained == full.trained
 
 
@@ -65,7 +65,8 @@ def test_compiling_tells_the_memory_of_activations(tiny: ModuleType):
 
 
 def test_blocks_that_are_alike_are_one_row(tiny: ModuleType):
-    rows = modules(engine_of(tiny, FeatureBased()))
+    engine = engine_of(tiny, FeatureBased(), (2, 4))
+    rows = modules(engine)
     assert [row.name for row in rows] == [
         "token_embedding",
         "encoder/relative_bias",
@@ -82,7 +83,7 @@ def test_blocks_that_are_alike_are_one_row(tiny: ModuleType):
     assert by_name["decoder/blocks/3"].trained == (by_name["decoder/blocks/3"].parameters,)
     assert by_name["decoder/blocks/0-2"].parameters == 3 * by_name["decoder/blocks/3"].parameters
     assert by_name["token_embedding"] == ModuleRow("token_embedding", 64 * 16, (0,))
-    assert sum(row.parameters for row in rows) == engine_of(tiny, FeatureBased()).num_parameters
+    assert sum(row.parameters for row in rows) == engine.num_parameters
 
 
 def test_a_batch_has_the_shapes_that_training_gives_it(tiny: ModuleType, tmp_path: Any):

@@ -1,7 +1,6 @@
 """Devices and trainable sets: neither the number of devices nor a frozen parameter changes what is computed."""
 
 import dataclasses
-import functools
 import json
 import os
 import shutil
@@ -47,10 +46,10 @@ class Nothing(OnlyNorms):
         return None
 
 
-@functools.cache
 def engine_of(tiny: ModuleType, policy: Any) -> Engine:
     training = TrainingConfig(steps=8, batch_size=8)
-    return Engine(tiny.model_config(), policy.bind(("copy", "first")), AdamW(), Constant(), training, MeshConfig(), 0)
+    policy = policy.bind(("copy", "first"))
+    return tiny.built_once(tiny.model_config(), policy, AdamW(), Constant(), training, MeshConfig(), 0)
 
 
 def test_frozen_parameters_have_no_optimizer_state_and_never_move(tiny: ModuleType, tmp_path: Path):

@@ -74,8 +74,9 @@ def test_an_interrupted_run_continues_to_the_same_bits_and_proportions(
             train(job(tiny, manifest, broken, kind, engine=tiny.Watched(engine, tiny.raise_after(steps))))
     train(job(tiny, manifest, broken, kind))
     assert tiny.logged(broken) == tiny.logged(whole)
-    for name, leaf in tiny.final_params(whole, engine, STEPS).items():
-        np.testing.assert_array_equal(tiny.final_params(broken, engine, STEPS)[name], leaf)
+    expected, found = (tiny.final_params(folder, engine, STEPS) for folder in (whole, broken))
+    for name, leaf in expected.items():
+        np.testing.assert_array_equal(found[name], leaf, err_msg=name)
     here, there = (read_run_state(folder / "checkpoints" / str(STEPS)) for folder in (broken, whole))
     assert here == there
     weights = [line["tasks"]["copy"]["proportion"] for line in tiny.logged(whole) if line["kind"] == "train"]
@@ -146,7 +147,7 @@ def test_a_strategy_that_leaves_the_simplex_ends_the_run_with_its_state(
 
 def test_counting_in_tokens_evens_out_the_tokens(tiny: ModuleType, manifest: DataManifest, tmp_path: Path):
     longer = dataclasses.replace(CONFIG, steps=40, log_every=40)
-    engine = tiny.make_engine(longer)
+    engine = tiny.make_engine(CONFIG)  # its step is that of a longer run too
     train(tiny.make_job(tmp_path / "run", manifest, longer, strategy=Equal(), unit="tokens", engine=engine))
     line = next(line for line in tiny.logged(tmp_path / "run") if line["kind"] == "train")
     copy, first = (line["tasks"][name] for name in ("copy", "first"))

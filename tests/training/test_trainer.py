@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -71,11 +72,6 @@ def reference(tmp_path_factory: pytest.TempPathFactory, tiny: ModuleType, manife
 @pytest.fixture(scope="module")
 def accumulating(tmp_path_factory: pytest.TempPathFactory, tiny: ModuleType, manifest: DataManifest) -> Reference:
     return Reference(tiny, manifest, tmp_path_factory.mktemp("parts"), settings(gradient_accumulation_steps=4))
-
-
-@pytest.fixture(params=["at once", "in microbatches"])
-def either(request: pytest.FixtureRequest) -> Reference:
-    return request.getfixturevalue("reference" if request.param == "at once" else "accumulating")
 
 
 def test_a_run_learns_and_ends(reference: Reference):
@@ -150,22 +146,30 @@ def test_a_finished_run_is_left_as_it_is(reference: Reference, tmp_path: Path):
     reference.assert_same(tmp_path / "run")
 
 
-@pytest.mark.parametrize("stops", [[2], [7], [12, 2, 1]])
-def test_a_run_that_fell_over_continues_to_the_same_bits(either: Reference, tmp_path: Path, stops: list[int]):
+@pytest.mark.parametrize(
+    ("kind", "stops"),
+    [("reference", [2]), ("reference", [7]), ("reference", [12, 2, 1]), ("accumulating", [12, 2, 1])],
+)
+def test_a_run_that_fell_over_continues_to_the_same_bits(
+    kind: str, stops: list[int], tmp_path: Path, request: pytest.FixtureRequest
+):
+    run: Reference = request.getfixturevalue(kind)
     for steps in stops:
-        with pytest.raises(either.tiny.InterruptedRunError):
-            either.train(tmp_path / "run", hook=either.tiny.raise_after(steps))
-    assert either.train(tmp_path / "run") == Outcome(STEPS, finished=True)
-    either.assert_same(tmp_path / "run")
+        with pytest.raises(run.tiny.InterruptedRunError):
+            run.train(tmp_path / "run", hook=run.tiny.raise_after(steps))
+    assert run.train(tmp_path / "run") == Outcome(STEPS, finished=True)
+    run.assert_same(tmp_path / "run")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_writes_a_checkpoint_and_the_run_continues(either: Reference, tmp_path: Path, number: signal.Signals):
-    outcome = either.train(tmp_path / "run", hook=either.tiny.signal_after(7, number))
+def test_a_signal_writes_a_checkpoint_and_the_run_continues(
+    reference: Reference, tmp_path: Path, number: signal.Signals
+):
+    outcome = reference.train(tmp_path / "run", hook=reference.tiny.signal_after(7, number))
     assert outcome == Outcome(7, finished=False, signal=number.name)
     assert max(int(entry.name) for entry in (tmp_path / "run" / "checkpoints").iterdir()) == 7
-    assert either.train(tmp_path / "run") == Outcome(STEPS, finished=True)
-    either.assert_same(tmp_path / "run")
+    assert reference.train(tmp_path / "run") == Outcome(STEPS, finished=True)
+    reference.assert_same(tmp_path / "run")
 
 
 def test_a_signal_at_the_last_step_is_too_late(reference: Reference, tmp_path: Path):
@@ -174,26 +178,53 @@ def test_a_signal_at_the_last_step_is_too_late(reference: Reference, tmp_path: P
     reference.assert_same(tmp_path / "run")
 
 
-def run_program(tiny: ModuleType, folder: Path, jobs: list[dict[str, Any]], **environment: str) -> Any:
+def program(tiny: ModuleType, folder: Path, jobs: list[dict[str, Any]]) -> list[str]:
     (folder / "jobs.json").write_text(json.dumps(jobs), encoding="utf-8")
-    command = [sys.executable, str(tiny.__file__), str(folder / "jobs.json")]
+    return [sys.executable, str(tiny.__file__), str(folder / "jobs.json")]
+
+
+def run_program(tiny: ModuleType, folder: Path, jobs: list[dict[str, Any]], **environment: str) -> Any:
+    command = program(tiny, folder, jobs)
     return subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, timeout=300)
 
 
-def test_a_killed_process_is_continued_to_the_same_bits(either: Reference, tmp_path: Path):
-    either.manifest.save(tmp_path / "manifest.json")
+def test_a_killed_process_is_continued_to_the_same_bits(reference: Reference, tmp_path: Path):
+    reference.manifest.save(tmp_path / "manifest.json")
     job = {
         "run_dir": str(tmp_path / "run"),
         "manifest": str(tmp_path / "manifest.json"),
-        "training": dataclasses.asdict(either.config),
+        "training": dataclasses.asdict(reference.config),
         "kill": 9,
     }
-    done = run_program(either.tiny, tmp_path, [job])
+    done = run_program(reference.tiny, tmp_path, [job])
     assert done.returncode == -signal.SIGKILL, done.stderr
     with open(tmp_path / "run" / "metrics.jsonl", "a", encoding="utf-8") as file:
         file.write('{"kind": "train", "step": 8, "lo')  # a line cut short
-    either.train(tmp_path / "run")
-    either.assert_same(tmp_path / "run")
+    reference.train(tmp_path / "run")
+    reference.assert_same(tmp_path / "run")
+
+
+@pytest.mark.parametrize("signals", [1, 2])  # the second one ends the process at once
+def test_a_signal_while_a_checkpoint_is_written_leaves_none_that_is_half_written(
+    reference: Reference, tmp_path: Path, signals: int
+):
+    run, manifest = tmp_path / "run", tmp_path / "manifest.json"
+    reference.manifest.save(manifest)
+    job = {"run_dir": str(run), "manifest": str(manifest), "training": dataclasses.asdict(reference.config)}
+    process, sent = subprocess.Popen(program(reference.tiny, tmp_path, [job]), stderr=subprocess.DEVNULL), 0
+    while process.poll() is None and sent < signals:
+        if any("tmp" in path.name for path in run.glob("checkpoints/*")):  # as Orbax names what it still writes
+            process.send_signal(signal.SIGTERM)
+            sent += 1
+        time.sleep(0.001)
+    assert process.wait(300) in (0, -signal.SIGINT, -signal.SIGTERM)
+    assert sent
+    checkpoints = Checkpoints(run / "checkpoints")
+    for step in checkpoints.steps():
+        assert int(checkpoints.restore(step, reference.engine.start(None))[0].step) == step  # which checks its files
+    checkpoints.close()
+    reference.train(run)
+    reference.assert_same(run)
 
 
 def test_prefetching_changes_no_loss(reference: Reference, tmp_path: Path):

@@ -1,19 +1,18 @@
-"""From tasks declared in configuration to registered seqio tasks, so that all else sees seqio tasks only."""
+"""A declared task as a seqio task, for those who use seqio: the same examples, to the bit."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from t5mix.errors import T5MixError
+from t5mix.cache.seqio_vocabularies import seqio_vocabulary
+from t5mix.data.manifest import VocabularyEntry
 from t5mix.metrics.declared import scoring_of
 from t5mix.preprocessors.objectives import unlabelled_text_preprocessors
 from t5mix.sources.declaration import TaskDeclaration
 from t5mix.sources.seqio_sources import FileRowsDataSource
 from t5mix.sources.shards import ReadingOptions
 from t5mix.tensorflow_setup import seqio
-
-_registered: set[str] = set()  # ours, which a later request in this process may declare differently
 
 
 class DeclaredDataSource(FileRowsDataSource):
@@ -49,23 +48,17 @@ class DeclaredDataSource(FileRowsDataSource):
         return {**options, "labels": labels}
 
 
-def register(name: str, declaration: TaskDeclaration, vocabulary: seqio.Vocabulary) -> seqio.Task:
-    """Registers a declared task with seqio.
+def declared_to_seqio(name: str, declaration: TaskDeclaration, vocabulary: VocabularyEntry) -> seqio.Task:
+    """Returns a declared task as a seqio task, which is not registered.
 
     Args:
-        name: its name in mixtures.
+        name: its name.
         declaration: of the task.
         vocabulary: what its inputs and targets are tokenised with.
 
     Raises:
-        T5MixError: the name is taken by a registered task or mixture, or not one that seqio allows.
-        UnknownNameError: one of its metrics does not exist.
+        T5MixError: its metrics cannot score it, or the vocabulary writes two of its labels alike.
     """
-    if name in _registered:
-        seqio.TaskRegistry.remove(name)
-        _registered.discard(name)
-    if name in seqio.TaskRegistry.names() or name in seqio.MixtureRegistry.names():
-        raise T5MixError(f"The declared task {name!r} has the name of a registered one; choose another name.")
     if declaration.objective is not None:
         preprocessors = unlabelled_text_preprocessors(
             declaration.objective,
@@ -75,18 +68,14 @@ def register(name: str, declaration: TaskDeclaration, vocabulary: seqio.Vocabula
         )
     else:
         preprocessors = [seqio.preprocessors.tokenize, seqio.preprocessors.append_eos]
-    feature = seqio.Feature(vocabulary, add_eos=True)
-    scoring = scoring_of(declaration)
-    try:
-        task = seqio.TaskRegistry.add(
-            name,
-            source=DeclaredDataSource(declaration),
-            preprocessors=preprocessors,
-            output_features={"inputs": feature, "targets": feature},
-            postprocess_fn=scoring.postprocess,
-            metric_fns=list(scoring.metrics),
-        )
-    except ValueError as error:
-        raise T5MixError(f"Declared task {name!r}: {error}") from error
-    _registered.add(name)
-    return task
+    codec = seqio_vocabulary(vocabulary)
+    feature = seqio.Feature(codec, add_eos=True)
+    scoring = scoring_of(declaration, lambda text: codec.decode(codec.encode(text)))
+    return seqio.Task(
+        name,
+        source=DeclaredDataSource(declaration),
+        preprocessors=preprocessors,
+        output_features={"inputs": feature, "targets": feature},
+        postprocess_fn=scoring.postprocess,
+        metric_fns=list(scoring.metrics),
+    )

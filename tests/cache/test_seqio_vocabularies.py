@@ -4,12 +4,18 @@ import shutil
 import pytest
 import sentencepiece
 
-from t5mix.cache.vocabulary import common_vocabulary, describe_vocabulary, load_vocabulary, with_vocabulary
+from t5mix.cache.seqio_task import SeqioTask
+from t5mix.cache.seqio_vocabularies import describe_vocabulary, seqio_vocabulary, with_vocabulary
+from t5mix.cache.vocabulary import common_vocabulary, vocabulary_entry
 from t5mix.data.tokenizer import Tokenizer
 from t5mix.errors import T5MixError
 from t5mix.tensorflow_setup import seqio, tf
 
 TEXTS = ["The river opens.", "", "Größe ≠ 日本", "a <extra_id_0> b <extra_id_39>"]
+
+
+def load_vocabulary(name: str, extra_ids: int) -> seqio.Vocabulary:
+    return seqio_vocabulary(vocabulary_entry(name, extra_ids))
 
 
 def task(name: str, vocabulary: seqio.Vocabulary) -> seqio.Task:
@@ -64,11 +70,11 @@ def test_tasks_must_agree_on_a_vocabulary(tmp_path, vocabulary_file):
     one, same, fewer = (
         load_vocabulary(str(path), count) for path, count in ((vocabulary_file, 40), (copy, 40), (copy, 30))
     )
-    assert common_vocabulary([task("a", one), task("b", same)]).extra_ids == 40
+    assert common_vocabulary([SeqioTask(task("a", one)), SeqioTask(task("b", same))]).extra_ids == 40
     with pytest.raises(T5MixError, match=r"must share one vocabulary.*40 sentinels: a; .*30 sentinels: b"):
-        common_vocabulary([task("a", one), task("b", fewer)])
+        common_vocabulary([SeqioTask(task("a", one)), SeqioTask(task("b", fewer))])
     with pytest.raises(T5MixError, match="Task 'c': PassThroughVocabulary is a vocabulary that"):
-        common_vocabulary([task("c", seqio.PassThroughVocabulary(5))])
+        common_vocabulary([SeqioTask(task("c", seqio.PassThroughVocabulary(5)))])
 
 
 def test_replacing_a_vocabulary_leaves_the_task_as_it_was(vocabulary_file):
