@@ -17,6 +17,8 @@ pytest_plugins = ["tests.support.data_files", "tests.support.sweep_folders"]
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test asks the network
+os.environ.setdefault("HF_HOME", str(Path(__file__).parents[1] / ".pytest_cache" / "huggingface"))
 # Tests compile more than they compute: these make compiling three times as fast, child processes included. The last two
 # are not for good: an XLA that does not know a flag ends the process.
 _flags = ["--xla_backend_optimization_level=0"]

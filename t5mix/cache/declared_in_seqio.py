@@ -11,6 +11,7 @@ from t5mix.metrics.declared import scoring_of
 from t5mix.preprocessors.objectives import unlabelled_text_preprocessors
 from t5mix.sources.declaration import TaskDeclaration
 from t5mix.sources.seqio_sources import FileRowsDataSource
+from t5mix.sources.shards import ReadingOptions
 from t5mix.tensorflow_setup import seqio
 
 
@@ -32,6 +33,11 @@ class DeclaredDataSource(FileRowsDataSource):
             for name, value in example.items():
                 columns.setdefault(name, []).append(value)
         return columns
+
+    @property
+    def reading(self) -> ReadingOptions:
+        """How the declaration has files read."""
+        return self.declaration.reading
 
     @property
     def options(self) -> Mapping[str, Any]:

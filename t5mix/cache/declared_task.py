@@ -24,7 +24,7 @@ from t5mix.metrics.scoring import Scoring
 from t5mix.preprocessors import unlabelled_text
 from t5mix.preprocessors.span_corruption import SpanCorruption
 from t5mix.sources.declaration import TaskDeclaration
-from t5mix.sources.shards import Shard, files_of_shard, part_of_files, shard_name, shards_of
+from t5mix.sources.shards import Shard, files_of_shard, part_of_files, shard_name, shards_of, without_empty
 
 _BATCHED = 1024  # examples that are tokenised at once
 _FOLDERS = ("sources", "preprocessors")  # whose code decides what examples a declaration stands for
@@ -105,11 +105,11 @@ class DeclaredTask(RunTask):
         self.declaration.check(splits)
 
     def shards(self, split: str) -> list[str]:
-        """Returns the split's files; of parallel text, the first of each pair."""
+        """Returns the split's files, but for those without examples; of parallel text, the first of each pair."""
         return [shard_name(shard) for shard in self._shards(split)]
 
     def _shards(self, split: str) -> list[Shard]:
-        return shards_of(self.declaration.files[split])
+        return without_empty(shards_of(self.declaration.files[split]), self.declaration.reading)
 
     def shard_bytes(self, split: str) -> list[int] | None:
         """Returns the sizes of the split's files; None if some are not local."""

@@ -6,12 +6,12 @@ from typing import IO, Any
 from t5mix.errors import T5MixError
 from t5mix.sources.file_names import Location
 from t5mix.sources.opening import seekable
-from t5mix.sources.tables import Table, check_columns
+from t5mix.sources.tables import FileTable, check_columns
 
 _BATCH = 1024
 
 
-def arrow_table(location: Location, format: str, wanted: Collection[str] | None) -> Table:
+def arrow_table(location: Location, format: str, wanted: Collection[str] | None) -> FileTable:
     """Opens a Parquet or Arrow file.
 
     Args:
@@ -25,19 +25,30 @@ def arrow_table(location: Location, format: str, wanted: Collection[str] | None)
     batches = _batches(location, format, wanted)
     columns: Sequence[str] = next(batches)
     check_columns(location, columns, "")
-    return Table(str(location), tuple(columns), _rows(batches, columns), unit="row")
+    return FileTable(str(location), tuple(columns), _rows(location, batches, columns), unit="row")
 
 
-def _rows(batches: Iterator[Any], columns: Sequence[str]) -> Iterator[tuple[int, Sequence[Any]]]:
+def _rows(location: Location, batches: Iterator[Any], columns: Sequence[str]) -> Iterator[tuple[int, Sequence[Any]]]:
     """Yields the rows; what is in columns that were not read is None."""
     number = 0
     for batch in batches:
         values = [
-            to_python(batch.column(name)) if name in batch.schema.names else [None] * batch.num_rows for name in columns
+            _values(location, batch.column(name), name) if name in batch.schema.names else [None] * batch.num_rows
+            for name in columns
         ]
         for row in zip(*values, strict=True):
             number += 1
             yield number, row
+
+
+def _values(location: Location, column: Any, name: str) -> list[Any]:
+    try:
+        return to_python(column)
+    except (ValueError, OverflowError) as error:  # pyarrow's own among them
+        raise T5MixError(
+            f"{location}: the column {name!r}, of Arrow's type {column.type}, holds values that cannot be read "
+            f"({_first_line(error)}). Save it as text."
+        ) from error
 
 
 def _batches(location: Location, format: str, wanted: Collection[str] | None) -> Iterator[Any]:

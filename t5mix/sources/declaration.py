@@ -17,8 +17,8 @@ from typing import Any, Literal
 
 from t5mix.configurable import configurable
 from t5mix.errors import T5MixError, UnknownNameError
-from t5mix.sources.declared_examples import ANSWER_SEPARATOR, Example, ExampleReader, warn_of_empty
-from t5mix.sources.file_names import Format
+from t5mix.sources.declared_examples import ANSWER_SEPARATOR, ExampleFields, ExampleReader, warn_of_empty
+from t5mix.sources.file_names import Format, format_of
 from t5mix.sources.hub_datasets import DatasetSplit
 from t5mix.sources.labels import LabelValue, checked_labels
 from t5mix.sources.problems import Problems
@@ -89,6 +89,8 @@ class TaskDeclaration:
             raise ValueError(
                 f"delimiter is {self.delimiter!r}: it must be one character, such as ';' or a tab, \"\\t\""
             )
+        if (self.delimiter, self.quoting) != (None, None) and not self._formats(files.values()) & {"tsv", "csv"}:
+            raise ValueError("delimiter and quoting are for TSV and CSV files, and there are none; leave them out")
         if self.objective is None:
             self._fill_in_parallel_fields()
             self._check_labelled()
@@ -99,6 +101,11 @@ class TaskDeclaration:
     def reading(self) -> ReadingOptions:
         """How the files are read."""
         return ReadingOptions(self.format, self.documents, self.field, self.delimiter, self.quoting)
+
+    def _formats(self, named: Iterable[Any]) -> set[str]:
+        """Returns the formats of the files that splits name."""
+        entries = [entry for files in named for entry in (files if isinstance(files, tuple) else [files])]
+        return {self.format or format_of(entry) for entry in entries if isinstance(entry, str)}
 
     def _fill_in_parallel_fields(self) -> None:
         """Takes the fields inputs and targets of parallel text for what they are called, if nothing else is said."""
@@ -162,7 +169,7 @@ class TaskDeclaration:
         named = [*template_fields(self.inputs or ""), *(template_fields(targets) or [targets])]
         return tuple(dict.fromkeys(name for name in [*named, self.answers] if name))
 
-    def examples(self, files: Any) -> Iterator[Example]:
+    def examples(self, files: Any) -> Iterator[ExampleFields]:
         """Yields the examples of some files in order: `inputs`, `targets` and, where there are several, `answers`.
 
         Of unlabelled text it yields the text alone, under the name of its field.
@@ -176,7 +183,7 @@ class TaskDeclaration:
         """
         return ExampleReader(self).read(shards_of(files))
 
-    def inputs_only(self, files: Any) -> Iterator[Example]:
+    def inputs_only(self, files: Any) -> Iterator[ExampleFields]:
         """Yields the `inputs` of some files in their order; whether there are targets does not matter.
 
         Raises:
@@ -286,11 +293,15 @@ def plain_declaration(name: str, raw: Mapping[str, Any]) -> dict[str, Any]:
 
 def _advice(raw: Mapping[str, Any]) -> str:
     """Returns what to write in place of values that YAML reads as something else than was meant."""
-    if isinstance(raw.get("files"), str):
-        return f" Write files: {{train: {raw['files']}}}."
-    for key in ("inputs", "targets"):
+    if isinstance(files := raw.get("files"), str | list):
+        listed = files if isinstance(files, str) else f"[{', '.join(map(str, files))}]"
+        return f" Write files: {{train: {listed}}}."
+    for key in ("inputs", "targets", "answers", "field"):
         if isinstance(value := raw.get(key), Mapping):
-            return f' Put the template in quotes: "{{{", ".join(map(str, value))}}}".'
+            names = ", ".join(map(str, value))
+            if key in ("inputs", "targets"):
+                return f' Put the template in quotes: "{{{names}}}".'
+            return f" Name the field without braces: {key}: {names}."
     labels = raw.get("labels")
     for value, text in labels.items() if isinstance(labels, Mapping) else ():
         if text is None or isinstance(text, bool):

@@ -8,7 +8,7 @@ from t5mix.errors import T5MixError
 from t5mix.sources.labels import LabelTexts
 from t5mix.sources.problems import Problems, RowError
 from t5mix.sources.shards import Shard, open_table
-from t5mix.sources.tables import Table, as_text, field_text, field_texts
+from t5mix.sources.tables import FileTable, as_text, field_text, field_texts
 from t5mix.sources.templates import Text, compile_template, field_text_of, has_field, template_fields, value_of
 
 if TYPE_CHECKING:
@@ -20,8 +20,10 @@ ANSWER_SEPARATOR = "|||"
 MISSING_LABEL = "-1"
 """What GLUE and Hugging Face's data sets put where a test split has no label."""
 
-Example = dict[str, Any]
-Maker = Callable[[Any], Example]
+ExampleFields = dict[str, Any]
+"""The fields of one example."""
+
+Maker = Callable[[Any], ExampleFields]
 """From a row to an example; raises RowError."""
 
 
@@ -42,7 +44,7 @@ class ExampleReader:
         self._only_inputs = only_inputs
         self._lists: bool | None = None  # whether the target field holds lists, once a row has been seen
 
-    def read(self, shards: list[Shard]) -> Iterator[Example]:
+    def read(self, shards: list[Shard]) -> Iterator[ExampleFields]:
         """Yields the examples of some shards in their order.
 
         Raises:
@@ -60,7 +62,7 @@ class ExampleReader:
             raise T5MixError(f"{', '.join(empty)} holds no examples." if shards else "No files are named.")
         warn_of_empty(empty)
 
-    def read_shard(self, shard: Shard) -> Iterator[Example]:
+    def read_shard(self, shard: Shard) -> Iterator[ExampleFields]:
         """Yields the examples of one shard, which may be none.
 
         Raises:
@@ -77,7 +79,7 @@ class ExampleReader:
                 continue
             yield example
 
-    def _maker(self, table: Table, row: Any) -> Maker:
+    def _maker(self, table: FileTable, row: Any) -> Maker:
         """Returns what makes an example of each row of a table, of which `row` is the first."""
         task = self._task
         if task.objective is not None:
@@ -102,17 +104,17 @@ class ExampleReader:
         text = field_text_of(targets, table)
         return lambda row: {"inputs": inputs(row), "targets": text(row)}
 
-    def _maker_of_labels(self, inputs: Text, field: str, table: Table) -> Maker:
+    def _maker_of_labels(self, inputs: Text, field: str, table: FileTable) -> Maker:
         labels = LabelTexts(field, self._task.labels, table.class_names.get(field, ()))
         value = value_of(field, table)
         if table.only_text:
             return lambda row: {"inputs": inputs(row), "targets": labels[value(row)]}
         return lambda row: {"inputs": inputs(row), "targets": labels[field_text(value(row), field)]}
 
-    def _maker_of_answers(self, inputs: Text, field: str, table: Table) -> Maker:
+    def _maker_of_answers(self, inputs: Text, field: str, table: FileTable) -> Maker:
         value, no_answer = value_of(field, table), self._task.no_answer
 
-        def make(row: Any) -> Example:
+        def make(row: Any) -> ExampleFields:
             answers = answers_of(value(row), field) or [no_answer]
             return {"inputs": inputs(row), "targets": answers[0], "answers": answers}
 

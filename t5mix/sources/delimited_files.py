@@ -9,12 +9,12 @@ from collections.abc import Iterator, Sequence
 from t5mix.sources.file_names import Location
 from t5mix.sources.opening import LONGEST, line_blocks
 from t5mix.sources.problems import Problems
-from t5mix.sources.tables import Table, check_columns, shorten, unnamed
+from t5mix.sources.tables import FileTable, check_columns, shorten, unnamed
 
 log = logging.getLogger(__name__)
 
 
-def delimited_table(location: Location, problems: Problems, *, delimiter: str, quoting: bool) -> Table:
+def delimited_table(location: Location, problems: Problems, *, delimiter: str, quoting: bool) -> FileTable:
     """Opens a TSV or CSV file.
 
     Args:
@@ -31,7 +31,9 @@ def delimited_table(location: Location, problems: Problems, *, delimiter: str, q
     columns = tuple(name.strip() or unnamed(position) for position, name in enumerate(header))
     check_columns(location, columns, f", line {line}")
     header_line = f"{location}, line {line}"
-    return Table(str(location), columns, rows, only_text=True, header=header_line, advice=_advice(columns, delimiter))
+    return FileTable(
+        str(location), columns, rows, only_text=True, header=header_line, advice=_advice(columns, delimiter)
+    )
 
 
 def _advice(columns: Sequence[str], delimiter: str) -> str:

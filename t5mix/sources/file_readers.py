@@ -92,6 +92,19 @@ class FileRow:
         except RowError as error:
             raise T5MixError(f"{self.location}: {error}") from error
 
+    def check_characters(self, field: str, values: Iterable[Any]) -> None:
+        """Checks that texts of a field can be written in UTF-8.
+
+        Raises:
+            T5MixError: one cannot.
+        """
+        try:
+            for value in values:
+                if isinstance(value, str):
+                    field_text(value, field)
+        except RowError as error:
+            raise T5MixError(f"{self.location}: {error}") from error
+
 
 def read_rows(
     path: Shard,

@@ -43,7 +43,7 @@ def read_texts(files: Files, fields: Sequence[str] | None = None) -> list[FileTe
     Raises:
         T5MixError: a file cannot be read or gives no text, or no file has one of the fields.
     """
-    columns = [_columns(path) for path in files_of(files)]
+    columns = [_columns(path, fields) for path in files_of(files)]
     if not columns:
         raise T5MixError("Give at least one file to read text from.")
     known = {name for column in columns for name in column.values}
@@ -65,7 +65,7 @@ class _Columns:
     plain: list[str]
 
 
-def _columns(path: Location) -> _Columns:
+def _columns(path: Location, fields: Sequence[str] | None) -> _Columns:
     format = format_of(path, default="text")  # of train.de too, one side of parallel text
     plain = format == "text"
     values: dict[str, list[Any]] = {}
@@ -73,7 +73,10 @@ def _columns(path: Location) -> _Columns:
     for row in read_rows(path, format):
         lines += 1
         for name, value in row.fields.items():
-            values.setdefault(name, []).extend(value if isinstance(value, list) else [value])
+            entries = value if isinstance(value, list) else [value]
+            if not fields or name in fields:
+                row.check_characters(name, entries)
+            values.setdefault(name, []).extend(entries)
     return _Columns(path, lines, {}, values["text"]) if plain else _Columns(path, lines, values, [])
 
 

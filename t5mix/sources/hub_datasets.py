@@ -7,7 +7,7 @@ from typing import Any
 
 from t5mix.configurable import configurable
 from t5mix.errors import T5MixError, UnknownNameError
-from t5mix.sources.tables import Table
+from t5mix.sources.tables import FileTable
 
 _BATCH = 1000
 
@@ -32,7 +32,7 @@ class DatasetSplit:
         told = [self.dataset, *([self.config] if self.config else [])]
         return f"data set {'/'.join(told)}, split {self.split}"
 
-    def table(self, wanted: Collection[str] | None = None) -> Table:
+    def table(self, wanted: Collection[str] | None = None) -> FileTable:
         """Opens the split.
 
         Args:
@@ -43,7 +43,9 @@ class DatasetSplit:
         """
         data = _load(self)
         columns = tuple(data.column_names)
-        return Table(str(self), columns, self._rows(data, columns, wanted), unit="row", class_names=self.class_names())
+        return FileTable(
+            str(self), columns, self._rows(data, columns, wanted), unit="row", class_names=self.class_names()
+        )
 
     def class_names(self) -> Mapping[str, Sequence[str]]:
         """Returns the names of the classes of each field that has them."""

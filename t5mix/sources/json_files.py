@@ -10,20 +10,20 @@ from t5mix.errors import T5MixError
 from t5mix.sources.file_names import Location
 from t5mix.sources.opening import LONGEST, blocks, line_blocks
 from t5mix.sources.problems import Problems
-from t5mix.sources.tables import Table, kind_of, shorten
+from t5mix.sources.tables import FileTable, kind_of, shorten
 
 _SPACE = re.compile(r"\s*")
 _NEAR_END = 16  # characters: no literal, number's exponent or escape that is cut short is longer
 
 
-def json_lines_table(location: Location, problems: Problems) -> Table:
+def json_lines_table(location: Location, problems: Problems) -> FileTable:
     """Opens a JSON Lines file; lines that are not objects are noted with `problems`."""
-    return Table(str(location), None, _json_lines(location, problems))
+    return FileTable(str(location), None, _json_lines(location, problems))
 
 
-def json_table(location: Location, problems: Problems) -> Table:
+def json_table(location: Location, problems: Problems) -> FileTable:
     """Opens a JSON file; it is read object by object, so that an array need not fit into memory."""
-    return Table(str(location), None, _Values(location, problems).objects())
+    return FileTable(str(location), None, _Values(location, problems).objects())
 
 
 def _json_lines(location: Location, problems: Problems) -> Iterator[tuple[int, dict[str, Any]]]:

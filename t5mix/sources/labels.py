@@ -1,6 +1,5 @@
 """Labels: from the value of a field to the text that stands for it in the target."""
 
-import math
 from collections.abc import Mapping, Sequence
 
 from t5mix.sources.problems import RowError
@@ -10,6 +9,9 @@ LabelValue = str | int | float | bool
 
 _BOOLEANS = {"true": ("true", "yes", "on"), "false": ("false", "no", "off")}
 """The words that YAML reads as booleans, if they are not in quotes, by the text of each."""
+
+_EXACT = 1 << 53
+"""Below it, whole numbers that differ do so as floating-point numbers too."""
 
 
 class LabelTexts(dict[str, str]):
@@ -56,7 +58,7 @@ def _number(text: str) -> float | None:
         number = float(text)
     except ValueError:
         return None
-    return number if math.isfinite(number) else None
+    return number if abs(number) < _EXACT else None
 
 
 def checked_labels(labels: Mapping[LabelValue, str]) -> None:

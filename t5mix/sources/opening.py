@@ -34,7 +34,7 @@ def check_file(location: Location) -> None:
     if not path.exists():
         raise T5MixError(f"There is no file {path} (working directory: {Path.cwd()}).")
     if path.is_dir():
-        raise T5MixError(f"{path} is a folder, where a file is needed.")
+        raise T5MixError(f"{path} is a folder, where a file is needed. Name its files by a pattern, {path}/*.tsv.")
 
 
 def blocks(location: Location) -> Iterator[bytes]:

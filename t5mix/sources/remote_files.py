@@ -9,7 +9,7 @@ from typing import IO, Any
 
 from t5mix.errors import T5MixError
 
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(://|::)")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(://|::.*://)")
 
 
 def is_url(name: Any) -> bool:

@@ -19,7 +19,15 @@ from typing import Any
 from t5mix.errors import T5MixError
 from t5mix.sources.file_names import Location
 from t5mix.sources.file_readers import Documents, Files, columns_of, read_rows, text_rows
-from t5mix.sources.shards import files_of_shard, part_of_files, shard_name, shards_of
+from t5mix.sources.shards import (
+    ReadingOptions,
+    Shard,
+    files_of_shard,
+    part_of_files,
+    shard_name,
+    shards_of,
+    without_empty,
+)
 from t5mix.tensorflow_setup import seqio, tf
 
 
@@ -48,17 +56,25 @@ class FileRowsDataSource(seqio.DataSource, abc.ABC):
         """What else than the files' content decides the examples; goes into the fingerprint."""
 
     @property
+    def reading(self) -> ReadingOptions:
+        """How files are read, to find out whether one is empty."""
+        return ReadingOptions()
+
+    @property
     def supports_arbitrary_sharding(self) -> bool:
         """False: a file is read as a whole."""
         return False
 
     def num_input_examples(self, split: str) -> int:
         """Returns the number of rows; reads the files."""
-        return len(next(iter(self.columns(shards_of(self.files[split])).values())))
+        return len(next(iter(self.columns(self._shards(split)).values())))
 
     def list_shards(self, split: str) -> Sequence[str]:
-        """Returns the split's files; of parallel text, the first of each pair."""
-        return [shard_name(shard) for shard in shards_of(self.files[split])]
+        """Returns the split's files, but for those without examples; of parallel text, the first of each pair."""
+        return [shard_name(shard) for shard in self._shards(split)]
+
+    def _shards(self, split: str) -> list[Shard]:
+        return without_empty(shards_of(self.files[split]), self.reading)
 
     def contents(self, split: str) -> list[tuple[str, list[Location]]]:
         """Returns what the split's examples depend on: for each shard what is read of its files, and the files."""
@@ -73,7 +89,7 @@ class FileRowsDataSource(seqio.DataSource, abc.ABC):
         **unused: Any,
     ) -> tf.data.Dataset:
         """Returns the split's rows as a data set of dictionaries of tensors; of some files only, where asked."""
-        paths, index, shards = shards_of(self.files[split]), 0, 1
+        paths, index, shards = self._shards(split), 0, 1
         if shard_info is not None and shard_info.num_shards > 1:
             index, shards = shard_info.index, shard_info.num_shards
         by_file = len(paths) >= shards  # if not, rows are dealt out
@@ -97,6 +113,11 @@ class TsvDataSource(FileRowsDataSource):
         super().__init__(files)
         self.fields = None if fields is None else tuple(fields)
 
+    @property
+    def reading(self) -> ReadingOptions:
+        """The format."""
+        return ReadingOptions("tsv")
+
     def columns(self, paths: Sequence[Any]) -> dict[str, list[Any]]:
         """Reads the files' columns."""
         return columns_of(itertools.chain.from_iterable(read_rows(path, "tsv") for path in paths), self.fields)
@@ -118,6 +139,11 @@ class JsonLinesDataSource(FileRowsDataSource):
     def __init__(self, files: Mapping[str, Files], fields: Sequence[str] | None = None) -> None:
         super().__init__(files)
         self.fields = None if fields is None else tuple(fields)
+
+    @property
+    def reading(self) -> ReadingOptions:
+        """The format."""
+        return ReadingOptions("jsonl")
 
     def columns(self, paths: Sequence[Any]) -> dict[str, list[Any]]:
         """Reads the files' fields."""
@@ -155,6 +181,11 @@ class TextDataSource(FileRowsDataSource):
         self.field = field
         self.strip = strip
         self.keep_empty = keep_empty
+
+    @property
+    def reading(self) -> ReadingOptions:
+        """The format."""
+        return ReadingOptions("text")
 
     def columns(self, paths: Sequence[Any]) -> dict[str, list[Any]]:
         """Reads the files' texts."""

@@ -13,12 +13,16 @@ from t5mix.sources.hub_datasets import DatasetSplit
 from t5mix.sources.json_files import json_lines_table, json_table
 from t5mix.sources.opening import check_file
 from t5mix.sources.problems import Problems
-from t5mix.sources.tables import Table
+from t5mix.sources.remote_files import is_url
+from t5mix.sources.tables import FileTable
 from t5mix.sources.text_files import Documents, ParallelFiles, parallel_files, text_table
 from t5mix.validation import validate
 
 Shard = Location | ParallelFiles | DatasetSplit
 """What is read as a whole."""
+
+_HEADER = 4096
+"""Bytes that a file without rows has at most: those of its header."""
 
 _DATASET_KEYS = ("dataset", "config", "split", "revision")
 
@@ -111,9 +115,26 @@ def check_shard(shard: Shard) -> None:
             check_file(location)
 
 
+def without_empty(shards: Sequence[Shard], options: ReadingOptions) -> list[Shard]:
+    """Returns the shards that have rows, or all if none has; only small local files are looked into."""
+    return [shard for shard in shards if not _is_empty(shard, options)] or [*shards]
+
+
+def _is_empty(shard: Shard, options: ReadingOptions) -> bool:
+    if isinstance(shard, DatasetSplit) or any(is_url(file) for file in files_of_shard(shard)):
+        return False
+    paths = [Path(file) for file in files_of_shard(shard)]
+    if any(not path.is_file() or path.stat().st_size > _HEADER for path in paths):
+        return False
+    try:
+        return next(iter(open_table(shard, options, Problems()).rows), None) is None
+    except T5MixError:  # found out when it is read
+        return False
+
+
 def open_table(
     shard: Shard, options: ReadingOptions, problems: Problems, wanted: Collection[str] | None = None
-) -> Table:
+) -> FileTable:
     """Opens a shard; its rows are read as they are asked for.
 
     Args:
@@ -159,7 +180,8 @@ def checked_files(split: str, named: Any, options: ReadingOptions) -> Any:
     if isinstance(named, Mapping) and named:
         return _checked_mapping(key, split, named, options)
     if isinstance(named, Sequence) and named and not isinstance(named, str | bytes):
-        return tuple(checked_files(split, entry, options) for entry in named)
+        checked = [checked_files(split, entry, options) for entry in named]
+        return tuple(entry for files in checked for entry in (files if isinstance(files, tuple) else [files]))
     raise ValueError(
         f"{key} is {named!r}: give a file, a pattern, a list of files, {{inputs: FILE, targets: FILE}} for parallel "
         "text, or {dataset: NAME} for a data set"

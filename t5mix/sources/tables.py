@@ -15,7 +15,7 @@ Row = Sequence[Any] | Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Table:
+class FileTable:
     """The rows of one file, or of what is read like one.
 
     Attributes:
@@ -105,7 +105,7 @@ def inner(value: Any, steps: Sequence[str], name: str) -> Any:
         RowError: nothing lies there.
     """
     for position, step in enumerate(steps):
-        if isinstance(value, list):
+        if isinstance(value, list) and not any(isinstance(entry, list) for entry in value):
             return [inner(entry, steps[position:], name) for entry in value]
         if not isinstance(value, dict):
             raise RowError(f"there is no field {name!r}: {step!r} is looked for in {kind_of(value)}.")
@@ -148,11 +148,12 @@ def field_texts(value: Any, field: str) -> list[str]:
     Raises:
         RowError: it holds something else.
     """
-    if not isinstance(value, list | tuple):
-        value = [value]
+    in_list = isinstance(value, list | tuple)
+    value = value if in_list else [value]
     if any(isinstance(text, list | tuple | dict | bytes) or text is None for text in value):
-        found = value if len(value) != 1 else value[0]
-        raise RowError(f"field {field!r} must hold one text or a list of them, not {shorten(repr(found))}.")
+        wrong = [kind_of(text) for text in value if isinstance(text, list | tuple | dict | bytes) or text is None]
+        within = " within a list" if in_list else ""
+        raise RowError(f"field {field!r} must hold one text or a list of them, not {wrong[0]}{within}.")
     return [field_text(text, field) for text in value]
 
 

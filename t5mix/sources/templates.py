@@ -7,7 +7,7 @@ from typing import Any
 
 from t5mix.errors import T5MixError
 from t5mix.sources.problems import RowError
-from t5mix.sources.tables import Table, absent, field_text, inner, look_up
+from t5mix.sources.tables import FileTable, absent, field_text, inner, look_up
 
 _PART = re.compile(r"(\{\{|\}\}|\{[^{}]*\}|[{}])")
 
@@ -49,7 +49,7 @@ def template_fields(template: str) -> list[str]:
     return [text for is_field, text in parse_template(template) if is_field]
 
 
-def compile_template(template: str, table: Table) -> Text:
+def compile_template(template: str, table: FileTable) -> Text:
     """Returns the function that fills a template from a row of a table.
 
     Raises:
@@ -65,7 +65,7 @@ def compile_template(template: str, table: Table) -> Text:
     return lambda row: "".join([part if isinstance(part, str) else part(row) for part in filled])
 
 
-def field_text_of(name: str, table: Table) -> Text:
+def field_text_of(name: str, table: FileTable) -> Text:
     """Returns the function that gives a field of a row as text.
 
     Raises:
@@ -85,7 +85,7 @@ def field_text_of(name: str, table: Table) -> Text:
     return class_name
 
 
-def value_of(name: str, table: Table) -> Callable[[Any], Any]:
+def value_of(name: str, table: FileTable) -> Callable[[Any], Any]:
     """Returns the function that gives the value of a field of a row.
 
     Raises:
@@ -99,7 +99,7 @@ def value_of(name: str, table: Table) -> Callable[[Any], Any]:
     return lambda row: inner(row[position], steps, name)
 
 
-def column_of(name: str, table: Table) -> tuple[int, Sequence[str]]:
+def column_of(name: str, table: FileTable) -> tuple[int, Sequence[str]]:
     """Returns which column a field is in, and the names that lead from its values to the field's.
 
     Raises:
@@ -114,7 +114,7 @@ def column_of(name: str, table: Table) -> tuple[int, Sequence[str]]:
     raise T5MixError(f"{table.header or table.name}: {absent(name, table.named_columns, table.advice)}")
 
 
-def has_field(name: str, table: Table, row: Any) -> bool:
+def has_field(name: str, table: FileTable, row: Any) -> bool:
     """Says whether a row has a field, and a value in it."""
     try:
         return value_of(name, table)(row) is not None

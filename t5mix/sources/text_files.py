@@ -8,7 +8,7 @@ from typing import Literal
 from t5mix.sources.file_names import Location
 from t5mix.sources.opening import line_blocks
 from t5mix.sources.problems import Problems
-from t5mix.sources.tables import Table
+from t5mix.sources.tables import FileTable
 
 Documents = Literal["lines", "paragraphs", "articles"]
 
@@ -19,10 +19,10 @@ def lines_of(location: Location, problems: Problems | None = None) -> Iterator[t
         yield from enumerate(lines, first)
 
 
-def text_table(location: Location, problems: Problems, documents: Documents, field: str) -> Table:
+def text_table(location: Location, problems: Problems, documents: Documents, field: str) -> FileTable:
     """Opens a plain text file, whose only column is `field`; see `documents_of`."""
     rows = ((number, (text,)) for number, text in documents_of(location, documents, problems))
-    return Table(str(location), (field,), rows, only_text=True)
+    return FileTable(str(location), (field,), rows, only_text=True)
 
 
 def documents_of(
@@ -81,10 +81,10 @@ class ParallelFiles:
     def __str__(self) -> str:
         return " and ".join(str(location) for _, location in self.files)
 
-    def table(self, problems: Problems) -> Table:
+    def table(self, problems: Problems) -> FileTable:
         """Opens the files. Blank lines count, so that the lines stay together; white space at their ends goes."""
         columns = tuple(name for name, _ in self.files)
-        return Table(str(self), columns, self._rows(problems), only_text=True)
+        return FileTable(str(self), columns, self._rows(problems), only_text=True)
 
     def _rows(self, problems: Problems) -> Iterator[tuple[int, Sequence[str]]]:
         sides = [map(_stripped, lines_of(location, problems)) for _, location in self.files]

@@ -47,6 +47,20 @@ def test_pairs_of_files_are_shards(parallel: Any, by_seqio: bool):
 
 
 @pytest.mark.parametrize("by_seqio", [False, True])
+def test_files_without_examples_are_no_shards(
+    by_seqio: bool, make_request: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    for name, content in (("a", "text\tlabel\n"), ("b", "text\tlabel\nfine\t1\n"), ("c", "")):
+        Path(f"part-{name}.tsv").write_text(content, encoding="utf-8")
+    declared = {"files": {"train": "part-*.tsv"}, "inputs": "{text}", "targets": "label"}
+    request = make_request(mixture=("parts",), declared={"parts": declared})
+    spec = loaded(request, "parts", by_seqio=by_seqio)
+    assert spec.task.shards("train") == ["part-b.tsv"]
+    assert len(list(spec.task.raw_examples(spec, 0))) == 1
+
+
+@pytest.mark.parametrize("by_seqio", [False, True])
 def test_each_side_counts(parallel: Any, by_seqio: bool):
     spec = loaded(parallel, "parallel_text", by_seqio=by_seqio)
     before = folder(spec)

@@ -75,6 +75,14 @@ def test_kinds_of_values(tmp_path):
             TaskDeclaration(files={"train": str(path)}, inputs="{category}", targets=name).check()
 
 
+def test_values_that_python_cannot_hold(tmp_path):
+    days = pa.array([{"day": 10_000_000}], pa.struct([("day", pa.int32())])).cast(pa.struct([("day", pa.date32())]))
+    path = save(tmp_path / "a.parquet", pa.table({"text": ["x"], "when": days}))
+    with pytest.raises(T5MixError, match=r"a\.parquet: the column 'when', of Arrow's type struct.*Save it as text"):
+        TaskDeclaration(files={"train": str(path)}, inputs="{text}", targets="when.day").check()
+    assert len(list(TaskDeclaration(files={"train": str(path)}, inputs="{text}", targets="text").examples(path))) == 1
+
+
 def test_a_frame_of_pandas(tmp_path):
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame({"text": ["good", "bad"], "label": [1, 0]}, index=[7, 9])

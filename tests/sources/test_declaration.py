@@ -25,6 +25,10 @@ FILES = {"train": "a.tsv"}
         ({"inputs": "{x}", "targets": "y", "labels": {0: "\ud83d"}}, "holds half a character"),
         ({"inputs": "{x}", "targets": "y", "labels": {0: "a", "0": "b"}}, "lists 0 twice"),
         ({"inputs": "{x}", "targets": "y", "delimiter": "||"}, "must be one character"),
+        (
+            {"files": {"train": "a.jsonl"}, "inputs": "{x}", "targets": "y", "quoting": True},
+            "are for TSV and CSV files",
+        ),
         ({"files": {"train": 5}}, "files.train is 5: give a file"),
         ({"files": {"train": None}}, "files.train is None: give a file"),
         ({"files": {"train": []}}, r"files.train is \[\]: give a file"),
@@ -179,6 +183,28 @@ def test_declarations_survive_json():
     raw = {"files": FILES, "inputs": "{x}", "targets": "y", "labels": {0: "a", "unknown": 7, True: "c"}}
     sent = json.loads(json.dumps(plain_declaration("t", raw), sort_keys=True))
     assert task_declaration("t", sent).labels == {"0": "a", "unknown": "7", "true": "c"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"files": ["a.tsv", "b.tsv"]}, r"Write files: \{train: \[a\.tsv, b\.tsv\]\}"),
+        ({"inputs": {"text": None}}, r'quotes: "\{text\}"'),
+        ({"targets": None, "answers": {"a": None}}, "without braces: answers: a"),
+    ],
+)
+def test_what_yaml_makes_of_slips(settings, said):
+    with pytest.raises(T5MixError, match=said):
+        task_declaration("t", {"files": FILES, "inputs": "{x}", "targets": "y", **settings})
+
+
+def test_deeply_nested_values_are_refused(tmp_path):
+    path = tmp_path / "a.jsonl"
+    for depth in (10, 500, 900, 5000):
+        path.write_text('{"q": "who", "a": ' + "[" * depth + "]" * depth + "}\n")
+        for field in ("a", "a.text"):
+            with pytest.raises(T5MixError, match="line 1: "):
+                TaskDeclaration(files={"train": str(path)}, inputs="{q}", answers=field).check()
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """What a vocabulary is learnt from: all text of all files, whatever their format."""
 
+import gzip
 import json
 from pathlib import Path
 
@@ -48,6 +49,21 @@ def test_what_gives_no_text_is_refused(folder: Path):
     Path("empty.txt").write_text("\n \n", encoding="utf-8")
     with pytest.raises(T5MixError, match=r"empty.txt holds no examples"):
         read_texts(["notes.txt", "empty.txt"])
+
+
+def test_half_characters_are_refused_in_fields_that_are_read(folder: Path):
+    Path("cut.jsonl").write_text('{"a": "fine"}\n{"a": "cut \\ud83d"}\n{"b": "fine"}\n', encoding="utf-8")
+    with pytest.raises(T5MixError, match=r"cut\.jsonl, line 2: field 'a' holds half a character"):
+        read_texts(["cut.jsonl"])
+    assert read_texts(["cut.jsonl"], ["b"])[0].texts == ("fine",)
+
+
+def test_other_formats_and_sides_of_parallel_text(folder: Path):
+    Path("a.csv").write_text('text,n\n"one\ntwo",1\n', encoding="utf-8")
+    Path("train.de.gz").write_bytes(gzip.compress(b"eins\nzwei\n"))
+    csv, german = read_texts(["a.csv", "train.de.gz"])
+    assert (csv.fields, csv.texts) == (("text",), ("one\ntwo",))
+    assert (german.fields, german.texts) == ((), ("eins", "zwei"))
 
 
 def test_long_texts_are_cut_at_white_space():

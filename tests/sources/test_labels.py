@@ -26,6 +26,11 @@ def test_other_values_are_refused(value):
         LabelTexts("label", {0: "bad", 1: "good"})[value]
 
 
+def test_large_numbers_are_not_rounded():
+    with pytest.raises(T5MixError, match="which labels does not list"):
+        LabelTexts("label", {9007199254740992: "a"})["9007199254740993"]
+
+
 def test_names_of_classes():
     names = ["neg", "pos"]
     assert LabelTexts("label", None, names)["1"] == "pos"

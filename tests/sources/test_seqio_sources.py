@@ -25,6 +25,21 @@ def test_shuffling_follows_its_seed(data_files):
     assert sorted(orders[0]) == sorted(orders[2])
 
 
+def test_files_without_examples_are_no_shards(tmp_path):
+    for name, content in (
+        ("a", "text\tlabel\n"),
+        ("b", "text\tlabel\nx\t1\n"),
+        ("c", ""),
+        ("d", "text\tlabel\ny\t0\n"),
+    ):
+        (tmp_path / f"{name}.tsv").write_text(content)
+    source = TsvDataSource({"train": str(tmp_path / "*.tsv"), "none": str(tmp_path / "[ac].tsv")})
+    assert [path[-5:] for path in source.list_shards("train")] == ["b.tsv", "d.tsv"]
+    assert source.num_input_examples("train") == 2
+    with pytest.raises(T5MixError, match=r"a\.tsv holds no examples"):
+        source.num_input_examples("none")
+
+
 def test_nothing_is_read_before_the_data_set_is_asked_for(tmp_path):
     source = TsvDataSource({"train": tmp_path / "none.tsv"})
     assert source.splits == ("train",)
