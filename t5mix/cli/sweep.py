@@ -5,6 +5,7 @@ import contextlib
 import dataclasses
 import json
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Iterator, Mapping
@@ -89,7 +90,7 @@ def run(options: argparse.Namespace) -> int:
         print(f"  log: {folder.path / failure.log}\n  again: {failure.command}", file=sys.stderr)
     if failures:
         print(f"{len(failures)} trials are missing; the same command tries them again.", file=sys.stderr)
-    print(f"Done: {folder.path}. Next: t5mix report {folder.path}", file=sys.stderr)
+    print(f"Done: {folder.path}. Next: t5mix report {shlex.quote(str(folder.path))}", file=sys.stderr)
     return 1 if failures else 0
 
 

@@ -1,6 +1,7 @@
 """`t5mix train`."""
 
 import argparse
+import shlex
 import signal
 import sys
 from pathlib import Path
@@ -44,7 +45,7 @@ def _train(options: argparse.Namespace) -> int:
     outcome = train_experiment(experiment)
     if outcome.finished:
         done = f"Done: {outcome.step} steps in {experiment.run_dir}."
-        message, status = f"{done} Next: t5mix eval {experiment.run_dir}", 0
+        message, status = f"{done} Next: t5mix eval {shlex.quote(experiment.run_dir)}", 0
     else:
         assert outcome.signal is not None
         message = (

@@ -122,7 +122,8 @@ def load_sentencepiece(path: Path, extra_ids: int) -> Any:
     if not path.is_file():
         raise T5MixError(
             f"There is no vocabulary file {path} (working directory: {Path.cwd()}). "
-            "Give the path of a SentencePiece model, or 'bytes'."
+            "Give the path of a SentencePiece model, or 'bytes'. "
+            "`t5mix vocab train FILES --output FILE.model` makes one."
         )
     try:
         model = messages.ModelProto.FromString(path.read_bytes())

@@ -99,7 +99,9 @@ def test_commands_find_it_before_any_work(
     monkeypatch.setattr("t5mix.runs.train.check_policy", lambda experiment: forbidden.check_policy)
     monkeypatch.setattr("t5mix.sweep.plan.check_policy", lambda experiment: forbidden.check_policy)
     assert main(command) == 2
-    assert f"There is no vocabulary file {tmp_path / 'none.model'}" in capsys.readouterr().err
+    message = capsys.readouterr().err
+    assert f"There is no vocabulary file {tmp_path / 'none.model'}" in message
+    assert "`t5mix vocab train FILES --output FILE.model` makes one" in message
     assert not Path("runs").exists()
 
 

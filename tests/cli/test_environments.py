@@ -7,10 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from t5mix.cache.request_checks import check_request
 from t5mix.cli import train as train_command
 from t5mix.cli.main import main
+from t5mix.config.reading import read_experiment
 from tests.cli.test_curves import make_run
+from tests.support.data_files import sentences
 from tests.support.stages import without_stages
 
 POOR = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "COLUMNS": "40"}
@@ -116,3 +120,26 @@ def test_a_folder_that_may_not_be_written_to_is_refused_before_any_work(
     monkeypatch.setattr("os.access", lambda path, mode: Path(path) != tmp_path)
     assert main(words.split()) == 2
     assert f"t5mix: {refused.format(folder=tmp_path)}. Choose another " in capsys.readouterr().err
+
+
+def test_names_of_files_and_folders_may_hold_anything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    name = "a b,ü=#~x"
+    folder = tmp_path / name
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    Path(f"{name}.txt").write_text("\n".join(sentences(200)), encoding="utf-8")
+    assert main(["vocab", "train", f"{name}.txt", "--output", f"new {name}/{name}.model", "--size", "200"]) == 0
+    make_run(folder, name, 1.25)
+    assert main(["curves", name, "--out", f"{name}.svg"]) == 0
+    task = f"{{files: {{train: '{name}.txt'}}, objective: lm}}"
+    lines = ["defaults: [experiment, _self_]", f"vocabulary: 'new {name}/{name}.model'", f"tasks: {{notes: {task}}}"]
+    Path(f"{name}.yaml").write_text("\n".join([*lines, "mixture: [notes]"]), encoding="utf-8")
+    capsys.readouterr()
+    settings = [f"run_dir=runs/{name}", f"store_dir={name}", f"start_from={name}"]
+    assert main(["train", "--config", f"{name}.yaml", "--show", *settings]) == 0
+    shown = yaml.safe_load(capsys.readouterr().out)
+    assert (shown["run_dir"], shown["store_dir"], shown["start_from"]) == (f"runs/{name}", name, name)
+    check_request(read_experiment(shown).data_request())  # which reads the files
+    assert {f"{name}.svg", f"new {name}"} <= {path.name for path in folder.iterdir()}

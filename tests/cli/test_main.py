@@ -106,6 +106,8 @@ def test_train_says_how_it_ended(
     monkeypatch.setattr(module, "train_experiment", lambda experiment: outcome)
     assert main(["train", "run_dir=r", "mixture=demo"]) == status
     assert message in capsys.readouterr().err
+    assert main(["train", "run_dir=a b", "mixture=demo"]) == status
+    assert ("t5mix eval 'a b'\n" in capsys.readouterr().err) == (status == 0)  # to be copied to a shell
 
 
 @pytest.mark.parametrize(
