@@ -6,6 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/environment.sh
 install_environment "[test,dev]"
+unset PYTHONDONTWRITEBYTECODE # many tests start a Python process: none should compile again what another has
 
 ruff check .
 ruff format --check .

@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import gc
 import importlib.metadata
 import os
 import warnings
@@ -38,9 +39,13 @@ TENSORFLOW_FILES = (
 
 LONG_FILES = (
     *("sweep/test_sweep_run.py", "contracts/test_policies.py", "training/", "distributed/", "runs/", "finetuning/"),
-    "sweep/",
+    *("sweep/", "cli/", "report/", "test_docs.py"),
 )
 """What takes longest; it begins first, so that no worker is left with it at the end."""
+
+
+TOGETHER = ("runs/", "report/")
+"""Folders whose files share what takes long to make; one worker runs all files of one."""
 
 
 def in_tests(path: str, names: tuple[str, ...]) -> int | None:
@@ -60,7 +65,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
         def _split_scope(self, nodeid: str) -> str:
             if in_tests(nodeid, TENSORFLOW_FILES) is not None:
                 return "tensorflow"
-            return "runs" if in_tests(nodeid, ("runs/",)) is not None else nodeid.partition("::")[0]
+            folder = in_tests(nodeid, TOGETHER)
+            return nodeid.partition("::")[0] if folder is None else TOGETHER[folder]
 
     return ByFile(config, log)
 
@@ -85,6 +91,31 @@ def _no_kept_listing() -> Iterator[None]:
     """Tests have tasks of their own, which the list that the user's cache keeps does not know."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("t5mix.cache.request_checks.kept_listing", lambda plugins: None)
+        yield
+
+
+def pytest_collection_finish() -> None:
+    """Spares the garbage collector what stays: JAX, TensorFlow and all tests, which it would search again and again."""
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _compose_packaged_configurations_once() -> Iterator[None]:
+    """Hydra takes a tenth of a second for each, and hundreds of tests ask for the same ones."""
+    from t5mix.config.compose import Composer
+
+    compose, composed = Composer._hydra, {}
+
+    def compose_once(self: Composer, arguments: tuple[str, ...]) -> Any:
+        if arguments or self._from_file:
+            return compose(self, arguments)
+        if self._source not in composed:
+            composed[self._source] = compose(self, arguments)
+        return composed[self._source]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Composer, "_hydra", compose_once)
         yield
 
 

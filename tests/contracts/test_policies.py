@@ -4,7 +4,7 @@ import dataclasses
 import json
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -67,9 +67,16 @@ def test_the_models_own_parameters_keep_their_names_and_shapes(policy: Any, run:
     assert all(adapted[path].shape == leaf.shape for path, leaf in plain.items())
 
 
-def test_at_step_0_the_model_computes_what_it_did(policy: Any, run: RunShape):
-    if policy.prompt_length:
-        return  # a prompt is something new in the input; there is no start at which it is not seen
+class Plain(NamedTuple):
+    """What the plain model is, and what it computes."""
+
+    params: dict[str, jax.Array]
+    batch: dict[str, np.ndarray]
+    logits: np.ndarray
+
+
+@pytest.fixture(scope="module")
+def plain(run: RunShape) -> Plain:
     draw = np.random.default_rng(0)
     segments = np.asarray([[1] * 5 + [2] * 3, [1] * 6 + [0] * 2], np.int32)
     tokens = draw.integers(2, 60, (3, 2, 8), dtype=np.int32)
@@ -81,13 +88,17 @@ def test_at_step_0_the_model_computes_what_it_did(policy: Any, run: RunShape):
         "decoder_segment_ids": segments,
         "decoder_task_ids": (segments == 2).astype(np.int32),
     }
-    key = jax.random.key(3)
-    plain = init_params(run.model, key)
-    adapted = {**init_params(run.model, key, policy.adapt), **plain}
-    expected = merge_params(abstract_model(run.model)[0], plain)(batch)
-    found = merge_params(abstract_model(run.model, policy.adapt)[0], adapted)(batch)
-    content = segments > 0
-    np.testing.assert_array_equal(np.asarray(found)[content], np.asarray(expected)[content])
+    params = init_params(run.model, jax.random.key(3))
+    return Plain(params, batch, np.asarray(merge_params(abstract_model(run.model)[0], params)(batch)))
+
+
+def test_at_step_0_the_model_computes_what_it_did(policy: Any, run: RunShape, plain: Plain):
+    if policy.prompt_length:
+        return  # a prompt is something new in the input; there is no start at which it is not seen
+    adapted = {**init_params(run.model, jax.random.key(3), policy.adapt), **plain.params}
+    found = np.asarray(merge_params(abstract_model(run.model, policy.adapt)[0], adapted)(plain.batch))
+    content = plain.batch["decoder_segment_ids"] > 0
+    np.testing.assert_array_equal(found[content], plain.logits[content])
 
 
 def test_after_50_steps_what_is_frozen_is_as_it_was_and_all_else_moved(policy: Any, tiny: Any, tmp_path: Path):

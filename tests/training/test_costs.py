@@ -49,12 +49,12 @@ def test_what_is_not_needed_is_not_computed(tiny: ModuleType):
 def test_each_phase_costs_more_than_the_one_before(tiny: ModuleType):
     tied: Any = {"tie_embeddings": True, "scale_logits": True}
     policy = GradualUnfreezing(embedding="output")
-    phases = costs_of(engine_of(tiny, policy, (1, 3), **tied), CONFIG.batch_shape(16, 8)).phases
+    phases = costs_of(engine_of(tiny, policy, (3, 1), **tied), CONFIG.batch_shape(16, 8)).phases
     assert [phase.start for phase in phases] == [0, 33, 66]
     for name in ("trained", "optimizer_bytes", "flops"):
         values = [getattr(phase, name) for phase in phases]
         assert values == sorted(set(values)), name
-    (full,) = costs_of(engine_of(tiny, Full(), (1, 3), **tied), CONFIG.batch_shape(16, 8)).phases
+    (full,) = costs_of(engine_of(tiny, Full(), (3, 1), **tied), CONFIG.batch_shape(16, 8)).phases
     assert phases[-1].trained == full.trained
 
 

@@ -38,7 +38,7 @@ def manifest(tmp_path_factory: pytest.TempPathFactory, tiny: ModuleType) -> Data
 
 def engine_of(tiny: ModuleType, policy: Any, **changes: Any) -> Engine:
     blocks = 3 if isinstance(policy, GradualUnfreezing) else 1  # each takes time to compile
-    model = tiny.model_config(num_layers=1, num_decoder_layers=blocks)
+    model = tiny.model_config(num_layers=blocks, num_decoder_layers=1)
     config = dataclasses.replace(CONFIG, **changes)
     return tiny.built_once(model, policy.bind(TASKS), AdamW(), Linear(learning_rate=0.01), config, MeshConfig(), 0)
 
@@ -94,7 +94,7 @@ def test_the_first_update_of_what_begins_later_is_as_large_as_its_learning_rate(
     from t5mix.data.pipeline import task_data, training_batches
 
     engine = Engine(
-        tiny.model_config(num_layers=1, num_decoder_layers=2),
+        tiny.model_config(num_layers=2, num_decoder_layers=1),
         GradualUnfreezing().bind(TASKS),
         AdamW(weight_decay=0.0, epsilon=1e-30),
         Linear(learning_rate=0.01),
@@ -106,7 +106,7 @@ def test_the_first_update_of_what_begins_later_is_as_large_as_its_learning_rate(
     shape = CONFIG.batch_shape(tiny.INPUTS, tiny.TARGETS)
     batches = training_batches(tasks, shape, seed=0, proportions=lambda step: np.asarray([0.5, 0.5]))
     state = engine.start(None)
-    path = "decoder/blocks/0/feed_forward/wo/kernel"
+    path = "encoder/blocks/0/feed_forward/wo/kernel"
     for step in range(7):
         assert (path in state.trained) == (step >= 6)
         before = np.asarray(state.params[path])
