@@ -1,4 +1,4 @@
-"""Training a SentencePiece vocabulary with T5's special ids, from text, TSV or JSON Lines files."""
+"""Training a SentencePiece vocabulary with T5's special ids, from files of every format that tasks read."""
 
 import io
 import re
@@ -36,11 +36,11 @@ def train_vocabulary(
     """Trains a vocabulary and writes it, all or nothing. Every printable ASCII character gets a piece.
 
     Args:
-        files: text files, of which every line counts, and TSV or JSON Lines files.
+        files: text files, of which every line counts, and files with fields: TSV, CSV, JSON, Parquet and others.
         output: the model's file, by custom `*.model`.
         size: number of ids in all, the sentinels included.
         extra_ids: number of sentinels; they are added on loading and are not in the file.
-        fields: the TSV and JSON Lines fields to learn from, by default all that hold text. A field has to
+        fields: the fields to learn from, by default all that hold text. A field has to
             exist in at least one file, and every file must give some text.
         multiple_of: `size` is rounded up to a multiple of this (128 suits accelerators).
         model_type: SentencePiece's algorithm; T5 uses unigram.

@@ -282,11 +282,17 @@ def _assumed(commands: argparse._SubParsersAction, name: str, text: str) -> Comm
 def _vocabulary(commands: argparse._SubParsersAction) -> None:
     command = _add(commands, "vocab", "vocabulary", "train a SentencePiece vocabulary")
     verbs = command.add_subparsers(title="commands", metavar="train", required=True)
-    train = _assumed(verbs, "train", "train a vocabulary on text, TSV or JSON Lines files")
+    train = _assumed(verbs, "train", "train a vocabulary on text, TSV, CSV, JSON or Parquet files")
     train.add_argument("files", nargs="+", metavar="FILE", help="what to train on; the ending tells the format")
     train.add_argument("--output", required=True, metavar="FILE.model", help="the vocabulary to write")
     train.add_argument(
         "--size", type=int, default=8192, metavar="N", help="ids in all, sentinels included; default: %(default)s"
     )
     train.add_argument("--extra-ids", type=int, default=100, metavar="N", help="sentinels; default: %(default)s")
-    train.add_argument("--fields", nargs="+", default=[], metavar="FIELD", help="of TSV and JSON Lines; default: all")
+    train.add_argument(
+        "--fields",
+        nargs="+",
+        default=[],
+        metavar="FIELD",
+        help="of files that have fields; default: all that hold text",
+    )
