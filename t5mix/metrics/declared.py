@@ -1,7 +1,8 @@
 """How a task that is declared in configuration is scored."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from t5mix.errors import T5MixError, nearest
 from t5mix.metrics import postprocessors
@@ -92,6 +93,20 @@ def _postprocessor(declaration: TaskDeclaration, metrics: Sequence[ExampleMetric
         return postprocessors.label_choice(declaration.choices(), trip)
     if declaration.answers is not None:
         return postprocessors.answers("answers", trip)
-    if metrics and {metric.kind for metric in metrics} <= set(_REGRESSION):
-        return postprocessors.number
-    return postprocessors.text(trip)
+    single = next((metric.kind for metric in metrics if metric.kind not in FITTING["answers"]), None)
+    if single is None:
+        return postprocessors.text(trip, references="answers")
+    numbers = {metric.kind for metric in metrics} <= set(_REGRESSION)
+    return _of_one_target(postprocessors.number if numbers else postprocessors.text(trip), single)
+
+
+def _of_one_target(postprocess: Postprocessor, metric: str) -> Postprocessor:
+    """Returns a post-processor that refuses several targets of an example, which a metric cannot score."""
+
+    def of_one_target(decoded: str, example: Mapping[str, Any] | None = None, is_target: bool = False) -> Any:
+        if is_target and example is not None and len(example.get("answers", ())) > 1:
+            fitting = ", ".join(FITTING["answers"])
+            raise T5MixError(f"It has several targets, and the metric {metric!r} compares one. What fits: {fitting}.")
+        return postprocess(decoded, example, is_target)
+
+    return of_one_target

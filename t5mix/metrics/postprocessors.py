@@ -29,14 +29,18 @@ def string(decoded: str, example: Mapping[str, Any] | None = None, is_target: bo
     return _text(decoded).strip()
 
 
-def text(trip: Trip = unchanged) -> Postprocessor:
+def text(trip: Trip = unchanged, *, references: str | None = None) -> Postprocessor:
     """Returns a post-processor like `string` whose targets are as the vocabulary writes them.
 
     Args:
         trip: takes a text through the vocabulary and back.
+        references: a field that holds all targets of an example that has several; the target then is the list.
     """
+    all_of = answers(references or "", trip)
 
-    def text(decoded: str, example: Mapping[str, Any] | None = None, is_target: bool = False) -> str:
+    def text(decoded: str, example: Mapping[str, Any] | None = None, is_target: bool = False) -> Any:
+        if is_target and references is not None and example is not None and references in example:
+            return all_of(decoded, example, is_target)
         return (trip(_text(decoded)) if is_target else _text(decoded)).strip()
 
     return text

@@ -90,6 +90,18 @@ def test_answers_that_may_be_empty():
     assert found == {"em": 100.0, "f1": 100.0, "accuracy": 100.0}
 
 
+def test_texts_that_have_several_references():
+    examples = [{"answers": ["a b", "b  c"]}, {}]
+    several = scoring(OF_TEXT, "token_f1", "exact_match", trip=lossy)
+    assert several.evaluate(["a b", "x"], ["b c", "x"], examples).metrics == {"token_f1": 100.0, "exact_match": 100.0}
+    single = scoring(OF_TEXT, "accuracy", "macro_f1")
+    assert single.evaluate(["x"], ["x"], [{"answers": ["x"]}]).metrics == {"accuracy": 100.0, "macro_f1": 100.0}
+    with pytest.raises(T5MixError, match=r"Example 1: It has several targets, and the metric 'macro_f1' compares one"):
+        single.evaluate(["x", "a b"], ["x", "a b"], [examples[1], examples[0]])
+    with pytest.raises(T5MixError, match="the metric 'pearson' compares one"):
+        scoring(OF_TEXT, "pearson").evaluate(["1"], ["1"], [{"answers": ["1", "2"]}])
+
+
 # Through the vocabulary -------------------------------------------------------------------------------
 
 
