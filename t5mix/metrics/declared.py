@@ -46,7 +46,7 @@ def scoring_of(declaration: TaskDeclaration, trip: Trip = unchanged) -> Scoring:
     metrics = tuple(map(metric, declaration.metrics))
     for each in metrics:
         _check_fits(each, declaration)
-    if declaration.labels is None:  # labels come back from their post-processor as they are declared, text does not
+    if not declaration.choices():  # labels come back from their post-processor as they are declared, text does not
         metrics = tuple(F1(label=trip(each.label).strip()) if isinstance(each, F1) else each for each in metrics)
     return Scoring(_postprocessor(declaration, metrics, trip), named_apart(metrics), trip)
 
@@ -57,7 +57,7 @@ def _target_kind(declaration: TaskDeclaration) -> str:
         return f"the {'texts' if declaration.objective == 'lm' else 'targets'} of the objective {declaration.objective}"
     if declaration.answers is not None:
         return "answers"
-    if declaration.labels is None:
+    if not declaration.choices():
         return "text"
     return "labels" if _no_number(declaration.choices()) else "labels that are numbers"
 
@@ -89,7 +89,7 @@ def _check_fits(metric: ExampleMetric, declaration: TaskDeclaration) -> None:
 def _postprocessor(declaration: TaskDeclaration, metrics: Sequence[ExampleMetric], trip: Trip) -> Postprocessor:
     if declaration.objective is not None:
         return postprocessors.text_size
-    if declaration.labels is not None:
+    if declaration.choices():
         return postprocessors.label_choice(declaration.choices(), trip)
     if declaration.answers is not None:
         return postprocessors.answers("answers", trip)

@@ -9,6 +9,8 @@ from types import ModuleType
 import pytest
 
 from t5mix.errors import T5MixError
+from t5mix.metrics.declared import scoring_of
+from t5mix.metrics.postprocessors import INVALID
 from t5mix.sources.declaration import TaskDeclaration, task_declaration
 from t5mix.sources.shards import files_of
 
@@ -122,3 +124,11 @@ def test_the_package_that_is_missing_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "datasets", None)
     with pytest.raises(T5MixError, match=r"install datasets: pip install 't5mix\[hf\]'"):
         TaskDeclaration(files={"train": {"dataset": "a/b"}}, inputs="{t}", targets="l").check()
+
+
+def test_its_classes_are_the_labels_that_metrics_know(saved):
+    options = {"files": {"train": {"dataset": str(saved)}}, "inputs": "{text}", "targets": "label"}
+    scoring = scoring_of(TaskDeclaration(**options, metrics=("macro_f1",)))
+    assert scoring.postprocess("neither") == INVALID
+    with pytest.raises(T5MixError, match=r"'f1:positive' is about a label that the task does not have.*'f1:pos'"):
+        scoring_of(TaskDeclaration(**options, metrics=("f1:positive",)))
