@@ -17,7 +17,7 @@ from t5mix.evaluation.scoring_client import Scorer
 from t5mix.evaluation.scoring_worker import main, score_predictions
 
 ROWS = [("it is good", 1), ("it is bad", 0), ("it is fine and long, longer than the rest of them", 1), ("no", 0)]
-CHINESE = ["天气好", "a好b天"]
+CHINESE = ["天气很好", "ab好cd天气"]
 NOTES = "It is good. It is bad, naïve and long.\n"
 QUESTIONS = [("who?", ["the cat", "Tom"]), ("where?", ["on the mat"]), ("when?", ["now"])]
 
@@ -59,7 +59,7 @@ def request_(tmp_path_factory):
                 "files": {"train": chinese, "validation": chinese},
                 "inputs": "{id}",
                 "targets": "text",
-                "metrics": ["bleu", {"bleu": {"tokenize": "zh"}}],
+                "metrics": [{"bleu": {"tokenize": "char"}}, {"bleu": {"tokenize": "zh"}}],
             },
             "score_notes": {
                 "files": {"train": notes, "validation": notes},
@@ -105,11 +105,13 @@ def test_predictions_are_scored_in_the_stores_order(request_, manifest, tmp_path
 
 
 def test_options_of_metrics_tell_values_apart_and_signatures_come_with_them(request_, manifest, tmp_path):
-    assert manifest.task("score_zh").metrics == ("bleu", "bleu:tokenize=zh")
-    predict(manifest, tmp_path, "score_zh", CHINESE)
+    names = ("bleu:tokenize=char", "bleu:tokenize=zh")
+    assert manifest.task("score_zh").metrics == names
+    predict(manifest, tmp_path, "score_zh", [CHINESE[0], "ax好cd天气"])
     found = score_predictions(request_, tmp_path, "validation")["score_zh"]
-    assert found.metrics == {"bleu": 0.0, "bleu:tokenize=zh": pytest.approx(100.0)}
-    assert [signature.split("|")[3] for signature in found.signatures.values()] == ["tok:intl", "tok:zh"]
+    by_character, by_word = (found.metrics[name] for name in names)
+    assert 100 > by_character > by_word > 0  # one letter of ten is wrong, and one word of five
+    assert [signature.split("|")[3] for signature in found.signatures.values()] == ["tok:char", "tok:zh"]
     assert found.signatures.keys() == found.metrics.keys()
 
 
