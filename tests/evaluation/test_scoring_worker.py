@@ -17,7 +17,7 @@ from t5mix.evaluation.scoring_client import Scorer
 from t5mix.evaluation.scoring_worker import main, score_predictions
 
 ROWS = [("it is good", 1), ("it is bad", 0), ("it is fine and long, longer than the rest of them", 1), ("no", 0)]
-CHINESE = ["天气很好", "ab好cd天气"]
+CHINESE = ["天气", "ab好cd天气"]
 NOTES = "It is good. It is bad, naïve and long.\n"
 QUESTIONS = [("who?", ["the cat", "Tom"]), ("where?", ["on the mat"]), ("when?", ["now"])]
 
@@ -110,7 +110,7 @@ def test_options_of_metrics_tell_values_apart_and_signatures_come_with_them(requ
     predict(manifest, tmp_path, "score_zh", [CHINESE[0], "ax好cd天气"])
     found = score_predictions(request_, tmp_path, "validation")["score_zh"]
     by_character, by_word = (found.metrics[name] for name in names)
-    assert 100 > by_character > by_word > 0  # one letter of ten is wrong, and one word of five
+    assert 0 < by_character < by_word < 100  # words in Latin letters are one token to the latter
     assert [signature.split("|")[3] for signature in found.signatures.values()] == ["tok:char", "tok:zh"]
     assert found.signatures.keys() == found.metrics.keys()
 
