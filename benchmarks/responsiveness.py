@@ -22,6 +22,8 @@ ROOT = Path(__file__).resolve().parents[1]
 SMALL = ("training.steps=4", "training.log_every=1", "training.evaluate_every=null")
 COMMANDS = {
     "train": ["train", "--config", "quickstart", "run_dir={new}", *SMALL],
+    "train (declared)": ["train", "--config", "own.yaml", "run_dir={new}", *SMALL],
+    "eval (declared)": ["eval", "own"],
     "train --show": ["train", "--config", "demo", "--show"],
     "eval": ["eval", "run", "--tasks", "demo_sentiment"],
     "predict": ["predict", "run", "--input", "lines.txt"],
@@ -37,6 +39,16 @@ COMMANDS = {
     "vocab train": ["vocab", "train", "lines.txt", "--output", "lines.model", "--size", "200"],
 }
 """What is timed; `{new}` is a folder that does not exist."""
+
+OWN = """
+defaults: [experiment, _self_]
+mixture: [letters]
+vocabulary: bytes
+lengths: {inputs: 24, targets: 8}
+training: {batch_size: 8}
+tasks:
+  letters: {files: {train: own.tsv, validation: own.tsv}, inputs: "{text}", targets: label, metrics: [accuracy]}
+"""
 
 
 @dataclasses.dataclass
@@ -93,8 +105,11 @@ def wait_for(tree: Path, arguments: list[str], folder: Path) -> Waiting:
 def prepare(tree: Path, folder: Path) -> None:
     """Makes what the commands read: a run, and a few lines of text."""
     (folder / "lines.txt").write_text("translate English to Velish: The dog sleeps.\n" * 40, encoding="utf-8")
-    arguments = COMMANDS["train"]
-    wait_for(tree, [argument.format(new="run") for argument in arguments], folder)
+    (folder / "own.yaml").write_text(OWN, encoding="utf-8")
+    rows = (f"{chr(97 + row % 26)} {chr(97 + row % 7)}\t{row % 2}\n" for row in range(200))
+    (folder / "own.tsv").write_text("text\tlabel\n" + "".join(rows), encoding="utf-8")
+    for command, run in (("train", "run"), ("train (declared)", "own")):
+        wait_for(tree, [argument.format(new=run) for argument in COMMANDS[command]], folder)
 
 
 def main() -> None:

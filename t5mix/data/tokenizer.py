@@ -1,6 +1,7 @@
 """Text to ids and back without TensorFlow or seqio, with the same results: for prediction and serving."""
 
 import functools
+import itertools
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,10 @@ class Tokenizer:
             encoded = [np.frombuffer(text.encode("utf-8"), np.uint8) for text in texts]
             bytes_ = Ragged.of(encoded)
             return Ragged(bytes_.values + np.int32(_BYTE_OFFSET), bytes_.lengths)
-        return Ragged.of(self._pieces.EncodeAsIds(list(texts)))
+        encoded = self._pieces.EncodeAsIds(list(texts))
+        lengths = np.fromiter(map(len, encoded), np.int64, len(encoded))
+        # An array of each text would take longer than encoding it.
+        return Ragged(np.fromiter(itertools.chain.from_iterable(encoded), np.int32, int(lengths.sum())), lengths)
 
     def decode(self, ids: Iterable[int]) -> str:
         """Returns the text of `ids` up to the first end of sequence; padding is dropped.
