@@ -98,7 +98,7 @@ class DeclaredTask(RunTask):
     def check_lengths(self, lengths: Mapping[str, int]) -> None:
         """Checks that the vocabulary has the sentinels that span corruption needs."""
         if self.declaration.objective == "span_corruption":
-            self._corruption.check_sentinels(self.name, lengths, self.vocabulary.extra_ids)
+            self._corruption.check_sentinels(self.name, lengths, len(self._tokenizer.sentinels))
 
     def check_files(self, splits: list[str]) -> None:
         """Reads all rows of the splits."""
@@ -139,9 +139,9 @@ class DeclaredTask(RunTask):
         if self.declaration.objective == "lm":
             yield from unlabelled_text.language_model_examples(tokens, spec.lengths, EOS)
         else:
-            first_sentinel = self.vocabulary.size - 1
+            sentinels = self._tokenizer.sentinels
             yield from unlabelled_text.span_corruption_examples(
-                tokens, spec.lengths, self._corruption, seed=seed, first_sentinel=first_sentinel, eos=EOS
+                tokens, spec.lengths, self._corruption, seed=seed, sentinels=sentinels, eos=EOS
             )
 
     def perfect_score(self, spec: SplitSpec) -> PerfectScore | None:

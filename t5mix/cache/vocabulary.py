@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from t5mix.cache.run_task import RunTask
 from t5mix.data.manifest import VocabularyEntry
-from t5mix.data.tokenizer import load_sentencepiece
+from t5mix.data.tokenizer import load_sentencepiece, sentinel_ids
 from t5mix.errors import T5MixError
 from t5mix.files import expand_home, sha256_of
 
@@ -17,7 +17,7 @@ def vocabulary_entry(name: str, extra_ids: int) -> VocabularyEntry:
 
     Args:
         name: path of a SentencePiece model, or "bytes".
-        extra_ids: number of sentinels on top of the model's own pieces.
+        extra_ids: number of sentinels on top of the model's own pieces; none are added to a model that has its own.
 
     Raises:
         T5MixError: the file is missing, no SentencePiece model, or has other special ids than T5.
@@ -25,8 +25,9 @@ def vocabulary_entry(name: str, extra_ids: int) -> VocabularyEntry:
     if name == BYTES:
         return VocabularyEntry(BYTES, "", "", extra_ids, _BYTE_IDS + extra_ids)
     path = expand_home(name, "vocabulary").resolve()
-    size = load_sentencepiece(path, extra_ids).GetPieceSize()
-    return VocabularyEntry("sentencepiece", str(path), sha256_of(path), extra_ids, size)
+    added = 0 if len(sentinel_ids(load_sentencepiece(path, 0), 0)) else extra_ids
+    size = load_sentencepiece(path, added).GetPieceSize()
+    return VocabularyEntry("sentencepiece", str(path), sha256_of(path), added, size)
 
 
 def common_vocabulary(tasks: Sequence[RunTask]) -> VocabularyEntry:

@@ -17,13 +17,14 @@ PAD, EOS, UNK = 0, 1, 2
 """T5's ids for padding, the end of a sequence and an unknown piece: every vocabulary has these."""
 _BYTE_OFFSET = 3  # ByT5: a byte's id is its value plus the three special ids
 _BYTES = 256
+_SHARED_SENTINELS = 100  # as many as T5 has
 
 
 class Tokenizer:
     """Encodes and decodes with a run's vocabulary.
 
-    The sentinels take the last ids, the first of them the highest (T5's convention), and read
-    `<extra_id_0>`, `<extra_id_1>`, ...
+    The sentinels read `<extra_id_0>`, `<extra_id_1>`, ... Those that are added take the last ids, the first of them the
+    highest (T5's convention).
 
     Args:
         entry: the vocabulary, as the data manifest names it.
@@ -42,6 +43,13 @@ class Tokenizer:
                     "changed. Put the old file back, or prepare the data anew."
                 )
             self._pieces = load_sentencepiece(Path(entry.path), entry.extra_ids)
+
+    @functools.cached_property
+    def sentinels(self) -> np.ndarray:
+        """The ids of the sentinels; that of `<extra_id_0>`, the first to be used, is the first."""
+        if self._pieces is None:
+            return byte_sentinels(self.entry.extra_ids)
+        return sentinel_ids(self._pieces, self.entry.extra_ids)
 
     def encode(self, text: str) -> list[int]:
         """Returns the ids of `text`, the end-of-sequence id included."""
@@ -101,6 +109,30 @@ class Tokenizer:
             elif _BYTE_OFFSET + _BYTES <= token < self.entry.size:
                 text += self._piece(token).encode()
         return text.decode("utf-8", errors="ignore")
+
+
+def byte_sentinels(extra_ids: int) -> np.ndarray:
+    """Returns the sentinels of bytes: the extra ids, from the last downwards.
+
+    Without extra ids they are the last bytes, as in the ByT5 that was released; UTF-8 has no use for the first 11.
+    """
+    last = _BYTE_OFFSET + _BYTES + extra_ids - 1
+    return last - np.arange(extra_ids or _SHARED_SENTINELS, dtype=np.int32)
+
+
+def sentinel_ids(processor: Any, extra_ids: int) -> np.ndarray:
+    """Returns the ids of the sentinels of a SentencePiece model.
+
+    Args:
+        processor: the loaded model.
+        extra_ids: how many were added to those of its file.
+    """
+    size = processor.GetPieceSize()
+    if extra_ids:
+        return size - 1 - np.arange(extra_ids, dtype=np.int32)
+    pieces = {processor.IdToPiece(token).removeprefix("▁"): token for token in range(size)}
+    names = itertools.takewhile(pieces.__contains__, map("<extra_id_{}>".format, itertools.count()))
+    return np.array([pieces[name] for name in names], np.int32)
 
 
 @functools.lru_cache(maxsize=8)

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from t5mix.data.tokenizer import byte_sentinels, sentinel_ids
 from t5mix.errors import T5MixError
 from t5mix.preprocessors.span_corruption import SpanCorruption
 from t5mix.preprocessors.unlabelled_text import language_model_chunk_length
@@ -58,8 +59,8 @@ def check_sentinels(task: seqio.Task, lengths: Mapping[str, int]) -> None:
     """
     for step in task.preprocessors:
         if isinstance(step, functools.partial) and step.func is corrupt_spans:
-            extra_ids = task.output_features["inputs"].vocabulary.extra_ids
-            step.keywords["corruption"].check_sentinels(task.name, lengths, extra_ids)
+            sentinels = sentinels_of(task.output_features["inputs"].vocabulary)
+            step.keywords["corruption"].check_sentinels(task.name, lengths, len(sentinels))
 
 
 def corrupt_spans(
@@ -72,9 +73,10 @@ def corrupt_spans(
 ) -> tf.data.Dataset:
     """Replaces random spans by sentinels in the inputs and collects them in the targets; see `SpanCorruption`."""
     vocabulary = output_features["inputs"].vocabulary
+    sentinels = sentinels_of(vocabulary)
 
     def corrupt_chunk(tokens: np.ndarray, seeds: np.ndarray) -> list[np.ndarray]:
-        inputs, targets = corruption.corrupt(tokens[None], seeds[None], vocabulary.vocab_size - 1)
+        inputs, targets = corruption.corrupt(tokens[None], seeds[None], sentinels)
         return [np.append(rows[0], np.int32(vocabulary.eos_id)) for rows in (inputs, targets)]
 
     @seqio.map_over_dataset(num_seeds=2)
@@ -100,6 +102,13 @@ def language_model(
 
     length = language_model_chunk_length(sequence_length)
     return _chunks(dataset, field, vocabulary, length).map(example, num_parallel_calls=tf.data.AUTOTUNE)
+
+
+def sentinels_of(vocabulary: seqio.Vocabulary) -> np.ndarray:
+    """Returns the ids of a vocabulary's sentinels; the first is the first to be used."""
+    if isinstance(vocabulary, seqio.SentencePieceVocabulary):
+        return sentinel_ids(vocabulary.tokenizer, vocabulary.extra_ids)
+    return byte_sentinels(vocabulary.extra_ids)
 
 
 def _chunks(dataset: tf.data.Dataset, field: str, vocabulary: seqio.Vocabulary, length: int) -> tf.data.Dataset:

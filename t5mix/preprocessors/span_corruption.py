@@ -64,21 +64,21 @@ class SpanCorruption:
             )
         return best
 
-    def check_sentinels(self, task: str, lengths: Mapping[str, int], extra_ids: int) -> None:
+    def check_sentinels(self, task: str, lengths: Mapping[str, int], sentinels: int) -> None:
         """Checks that a task's vocabulary has the sentinels that the longest chunk needs.
 
         Raises:
             T5MixError: it has too few.
         """
         needed = self.span_counts(self.chunk_length(lengths))[1]
-        if needed > extra_ids:
+        if needed > sentinels:
             raise T5MixError(
                 f"Task {task!r}: span corruption at {lengths['inputs']} inputs and {lengths['targets']} targets needs "
-                f"{needed} sentinels, and the vocabulary has {extra_ids}. Set extra_ids to {needed} or more (T5 has "
+                f"{needed} sentinels, and the vocabulary has {sentinels}. Set extra_ids to {needed} or more (T5 has "
                 "100), or shorten the lengths."
             )
 
-    def corrupt(self, chunks: np.ndarray, seeds: np.ndarray, first_sentinel: int) -> tuple[np.ndarray, np.ndarray]:
+    def corrupt(self, chunks: np.ndarray, seeds: np.ndarray, sentinels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Replaces random spans by sentinels in the inputs; the targets hold the spans, each after its sentinel.
 
         A chunk of n tokens is cut into k unspoilt and k noise spans that alternate, an unspoilt one first, each
@@ -88,7 +88,7 @@ class SpanCorruption:
         Args:
             chunks: [N, length], tokens.
             seeds: [N, 2, 2], the seeds of the unspoilt and of the noise spans of each chunk.
-            first_sentinel: the id of the first sentinel; the next ones count down.
+            sentinels: their ids, in the order in which they are used.
 
         Returns:
             The inputs [N, inputs] and targets [N, targets], without an end of the sequence.
@@ -99,7 +99,7 @@ class SpanCorruption:
         alternating = np.stack([kept_lengths, noise_lengths], axis=2).reshape(-1)
         in_noise = np.tile(np.arange(2 * spans) % 2 == 1, len(chunks))
         hidden = np.repeat(in_noise, alternating).reshape(chunks.shape)
-        return _with_sentinels(chunks, hidden, first_sentinel), _with_sentinels(chunks, ~hidden, first_sentinel)
+        return _with_sentinels(chunks, hidden, sentinels), _with_sentinels(chunks, ~hidden, sentinels)
 
 
 def chunk_seeds(seed: int, first: int, count: int) -> np.ndarray:
@@ -120,9 +120,8 @@ def _random_divisions(total: int, parts: int, seeds: np.ndarray) -> np.ndarray:
     return np.diff(borders, axis=1)
 
 
-def _with_sentinels(chunks: np.ndarray, hidden: np.ndarray, first_sentinel: int) -> np.ndarray:
-    """Replaces each run of hidden positions by one sentinel, the first by the highest id, then downwards."""
+def _with_sentinels(chunks: np.ndarray, hidden: np.ndarray, sentinels: np.ndarray) -> np.ndarray:
+    """Replaces each run of hidden positions by one sentinel, the first run by the first sentinel."""
     starts = hidden & ~np.pad(hidden[:, :-1], ((0, 0), (1, 0)))
-    sentinels = first_sentinel + 1 - np.cumsum(starts, axis=1)
-    tokens = np.where(starts, sentinels, chunks).astype(np.int32)
+    tokens = np.where(starts, sentinels[np.cumsum(starts, axis=1) - 1], chunks).astype(np.int32)
     return tokens[starts | ~hidden].reshape(len(chunks), -1)

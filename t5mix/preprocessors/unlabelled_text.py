@@ -38,13 +38,13 @@ def span_corruption_examples(
     corruption: SpanCorruption,
     *,
     seed: int,
-    first_sentinel: int,
+    sentinels: np.ndarray,
     eos: int,
 ) -> Iterator[TokenBatch]:
     """Replaces random spans by sentinels in the inputs and collects them in the targets; see `SpanCorruption`."""
     for first, chunks in chunked(tokens, corruption.chunk_length(lengths)):
         seeds = chunk_seeds(seed, first, len(chunks))
-        yield _batch(*corruption.corrupt(chunks, seeds, first_sentinel), eos)
+        yield _batch(*corruption.corrupt(chunks, seeds, sentinels), eos)
 
 
 def chunked(tokens: Iterable[np.ndarray], length: int) -> Iterator[tuple[int, np.ndarray]]:

@@ -1,6 +1,7 @@
 import dataclasses
 import shutil
 
+import numpy as np
 import pytest
 import sentencepiece
 
@@ -9,6 +10,7 @@ from t5mix.cache.seqio_vocabularies import describe_vocabulary, seqio_vocabulary
 from t5mix.cache.vocabulary import common_vocabulary, vocabulary_entry
 from t5mix.data.tokenizer import Tokenizer
 from t5mix.errors import T5MixError
+from t5mix.preprocessors.objectives import sentinels_of
 from t5mix.tensorflow_setup import seqio, tf
 
 TEXTS = ["The river opens.", "", "Größe ≠ 日本", "a <extra_id_0> b <extra_id_39>"]
@@ -84,3 +86,42 @@ def test_replacing_a_vocabulary_leaves_the_task_as_it_was(vocabulary_file):
     assert after.output_features["inputs"].vocabulary == after.output_features["targets"].vocabulary == new
     assert before.output_features["inputs"].vocabulary == old
     assert after.name == "a"
+
+
+def test_the_sentinels_of_a_file_are_found_by_name(tmp_path):
+    """mT5's vocabulary has its sentinels inside; none are added."""
+    texts = ["the cat sat on the mat", "a dog ran in the park", "she sells sea shells"] * 20
+    for name, order in (("like_mt5", reversed(range(8))), ("counting_up", range(8))):
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(texts),
+            model_prefix=str(tmp_path / name),
+            vocab_size=40,
+            hard_vocab_limit=False,
+            minloglevel=2,
+            pad_id=0,
+            eos_id=1,
+            unk_id=2,
+            bos_id=-1,
+            user_defined_symbols=[f"▁<extra_id_{index}>" for index in order],
+        )
+        for extra_ids in (0, 8, 100):
+            entry = vocabulary_entry(str(tmp_path / f"{name}.model"), extra_ids)
+            vocabulary, tokenizer = seqio_vocabulary(entry), Tokenizer(entry)
+            assert (entry.extra_ids, entry.size) == (0, vocabulary.vocab_size)
+            assert np.array_equal(sentinels_of(vocabulary), tokenizer.sentinels)
+            assert [piece.strip("▁") for piece in tokenizer.pieces(tokenizer.sentinels)] == [
+                f"<extra_id_{index}>" for index in range(8)
+            ]
+
+
+@pytest.mark.parametrize(("extra_ids", "first", "count"), [(0, 258, 100), (4, 262, 4), (100, 358, 100)])
+def test_bytes_count_sentinels_down_from_the_last_id(extra_ids, first, count):
+    sentinels = Tokenizer(vocabulary_entry("bytes", extra_ids)).sentinels
+    assert sentinels.tolist() == list(range(first, first - count, -1))
+    assert np.array_equal(sentinels_of(seqio.ByteVocabulary(extra_ids=extra_ids)), sentinels)
+
+
+def test_added_sentinels_are_the_last_ids(vocabulary_file):
+    entry = vocabulary_entry(str(vocabulary_file), 40)
+    assert Tokenizer(entry).sentinels.tolist() == list(range(entry.size - 1, entry.size - 41, -1))
+    assert len(Tokenizer(vocabulary_entry(str(vocabulary_file), 0)).sentinels) == 0

@@ -5,7 +5,7 @@ from t5mix.errors import T5MixError
 from t5mix.preprocessors.span_corruption import SpanCorruption, chunk_seeds
 
 T5 = SpanCorruption()
-FIRST_SENTINEL = 1000
+SENTINELS = np.arange(1000, 900, -1)
 
 
 def test_the_numbers_of_the_paper():
@@ -39,7 +39,7 @@ def test_every_position_is_hidden_equally_often():
     """Away from the ends, a token is noise with the same probability; 4 standard errors, a fixed seed."""
     chunks, length = 4000, 72
     tokens = np.tile(np.arange(length, dtype=np.int32), (chunks, 1))
-    inputs, targets = T5.corrupt(tokens, chunk_seeds(3, 0, chunks), FIRST_SENTINEL)
+    inputs, targets = T5.corrupt(tokens, chunk_seeds(3, 0, chunks), SENTINELS)
     assert (inputs.shape, targets.shape) == tuple((chunks, size - 1) for size in T5.corrupted_lengths(length))
     hidden = np.bincount(targets[targets < length], minlength=length)
     kept = np.bincount(inputs[inputs < length], minlength=length)
@@ -55,3 +55,9 @@ def test_seeds_do_not_depend_on_how_many_are_asked_for():
     whole = chunk_seeds(7, 0, 20)
     assert len(np.unique(whole)) == whole.size
     assert np.array_equal(whole, np.concatenate([chunk_seeds(7, first, 5) for first in (0, 5, 10, 15)]))
+
+
+def test_sentinels_may_have_any_ids():
+    chunks, seeds = np.arange(72)[None], chunk_seeds(3, 0, 1)
+    usual, inputs = T5.corrupt(chunks, seeds, SENTINELS)[0], T5.corrupt(chunks, seeds, np.arange(500, 600))[0]
+    assert np.array_equal(np.where(usual > 900, 500 + 1000 - usual, usual), inputs)
