@@ -16,7 +16,7 @@ from t5mix.errors import T5MixError
 from t5mix.files import check_writable
 from t5mix.finetuning import FineTuningPolicy, Full
 from t5mix.runs.load import CheckpointMetadata, TrainedModel, load_model
-from t5mix.tracking.run_directory import find_checkpoint
+from t5mix.tracking.run_directory import find_checkpoint, keep_vocabulary, kept_vocabulary
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,8 +119,9 @@ def _write(
     """Writes a checkpoint that was made from the one at `source`, at the same step."""
     step = int(source.name) if source.name.isdigit() else 0
     float_params = {name: jnp.asarray(leaf, jnp.float32) for name, leaf in params.items()}
+    metadata = dataclasses.replace(CheckpointMetadata.read(source), policy=policy)
     run_state = {
-        **dataclasses.replace(CheckpointMetadata.read(source), policy=policy).to_json(),
+        **metadata.to_json(),
         **({"base": base.to_json()} if base else {}),
         "made_from": str(source),
         "best": {},
@@ -128,4 +129,5 @@ def _write(
     checkpoints = Checkpoints(out / "checkpoints")
     checkpoints.save(TrainState(jnp.int32(step), float_params, {}, ()), run_state)
     checkpoints.close()
+    keep_vocabulary(kept_vocabulary(metadata.vocabulary, source), out)
     return find_checkpoint(out)

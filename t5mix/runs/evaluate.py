@@ -61,7 +61,7 @@ def evaluate_run(
     path = checkpoint_of(run, which)
     if recorded is not None:
         _check_split(recorded, split, tasks)
-    manifest = _manifest_with(recorded, experiment, split, tasks)
+    manifest = _manifest_with(recorded, directory, split, tasks)
     chosen, lacking = _chosen(manifest, split, tasks)
     if lacking:
         notice(f"no {split} split: {', '.join(task.name for task in lacking)}")
@@ -70,7 +70,9 @@ def evaluate_run(
     stores = {i: open_store(task.path(split)) for i, task in by_id.items()}
     scored = [task.name for task in chosen if task.metrics]
     with contextlib.ExitStack() as held:
-        scorer = held.enter_context(Scorer(manifest.request)) if scored else None  # loads while the model works
+        scorer = (
+            held.enter_context(Scorer(directory.at_hand(manifest.request))) if scored else None
+        )  # loads while the model works
         with stage("Loading the model"):
             model = load_model(path, base)
         if manifest.vocabulary.identity != model.vocabulary.identity:
@@ -162,14 +164,15 @@ def _predict(
 
 
 def _manifest_with(
-    recorded: DataManifest | None, experiment: Experiment, split: str, names: Sequence[str]
+    recorded: DataManifest | None, directory: RunDirectory, split: str, names: Sequence[str]
 ) -> DataManifest:
     """Returns the run's data if it holds the split, else prepares the split, of the tasks that are named alone."""
     if recorded is not None and recorded.stores_exist():
         tasks = _tasks(recorded, names)
         if any(split in task.splits for task in tasks):
             return recorded
-    request = experiment.data_request(splits=tuple(dict.fromkeys(["train", split])))
+    experiment = read_experiment(directory.experiment())
+    request = directory.at_hand(experiment.data_request(splits=tuple(dict.fromkeys(["train", split]))))
     if recorded is not None and names:
         request = dataclasses.replace(request, mixture=tuple(names))
     check_request(request)

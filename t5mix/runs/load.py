@@ -15,7 +15,7 @@ from t5mix.errors import T5MixError, UnknownNameError
 from t5mix.finetuning.base import POLICIES, BoundPolicy, FineTuningPolicy
 from t5mix.model.config import T5Config
 from t5mix.model.t5 import abstract_model
-from t5mix.tracking.run_directory import find_checkpoint
+from t5mix.tracking.run_directory import find_checkpoint, kept_vocabulary
 
 
 @dataclasses.dataclass(frozen=True)
@@ -142,8 +142,9 @@ def load_model(path: Path, base: LoadedBase | Path | None = None) -> TrainedMode
         saved = saved_shapes(path)
         frozen = [name for name, leaf in params.items() if leaf.ndim > 1 and name not in saved]
         params |= {name: params[name].astype(metadata.frozen_dtype) for name in frozen}
-    tokenizer = Tokenizer(metadata.vocabulary)
-    return TrainedModel(path, graphdef, params, metadata.model, tokenizer, metadata.vocabulary, policy, opened)
+    vocabulary = kept_vocabulary(metadata.vocabulary, path)
+    tokenizer = Tokenizer(vocabulary)
+    return TrainedModel(path, graphdef, params, metadata.model, tokenizer, vocabulary, policy, opened)
 
 
 def base_path(name: str | None) -> Path | None:

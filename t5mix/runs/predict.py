@@ -29,8 +29,9 @@ def task_inputs(run: Path, task: str, split: str, tokenizer: Tokenizer) -> Itera
     Raises:
         T5MixError: the run, the task or the split does not exist.
     """
-    experiment = read_experiment({**RunDirectory(run).experiment(), "mixture": [task]})
-    request = experiment.data_request(splits=(split,))
+    directory = RunDirectory(run)
+    experiment = read_experiment({**directory.experiment(), "mixture": [task]})
+    request = directory.at_hand(experiment.data_request(splits=(split,)))
     check_request(request)
     manifest = prepare_in_subprocess(request)
     if len(manifest.tasks) != 1:

@@ -1,14 +1,18 @@
 """A run's folder: what it is, what it did, what came out."""
 
 import contextlib
+import dataclasses
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from t5mix.data.manifest import DataManifest
+from t5mix.data.manifest import DataManifest, DataRequest, VocabularyEntry
 from t5mix.errors import T5MixError
-from t5mix.files import exclusive_lock, read_json, write_json
+from t5mix.files import atomic_path, exclusive_lock, read_json, sha256_of, write_json
+
+VOCABULARY_FILE = "vocabulary.model"
+"""The copy of the vocabulary that a run's folder holds."""
 
 _FREE = (
     *("run_dir", "store_dir", "mesh", "distributed", "evaluation"),
@@ -85,6 +89,7 @@ class RunDirectory:
         """Makes the folder this experiment's, and records what it runs on and the exact data."""
         # The experiment first: a kill between the two leaves a folder that is known to be ours.
         write_json(self.path / "experiment.json", {"experiment": dict(experiment), "versions": dict(versions)})
+        keep_vocabulary(manifest.vocabulary, self.path)
         manifest.save(self.path / "data_manifest.json")
 
     def experiment(self) -> dict[str, Any]:
@@ -104,6 +109,13 @@ class RunDirectory:
         file = self.path / "data_manifest.json"
         return DataManifest.load(file) if file.exists() else None
 
+    def at_hand(self, request: DataRequest) -> DataRequest:
+        """Returns a request of the run with the folder's own vocabulary, if the one it names is no longer there."""
+        copy = self.path / VOCABULARY_FILE
+        if request.vocabulary is None or Path(request.vocabulary).expanduser().exists() or not copy.exists():
+            return request
+        return dataclasses.replace(request, vocabulary=str(copy.absolute()))
+
     def save_result(self, result: Mapping[str, Any]) -> None:
         """Records what came out."""
         write_json(self.path / "result.json", dict(result))
@@ -112,6 +124,23 @@ class RunDirectory:
         """Returns what came out, or None while the run is not finished."""
         file = self.path / "result.json"
         return read_json(file) if file.exists() else None
+
+
+def keep_vocabulary(vocabulary: VocabularyEntry, folder: Path) -> None:
+    """Copies the file of a vocabulary into a folder, which then can be moved, and used elsewhere."""
+    copy = folder / VOCABULARY_FILE
+    if Path(vocabulary.path).is_file() and not (copy.exists() and sha256_of(copy) == vocabulary.sha256):
+        with atomic_path(copy) as draft:
+            shutil.copyfile(vocabulary.path, draft)
+
+
+def kept_vocabulary(vocabulary: VocabularyEntry, checkpoint: Path) -> VocabularyEntry:
+    """Returns a vocabulary as it lies beside a checkpoint, or in its run's folder; else where it lay."""
+    for folder in (checkpoint, checkpoint.parent.parent):
+        copy = folder / VOCABULARY_FILE
+        if vocabulary.path and copy.exists() and sha256_of(copy) == vocabulary.sha256:
+            return dataclasses.replace(vocabulary, path=str(copy.absolute()))
+    return vocabulary
 
 
 def check_exists(path: Path) -> None:

@@ -1,6 +1,7 @@
 """From a TSV file to predictions on the command line, through the real processes that prepare and score."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from tests.support.letters import letters_config
 
 @pytest.mark.slow
 def test_a_declared_task_from_file_to_answers(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, vocabulary_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     monkeypatch.chdir(tmp_path)
     rows = [f"{chr(97 + number)} {chr(98 + number % 7)}\t{number % 2}" for number in range(24)]
@@ -39,6 +40,20 @@ def test_a_declared_task_from_file_to_answers(
     assert main(["predict", "run", "--input", "questions.txt", "--json", "--max-length", "5"]) == 0
     answers = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [answer["input"] for answer in answers] == ["letters: ab ab", "letters: cd cd"]
+
+    vocabulary = tmp_path / "own.model"
+    vocabulary.write_bytes(vocabulary_file.read_bytes())
+    (tmp_path / "run").rename(tmp_path / "first")
+    own = ["--config", "own.yaml", "vocabulary=own.model", "lengths.inputs=40", "training.steps=2"]
+    assert main(["train", *own, "training.checkpoint_every=2"]) == 0
+    vocabulary.unlink()  # a run can be used without it, and elsewhere
+    shutil.move(tmp_path / "run", tmp_path / "moved")
+    capsys.readouterr()
+    assert main(["predict", "moved", "--input", "questions.txt", "--json", "--max-length", "5"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 2
+    for split in ("validation", "train"):
+        assert main(["eval", "moved", "--split", split, "--json"]) == 0
+        assert 0 <= json.loads(capsys.readouterr().out)["letters"]["accuracy"] <= 100
 
     (tmp_path / "train.tsv").write_text("text\tlabel\nx\t7\n", encoding="utf-8")
     assert main(["train", "--config", "own.yaml", "run_dir=other"]) == 2

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import os
 from pathlib import Path
@@ -5,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from t5mix.data.manifest import DataManifest
+from t5mix.data.manifest import DataManifest, VocabularyEntry
 from t5mix.errors import T5MixError
+from t5mix.files import sha256_of
 from t5mix.tracking.history import read_history
-from t5mix.tracking.run_directory import RunDirectory, check_exists, find_checkpoint
+from t5mix.tracking.run_directory import RunDirectory, check_exists, find_checkpoint, kept_vocabulary
 
 EXPERIMENT: dict[str, Any] = {
     "run_dir": "r",
@@ -153,3 +155,23 @@ def test_one_process_at_a_time_trains(tmp_path: Path):
     with run.locked():  # a later one continues
         pass
     assert (run.path / "experiment.json").exists()
+
+
+def test_a_run_holds_its_vocabulary(manifest, tmp_path):
+    (tmp_path / "own.model").write_bytes(b"pieces")
+    vocabulary = VocabularyEntry("sentencepiece", str(tmp_path / "own.model"), sha256_of(tmp_path / "own.model"), 0, 9)
+    request = dataclasses.replace(manifest.request, vocabulary=vocabulary.path)
+    directory = RunDirectory(tmp_path / "run")
+    directory.path.mkdir()
+    directory.claim(EXPERIMENT, {}, dataclasses.replace(manifest, vocabulary=vocabulary))
+    assert directory.at_hand(request) == request
+    (tmp_path / "own.model").unlink()
+    directory.claim(EXPERIMENT, {}, dataclasses.replace(manifest, vocabulary=vocabulary))  # continued without it
+    (tmp_path / "run").rename(tmp_path / "moved")
+    moved = tmp_path / "moved"
+    assert RunDirectory(moved).at_hand(request).vocabulary == str(moved / "vocabulary.model")
+    assert RunDirectory(moved).at_hand(manifest.request) == manifest.request
+    found = kept_vocabulary(vocabulary, moved / "checkpoints" / "3")
+    assert (found.path, found.identity) == (str(moved / "vocabulary.model"), vocabulary.identity)
+    (moved / "vocabulary.model").write_bytes(b"other pieces")
+    assert kept_vocabulary(vocabulary, moved / "checkpoints" / "3") == vocabulary
