@@ -115,10 +115,19 @@ def _predict(commands: argparse._SubParsersAction) -> None:
     _base(command)
     command.add_argument("--json", action="store_true", help="JSON Lines with input and prediction")
     command.add_argument(
-        "--batch-size", type=int, default=64, metavar="N", help="inputs answered at once; default: %(default)s"
+        "--batch-size", type=_positive, default=64, metavar="N", help="inputs answered at once; default: %(default)s"
     )
     command.add_argument(
-        "--max-length", type=int, default=64, metavar="N", help="most tokens of an answer; default: %(default)s"
+        "--max-length",
+        type=_positive,
+        metavar="N",
+        help="most tokens of an answer; default: those of the run's targets",
+    )
+    command.add_argument(
+        "--max-input-length",
+        type=_positive,
+        metavar="N",
+        help="most tokens of an input, longer ones are cut; default: those of the run's inputs",
     )
 
 
@@ -129,7 +138,9 @@ def _tasks(commands: argparse._SubParsersAction) -> None:
     show.add_argument("show", metavar="TASK", help="a registered task, or one that the configuration declares")
     _configuration(show)
     show.add_argument("--split", default="train", help="the split to show; default: %(default)s")
-    show.add_argument("--examples", type=int, default=3, metavar="N", help="how many to show; default: %(default)s")
+    show.add_argument(
+        "--examples", type=_positive, default=3, metavar="N", help="how many to show; default: %(default)s"
+    )
     show.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
     check = _verb(verbs, "check", "read all rows of tasks, and say what a perfect model would score")
     check.set_defaults(module="t5mix.cli.check")
@@ -224,10 +235,10 @@ def _sweep(commands: argparse._SubParsersAction) -> None:
         "--cores", type=_positive, metavar="N", help="cores of each run on a CPU; default: a quarter of those there are"
     )
     command.add_argument(
-        "--gpus", type=int, default=0, metavar="N", help="GPUs of each run on a cluster; default: %(default)s"
+        "--gpus", type=_not_negative, default=0, metavar="N", help="GPUs of each run on a cluster; default: %(default)s"
     )
     command.add_argument(
-        "--retries", type=int, default=2, metavar="N", help="of a run that failed; default: %(default)s"
+        "--retries", type=_not_negative, default=2, metavar="N", help="of a run that failed; default: %(default)s"
     )
     command.add_argument("--address", help="of a Ray cluster, such as auto; default: one is started here")
     command.add_argument(
@@ -247,9 +258,20 @@ def _report(commands: argparse._SubParsersAction) -> None:
 
 
 def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{value} is not 1 or more")
+    return _at_least(1, text)
+
+
+def _not_negative(text: str) -> int:
+    return _at_least(0, text)
+
+
+def _at_least(least: int, text: str) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+    if value < least:
+        raise argparse.ArgumentTypeError(f"{value} is not {least} or more")
     return value
 
 
@@ -286,9 +308,11 @@ def _vocabulary(commands: argparse._SubParsersAction) -> None:
     train.add_argument("files", nargs="+", metavar="FILE", help="what to train on; the ending tells the format")
     train.add_argument("--output", required=True, metavar="FILE.model", help="the vocabulary to write")
     train.add_argument(
-        "--size", type=int, default=8192, metavar="N", help="ids in all, sentinels included; default: %(default)s"
+        "--size", type=_positive, default=8192, metavar="N", help="ids in all, sentinels included; default: %(default)s"
     )
-    train.add_argument("--extra-ids", type=int, default=100, metavar="N", help="sentinels; default: %(default)s")
+    train.add_argument(
+        "--extra-ids", type=_not_negative, default=100, metavar="N", help="sentinels; default: %(default)s"
+    )
     train.add_argument(
         "--fields",
         nargs="+",

@@ -3,12 +3,12 @@
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-
-import numpy as np
+from typing import Any, NamedTuple
 
 from t5mix.cache.request_checks import check_request
 from t5mix.config.reading import read_experiment
 from t5mix.data.prepare_client import prepare_in_subprocess
+from t5mix.data.ragged import Ragged
 from t5mix.data.token_store import open_store
 from t5mix.data.tokenizer import Tokenizer
 from t5mix.errors import T5MixError
@@ -32,7 +32,11 @@ def task_inputs(run: Path, task: str, split: str, tokenizer: Tokenizer) -> Itera
     directory = RunDirectory(run)
     experiment = read_experiment({**directory.experiment(), "mixture": [task]})
     request = directory.at_hand(experiment.data_request(splits=(split,)))
-    check_request(request)
+    declaration = check_request(request).get(task)
+    if declaration is not None and declaration.objective is None:  # which then may lack targets
+        if split not in declaration.files:
+            raise T5MixError(f"Task {task!r} has no split {split!r}; it has {', '.join(declaration.files)}.")
+        return (example["inputs"] for example in declaration.inputs_only(declaration.files[split]))
     manifest = prepare_in_subprocess(request)
     if len(manifest.tasks) != 1:
         raise T5MixError(f"{task} is a mixture of {', '.join(t.name for t in manifest.tasks)}. Name one task.")
@@ -40,9 +44,28 @@ def task_inputs(run: Path, task: str, split: str, tokenizer: Tokenizer) -> Itera
     return (tokenizer.decode(store.example(index)[0].tolist()) for index in range(len(store)))
 
 
-def predict_texts(
-    model: TrainedModel, texts: Sequence[str], *, batch_size: int, max_length: int, task: str | None = None
-) -> list[str]:
+class Answer(NamedTuple):
+    """An input, what the model makes of it, and whether the input was cut to the longest that it may have."""
+
+    text: str
+    prediction: str
+    cut: bool
+
+
+def predict_texts(model: TrainedModel, texts: Sequence[str], *, batch_size: int, **settings: Any) -> list[str]:
+    """Returns what the model makes of texts, in their order; the settings are those of `answer_texts`."""
+    return [answer.prediction for answer in answer_texts(model, texts, batch_size=batch_size, **settings)]
+
+
+def answer_texts(
+    model: TrainedModel,
+    texts: Sequence[str],
+    *,
+    batch_size: int,
+    max_length: int,
+    input_length: int | None = None,
+    task: str | None = None,
+) -> list[Answer]:
     """Returns the answers to texts, in their order.
 
     Args:
@@ -50,25 +73,25 @@ def predict_texts(
         texts: inputs, with the prefix their task was trained with.
         batch_size: sequences decoded at once.
         max_length: the most tokens of an answer.
+        input_length: the most tokens of an input; longer ones are cut as those of training are. None for no limit.
         task: the task whose module of a bank answers; models without a bank need none.
     """
-    inputs = [np.asarray(model.tokenizer.encode(text), np.int32) for text in texts]
+    encoded = Ragged.of([model.tokenizer.encode(text) for text in texts])
+    limit = input_length or int(encoded.lengths.max(initial=1))
     outputs = generate(
         model.graphdef,
         model.params,
-        inputs,
+        encoded.cut(limit).rows(),
         batch_size=batch_size,
         max_length=max_length,
         task_id=model.task_id(task),
     )
-    return [model.tokenizer.decode(output.tolist()) for output in outputs]
+    predictions = (model.tokenizer.decode(output.tolist()) for output in outputs)
+    return list(map(Answer, texts, predictions, (encoded.lengths > limit).tolist()))
 
 
-def predict_lines(
-    model: TrainedModel, lines: Iterable[str], *, batch_size: int, max_length: int, task: str | None = None
-) -> Iterator[tuple[str, str]]:
-    """Yields (text, answer) for each line, holding no more than a few batches of them in memory."""
-    stripped = (line.rstrip("\n") for line in lines)
-    while block := list(itertools.islice(stripped, 16 * batch_size)):
-        answers = predict_texts(model, block, batch_size=batch_size, max_length=max_length, task=task)
-        yield from zip(block, answers, strict=True)
+def predict_lines(model: TrainedModel, lines: Iterable[str], *, batch_size: int, **settings: Any) -> Iterator[Answer]:
+    """Yields the answer to each line, holding no more than a few batches of them in memory; see `answer_texts`."""
+    waiting = iter(lines)
+    while block := list(itertools.islice(waiting, 16 * batch_size)):
+        yield from answer_texts(model, block, batch_size=batch_size, **settings)

@@ -8,8 +8,10 @@ import pytest
 
 from t5mix.checkpoint.integrity import DamagedCheckpointError
 from t5mix.checkpoint.reader import read_run_state
+from t5mix.data.ragged import Ragged
 from t5mix.data.tokenizer import Tokenizer
 from t5mix.errors import T5MixError
+from t5mix.evaluation.generate import generate
 from t5mix.runs.load import checkpoint_of, load_model
 from t5mix.runs.predict import predict_lines, task_inputs
 
@@ -55,13 +57,19 @@ def test_a_damaged_checkpoint_is_refused(finished: Any, tmp_path: Path):
 
 def test_each_line_has_its_answer_in_order_and_alone(finished: Any):
     model = load_model(finished.path)
-    lines = ["copy a b\n", "x", "", "copy a b", "first something long\n"]
+    lines = ["copy a b", "x", "", "copy a b", "first something long"]
     answers = list(predict_lines(model, iter(lines), batch_size=2, max_length=6))
-    assert [text for text, _ in answers] == ["copy a b", "x", "", "copy a b", "first something long"]
+    assert [answer.text for answer in answers] == lines
     assert answers[0] == answers[3]
     for line in ("x", "first something long"):
         assert next(predict_lines(model, [line], batch_size=2, max_length=6)) in answers
     assert list(predict_lines(model, [], batch_size=2, max_length=6)) == []
+    cut = list(predict_lines(model, lines, batch_size=2, max_length=6, input_length=9))
+    assert [answer.cut for answer in cut] == [False, False, False, False, True]
+    assert cut[:4] == answers[:4]
+    tokens = Ragged.of([model.tokenizer.encode(lines[4])]).cut(9)  # as a token store cuts them
+    (output,) = generate(model.graphdef, model.params, tokens.rows(), batch_size=2, max_length=6)
+    assert cut[4].prediction == model.tokenizer.decode(output.tolist())
 
 
 def test_a_tasks_inputs_are_its_stores(finished: Any, data: Any):
