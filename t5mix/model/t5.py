@@ -196,8 +196,24 @@ Adapt = Callable[[T5, nnx.Rngs], T5]
 """What fine-tuning does to a model that was just built: adds modules, or replaces some."""
 
 
+class _Keys(nnx.RngStream):
+    """Flax's stream of keys, with a count in Python.
+
+    Flax traces its count for each key, and looks at all that was traced before: most of what a large model takes.
+    """
+
+    def __init__(self, key: jax.Array | int, *, tag: str):
+        super().__init__(key, tag=tag)
+        self.given = 0
+
+    def __call__(self) -> jax.Array:
+        self.given += 1
+        return jax.random.fold_in(self.key[...], self.given - 1)
+
+
 def _build(config: T5Config, key: Any, adapt: Adapt | None) -> T5:
-    rngs = nnx.Rngs(key)
+    rngs = nnx.Rngs()
+    rngs.default = _Keys(key, tag="default")  # type: ignore[attr-defined]  # whatever name it is asked by
     model = T5(config, rngs=rngs)
     return model if adapt is None else adapt(model, rngs)
 

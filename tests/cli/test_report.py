@@ -26,8 +26,9 @@ def test_the_report_is_written_into_the_sweeps_folder(folder: Path, capsys: pyte
 
 
 def test_json_says_the_same_of_a_report_that_lies_elsewhere(
-    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
+    monkeypatch.setattr("t5mix.report.write.save_figure", lambda figure, into: None)  # they take longest
     out = tmp_path / "a" / "b"
     assert main(["report", str(folder), "--json", "--out", str(out)]) == 0
     shown = json.loads(capsys.readouterr().out)

@@ -17,7 +17,6 @@ from t5mix.finetuning import POLICIES, FineTuningPolicy
 from t5mix.finetuning.base import RunShape
 from t5mix.model.t5 import abstract_model, init_params, merge_params
 from t5mix.training.config import TrainingConfig
-from t5mix.training.engine import Engine
 from t5mix.training.optimizer import AdamW
 from t5mix.training.schedule import Constant
 from t5mix.training.sharding import MeshConfig
@@ -106,7 +105,7 @@ def test_after_50_steps_what_is_frozen_is_as_it_was_and_all_else_moved(policy: A
     training = TrainingConfig(steps=50, batch_size=4, max_grad_norm=1.0)
     model = tiny.model_config(num_decoder_layers=2, dropout_rate=0.1)
     bound = policy.bind(("first", "second"))
-    engine = Engine(model, bound, AdamW(weight_decay=0.1), Constant(), training, MeshConfig(), 0)
+    engine = tiny.built_once(model, bound, AdamW(weight_decay=0.1), Constant(), training, MeshConfig(), 0)
     shape = training.batch_shape(tiny.INPUTS, tiny.TARGETS, policy.prompt_length)
     tasks = [task_data(entry) for entry in tiny.make_manifest(tmp_path).tasks]
     batches = training_batches(tasks, shape, seed=0, proportions=lambda step: np.asarray([0.5, 0.5]))
@@ -118,7 +117,6 @@ def test_after_50_steps_what_is_frozen_is_as_it_was_and_all_else_moved(policy: A
         assert moments == 2 * trained, "Adam keeps two moments of what trains, and nothing of what does not"
         state, _ = engine.step(state, next(batches).arrays)
         state = engine.advance(state, step + 1)
-    engine.close()
     assert state.trained.keys() | set(engine.phases.frozen) == before.keys()
     for path, leaf in state.params.items():
         same = np.array_equal(np.asarray(leaf).view(np.int32), before[path].view(np.int32))

@@ -31,9 +31,9 @@ from t5mix.training.job import Outcome
 from t5mix.training.sharding import BATCH, local_rows
 from t5mix.training.trainer import train
 
-STEPS = 13
+STEPS = 9
 STOP = 5
-CONFIG = TrainingConfig(steps=STEPS, batch_size=8, packing_buffer=12, log_every=4, checkpoint_every=6, evaluate_every=6)
+CONFIG = TrainingConfig(steps=STEPS, batch_size=8, packing_buffer=12, log_every=4, checkpoint_every=8, evaluate_every=8)
 SETTINGS = (
     "mixture=[copy,first]",
     "model={d_model:16,d_ff:32,d_kv:8,num_heads:2,num_layers:1,num_decoder_layers:1,vocab_size:64,preset:tiny}",
@@ -201,7 +201,7 @@ def test_impossible_settings_are_refused(settings: dict[str, Any], message: str)
 def test_processes_that_part_write_no_checkpoint(runs: Runs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(trainer, "processes_that_differ", lambda host: [1])
     job = runs.tiny.make_job(tmp_path / "run", runs.manifest, CONFIG, engine=runs.tiny.make_engine(CONFIG))
-    with pytest.raises(T5MixError, match=r"At step 6 the processes \[1\] have other data or other losses"):
+    with pytest.raises(T5MixError, match=r"At step 8 the processes \[1\] have other data or other losses"):
         train(job)
     assert list((tmp_path / "run" / "checkpoints").iterdir()) == []
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from t5mix.finetuning import IA3, Adapter, Full, Houlsby, LayerNorms, LoRA, Pfeiffer, RegexPolicy
+from t5mix.finetuning import IA3, Adapter, FineTuningPolicy, Full, Houlsby, LayerNorms, LoRA, Pfeiffer, RegexPolicy
 from t5mix.finetuning.base import RunShape
 from t5mix.model.presets import PRESETS
 from t5mix.model.t5 import abstract_model
@@ -23,6 +23,8 @@ def shapes_with(policy: Any) -> dict[str, Any]:
 def trained(policy: Any, *, norms: bool = True) -> int:
     # Which norms train changes nothing of what an adapter adds, and the shapes of a model take a second.
     adding = dataclasses.replace(policy, train_norms="all") if hasattr(policy, "train_norms") else policy
+    if type(policy).adapt is FineTuningPolicy.adapt:  # it adds nothing
+        adding = Full()
     shapes = shapes_with(adding)
     return sum(
         leaf.size

@@ -186,6 +186,24 @@ class Shift(nnx.Module):
         return hidden + update + self.shift[...][context.task_ids][..., None]
 
 
+@pytest.mark.parametrize("seeded", [int, jax.random.key])
+def test_parameters_are_drawn_with_the_keys_of_flax(seeded) -> None:
+    key = seeded(3)
+    config = T5Config(vocab_size=8, d_model=4, d_ff=8, d_kv=2, num_heads=2, num_layers=1, num_decoder_layers=1)
+    drawn = []
+
+    def adapt(model: T5, rngs: nnx.Rngs) -> T5:
+        drawn.extend([rngs.params(), rngs(), rngs.noise()])  # one stream, whatever it is called by
+        return model
+
+    found, rngs = init_params(config, key, adapt), nnx.Rngs(key)
+    expected = split_params(T5(config, rngs=rngs))[1]
+    assert found.keys() == expected.keys()
+    for path, leaf in expected.items():
+        np.testing.assert_array_equal(np.asarray(found[path]), np.asarray(leaf), err_msg=path)
+    assert drawn == [rngs(), rngs(), rngs()]
+
+
 def test_a_policy_can_fill_a_slot_and_see_the_task_of_each_position(params, forward) -> None:
     def adapt(model: T5, rngs: nnx.Rngs) -> T5:
         model.encoder.blocks[1].feed_forward_adapter = Shift()

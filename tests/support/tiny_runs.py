@@ -107,6 +107,10 @@ def make_engine(training: Any, mesh: Any = None, optimizer: Any = None, schedule
     )
 
 
+_plain_params: dict[Any, Any] = {}
+"""What plain models begin with, which is the same under all policies."""
+
+
 @functools.cache
 def built_once(*settings: Any) -> Any:
     """An engine; the same settings give the same one: all is traced, compiled and drawn once.
@@ -116,9 +120,22 @@ def built_once(*settings: Any) -> Any:
     import jax
     from jax import numpy as jnp
 
+    from t5mix.model.t5 import abstract_model
     from t5mix.training.engine import Engine
 
     engine: Any = Engine(*settings)
+    model, seed = settings[0], settings[-1]
+    plain, initialize = abstract_model(model)[1].keys(), engine._initialized
+
+    def initialize_once(paths: Sequence[str]) -> Any:
+        if not plain >= set(paths):
+            return initialize(paths)
+        key = model, seed, *((path, engine.params[path].dtype, engine.params[path].sharding) for path in paths)
+        if key not in _plain_params:
+            _plain_params[key] = initialize(paths)
+        return _plain_params[key]
+
+    engine._initialized = initialize_once
     draw, begin = engine._fresh, functools.cache(engine.start)
     first = functools.cache(lambda: draw(engine.params))
     engine._fresh = lambda paths: {path: jnp.copy(first()[path]) for path in paths}
