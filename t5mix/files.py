@@ -224,21 +224,22 @@ def is_refused_write(error: OSError) -> bool:
     return is_full(error) or error.errno in (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
-def check_writable(folder: Path, key: str) -> None:
+def check_writable(folder: Path, key: str, advice: str | None = None) -> None:
     """Refuses a folder that could not be made, or not be written to.
 
     Args:
         folder: the folder.
         key: the setting that names it, for the message.
+        advice: what to do, a sentence; None to choose another folder with the setting.
 
     Raises:
         T5MixError: writing is not allowed there, or a file is in the way; names the folder or the file.
     """
-    existing = _nearest(folder)
+    existing, advice = _nearest(folder), advice or f"Choose another {key}."
     if not existing.is_dir():
-        raise T5MixError(f"{key} is {folder}, and {existing} is a file. Choose another {key}.")
+        raise T5MixError(f"{key} is {folder}, and {existing} is a file. {advice}")
     if not os.access(existing, os.W_OK | os.X_OK):
-        raise T5MixError(f"{key} is {folder}, and you may not write to {existing}. Choose another {key}.")
+        raise T5MixError(f"{key} is {folder}, and you may not write to {existing}. {advice}")
 
 
 def check_writable_file(file: Path, option: str) -> None:

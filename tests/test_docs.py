@@ -9,13 +9,16 @@ import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from t5mix.cli.main import main
 from t5mix.cli.parser import build_parser
+from t5mix.evaluation.predictions import Prediction
 from t5mix.finetuning import POLICIES
+from t5mix.metrics.example_scores import TaskEvaluation
 from t5mix.mixing import STRATEGIES
 from tests.support.documented_commands import lines_to_run, prepare_folder, run_line
 
@@ -270,6 +273,40 @@ def test_the_quickstart_prints_commands_whole(capsys: pytest.CaptureFixture[str]
     runpy.run_path(str(QUICKSTART))["print_next"](Path("runs/of_a_long_name/quickstart"))
     (line,) = [line for line in capsys.readouterr().out.splitlines() if "t5mix train" in line]
     assert line.endswith("start_from=runs/of_a_long_name/quickstart_pretrain")
+
+
+def test_the_quickstart_shows_scores_and_answers(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+    question = "demo_sentiment sentence: " + "It was lovely. " * 10
+    given = ["positive"] * 90 + ["negative"] * 10
+    predictions = [Prediction(index, question, "positive", answer) for index, answer in enumerate(given)]
+    reference = SimpleNamespace(headline_metric="accuracy", majority=51.25, ceiling=100.0)
+    demo = SimpleNamespace(REFERENCE={"demo_sentiment": reference})
+    monkeypatch.setitem(sys.modules, "t5mix.tasks.demo", demo)  # type: ignore[arg-type]
+    script = runpy.run_path(str(QUICKSTART))["main"]
+    found = {
+        "evaluate_run": lambda run, split: {"demo_sentiment": TaskEvaluation({"accuracy": 90.0})},
+        "checkpoint_of": lambda run, which: run / "checkpoints" / "7",
+        "read_predictions": lambda path: predictions,
+    }
+    script.__globals__.update(found)
+    monkeypatch.setattr(sys, "argv", ["quickstart_report.py", "runs/quickstart"])
+    script()
+    title, headings, _, row, summary, _, *answers = capsys.readouterr().out.splitlines()
+    assert title == "Validation scores of the demo's ten tasks (0 to 100)"
+    assert headings.split() == ["task", "metric", "majority", "score", "2", "s.e.", "ceiling"]
+    task, metric, majority, score, error, ceiling, above = row.split()
+    assert (task, metric, majority, score, ceiling, above) == (
+        "demo_sentiment",
+        "accuracy",
+        "51.2",
+        "90.0",
+        "100",
+        "above",
+    )
+    assert 5 < float(error) < 8
+    assert summary.startswith("1 of 1 tasks are above the best constant answer")
+    assert answers[0] == f"demo_sentiment  {question}"  # on one line, however long
+    assert re.fullmatch(r"  [=!] (positive|negative)   \(target: positive\)", answers[1])
 
 
 def epilogs(parser: argparse.ArgumentParser) -> Iterator[tuple[str, str]]:

@@ -38,6 +38,7 @@ class SeqioTask(RunTask):
     def __init__(self, task: seqio.Task) -> None:
         self.task = task
         self.name = task.name
+        _check_prepared(task)
         self.splits = tuple(task.splits)
         self.source = type(task.source).__name__
         self.metrics = metric_names(task)
@@ -167,6 +168,30 @@ class SeqioTask(RunTask):
         options = tf.data.Options()
         options.deterministic = True
         return dataset.with_options(options)
+
+
+def _check_prepared(task: seqio.Task) -> None:
+    """Checks that the data of a TFDS task lies on this machine: t5mix downloads none.
+
+    Raises:
+        T5MixError: it does not.
+    """
+    if not isinstance(task.source, seqio.TfdsDataSource):
+        return
+    data_set = task.source.tfds_dataset
+    try:
+        builder = data_set.builder
+        name, folder, prepared = builder.info.full_name, builder.data_dir, builder.is_prepared()
+    except Exception as error:  # no such data set, or none that TFDS can make without the network
+        raise T5MixError(
+            f"Task {task.name!r}: TFDS cannot load the data set {data_set.name} ({type(error).__name__}: {error})."
+        ) from error
+    if not prepared:
+        raise T5MixError(
+            f"Task {task.name!r}: the data set {name} is not prepared; it was looked for in {folder}. Prepare it with "
+            f"`tfds build {name.replace(':', '/')} --data_dir {data_set.data_dir or '~/tensorflow_datasets'}`, where "
+            "there is a network, or set TFDS_DATA_DIR to the folder that holds it."
+        )
 
 
 def target_text(task: seqio.Task, example: Mapping[str, Any]) -> str:

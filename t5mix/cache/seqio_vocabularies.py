@@ -8,6 +8,7 @@ from t5mix.cache.vocabulary import BYTES, vocabulary_entry
 from t5mix.data.manifest import VocabularyEntry
 from t5mix.data.token_store import FEATURES
 from t5mix.errors import T5MixError
+from t5mix.files import atomic_path
 from t5mix.tensorflow_setup import seqio, tf
 
 
@@ -46,11 +47,14 @@ def _local(name: str) -> Path:
         return Path(name).expanduser().resolve()
     kept = Path.home() / ".cache" / "t5mix" / "vocabularies" / name.split("://", 1)[1].replace("/", "__")
     if not kept.exists():
-        kept.parent.mkdir(parents=True, exist_ok=True)
         try:
-            tf.io.gfile.copy(name, str(kept), overwrite=True)
+            with atomic_path(kept) as draft:
+                tf.io.gfile.copy(name, str(draft), overwrite=True)
         except tf.errors.OpError as error:
-            raise T5MixError(f"The vocabulary {name} cannot be read: {error.message}.") from error
+            raise T5MixError(
+                f"The vocabulary {name} cannot be reached: {error.message}. Set vocabulary to a copy of it on this "
+                f"machine, or put one at {kept}."
+            ) from error
     return kept
 
 

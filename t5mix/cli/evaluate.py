@@ -8,12 +8,15 @@ from pathlib import Path
 from t5mix.compiled_programs import keep_compiled_programs
 from t5mix.console.stage import stage
 from t5mix.console.tables import TextTable, print_table
-from t5mix.tracking.run_directory import check_exists
+from t5mix.files import check_writable
+from t5mix.tracking.run_directory import RunDirectory, check_exists
 
 
 def run(options: argparse.Namespace) -> int:
     """Evaluates a run and shows the scores."""
     check_exists(Path(options.run))
+    answers = RunDirectory(Path(options.run)).predictions
+    check_writable(answers, "The folder of the answers", "Copy the run to where you may write, and score the copy.")
     keep_compiled_programs()
     with stage("Loading JAX"):
         from t5mix.runs.evaluate import evaluate_run

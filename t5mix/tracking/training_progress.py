@@ -51,10 +51,8 @@ class TrainingProgress:
         now = time.monotonic()
         first, since = self._first = self._first or (step, now)
         if now - self._spoken >= _SECONDS_A_LINE:
-            left = (
-                f"  {units.clock((now - since) / (step - first) * (self._steps - step))} left" if step > first else ""
-            )
-            self.info(f"step {step}/{self._steps}{left}")
+            left = (now - since) / (step - first) * (self._steps - step) if step > first else None
+            self.info(f"step {step}/{self._steps}" + ("" if left is None else f"  {units.clock(left)} left"))
 
     def log_metrics(self, step: int, loss: float, tokens_per_second: float, seconds_left: float) -> None:
         """Shows the figures of a logging step."""

@@ -1,5 +1,6 @@
 import dataclasses
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -125,3 +126,21 @@ def test_added_sentinels_are_the_last_ids(vocabulary_file):
     entry = vocabulary_entry(str(vocabulary_file), 40)
     assert Tokenizer(entry).sentinels.tolist() == list(range(entry.size - 1, entry.size - 41, -1))
     assert len(Tokenizer(vocabulary_entry(str(vocabulary_file), 0)).sentinels) == 0
+
+
+def test_a_download_that_fails_leaves_nothing(tmp_path, monkeypatch, vocabulary_file):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    name = "gs://nobody/broken/own.model"
+
+    def copy(source: str, target: str, overwrite: bool) -> None:
+        Path(target).write_bytes(vocabulary_file.read_bytes() if whole else b"")
+        if not whole:
+            raise tf.errors.UnavailableError(None, None, "no route to host")
+
+    monkeypatch.setattr(tf.io.gfile, "copy", copy)
+    whole = False
+    with pytest.raises(T5MixError, match=r"gs://nobody/broken/own\.model cannot be reached: no route to host\. Set"):
+        describe_vocabulary(seqio.SentencePieceVocabulary(name))
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+    whole = True
+    assert describe_vocabulary(seqio.SentencePieceVocabulary(name)).path.startswith(str(tmp_path))

@@ -53,6 +53,16 @@ def test_signatures_follow_the_table(capsys: pytest.CaptureFixture[str], monkeyp
     ]
 
 
+def test_a_run_that_may_not_be_written_to_is_refused_before_any_work(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    assert main(["eval", "runs/a"]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("t5mix: The folder of the answers is runs/a/predictions, and you may not write to ")
+    assert error.endswith("runs/a. Copy the run to where you may write, and score the copy.\n")
+
+
 def test_json_has_all_digits(capsys: pytest.CaptureFixture[str]):
     assert main(["eval", "runs/a", "--split", "test", "--json"]) == 0
     captured = capsys.readouterr()
