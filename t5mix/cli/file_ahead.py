@@ -42,10 +42,7 @@ class FileAhead:
     @property
     def mixture(self) -> tuple[str, ...]:
         """The names that are asked for."""
-        named = self.settings.get("mixture") or ()
-        for override in self.overrides:
-            if override.startswith("mixture="):
-                named = override.partition("=")[2]
+        named = self._setting("mixture") or ()
         names = re.findall(r"[^\s,\[\]'\"]+", named) if isinstance(named, str) else named
         return tuple(map(str, names)) if isinstance(names, list | tuple) else ()
 
@@ -63,10 +60,12 @@ class FileAhead:
     def check(self) -> None:
         """Checks names, declared tasks and the vocabulary, as far as the file alone decides about them.
 
+        A run that is continued has its data already, and its files may be gone.
+
         Raises:
             T5MixError: see `check_request`; or a name is neither declared nor registered.
         """
-        if any(_DATA_KEY.match(override) for override in self.overrides) or not self._is_whole:
+        if any(_DATA_KEY.match(override) for override in self.overrides) or not self._is_whole or self._is_prepared:
             return
         from t5mix.cache.request_checks import check_known, check_request
 
@@ -75,6 +74,15 @@ class FileAhead:
             check_request(request)
         else:
             check_known(request)
+
+    def _setting(self, key: str) -> Any:
+        given = [override.partition("=")[2] for override in self.overrides if override.startswith(f"{key}=")]
+        return given[-1] if given else self.settings.get(key)
+
+    @property
+    def _is_prepared(self) -> bool:
+        run_dir = self._setting("run_dir")
+        return isinstance(run_dir, str) and (Path(run_dir) / "data_manifest.json").exists()
 
     @property
     def _is_whole(self) -> bool:

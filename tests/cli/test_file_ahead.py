@@ -80,3 +80,11 @@ def test_mistakes_that_the_file_alone_shows_are_found(checked, old: str, new: st
 )
 def test_what_else_decides_is_not_judged(checked, old: str, new: str, overrides: list[str]):
     checked(old, new, *overrides)
+
+
+def test_a_run_that_has_its_data_may_have_lost_the_files(checked, tmp_path: Path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "data_manifest.json").write_text("{}")
+    checked("letters.tsv", "missing.tsv", "run_dir=run")
+    with pytest.raises(T5MixError, match=r"There is no file missing\.tsv"):
+        checked("letters.tsv", "missing.tsv", "run_dir=other")

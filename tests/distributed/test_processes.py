@@ -108,6 +108,7 @@ def runs(tiny: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Runs:
     return Runs(tiny, tmp_path_factory.mktemp("hosts"))
 
 
+@pytest.mark.slow
 def test_two_processes_are_given_the_rows_of_one(runs: Runs):
     whole, *parts = (np.load(runs.folder / f"{name}.npz") for name in ("one", "two-0", "two-1"))
     assert whole["decoder_targets"].shape == (STEPS, 8, runs.tiny.TARGETS)
@@ -115,6 +116,7 @@ def test_two_processes_are_given_the_rows_of_one(runs: Runs):
         assert np.concatenate([part[name] for part in parts], axis=1).tobytes() == whole[name].tobytes(), name
 
 
+@pytest.mark.slow
 def test_all_processes_end_alike(runs: Runs):
     done = {"step": STEPS, "finished": True, "signal": None}
     stopped = {"step": STOP + IN_FLIGHT, "finished": False, "signal": "SIGTERM"}
@@ -123,6 +125,7 @@ def test_all_processes_end_alike(runs: Runs):
     assert runs.printed_by_one == Outcome(STEPS, finished=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["two", "one_then_two", "two_then_one"])
 def test_the_number_of_processes_changes_no_loss(runs: Runs, name: str):
     expected, found = runs.tiny.logged(runs.folder / "one"), runs.tiny.logged(runs.folder / name)
@@ -136,6 +139,7 @@ def test_the_number_of_processes_changes_no_loss(runs: Runs, name: str):
                 assert other["tasks"][task].get(key) == values.get(key)
 
 
+@pytest.mark.slow
 def test_one_process_writes_for_all(runs: Runs):
     run = runs.folder / "two"
     assert len(list((run / "tensorboard").iterdir())) == 1
@@ -144,17 +148,20 @@ def test_one_process_writes_for_all(runs: Runs):
     assert found == expected
 
 
+@pytest.mark.slow
 def test_what_stops_the_first_process_stops_all(runs: Runs):
     errors = [printed[3]["error"] for printed in runs.printed]
     assert "is damaged: run_state/metadata does not match its checksum" in errors[0]
     assert errors[1] == f"Process 0: {errors[0]}"
 
 
+@pytest.mark.slow
 def test_a_mesh_that_leaves_a_process_out_is_refused(runs: Runs):
     for printed in runs.printed:
         assert "use 1 of the 2 devices of 2 processes. Set mesh.data=-1" in printed[4]["error"]
 
 
+@pytest.mark.slow
 def test_a_configured_run_has_one_result(runs: Runs):
     directory = RunDirectory(runs.folder / "configured")
     for printed in runs.printed:
@@ -164,6 +171,7 @@ def test_a_configured_run_has_one_result(runs: Runs):
     assert [line["step"] for line in runs.tiny.logged(directory.path) if line["kind"] == "train"] == [1, 2, 3]
 
 
+@pytest.mark.slow
 def test_processes_with_other_settings_are_refused(runs: Runs):
     for printed in runs.printed:
         assert printed[6]["error"].startswith("The processes [1] were started with other settings than process 0")
@@ -198,6 +206,7 @@ def test_impossible_settings_are_refused(settings: dict[str, Any], message: str)
         DistributedConfig(**settings)
 
 
+@pytest.mark.slow
 def test_processes_that_part_write_no_checkpoint(runs: Runs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(trainer, "processes_that_differ", lambda host: [1])
     job = runs.tiny.make_job(tmp_path / "run", runs.manifest, CONFIG, engine=runs.tiny.make_engine(CONFIG))

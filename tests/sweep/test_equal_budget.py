@@ -66,6 +66,7 @@ def test_tokens_are_those_that_batches_hold():
     assert cost_per_step(job(), "tokens") == pytest.approx(examples * (inputs + targets), rel=0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_letters")
 def test_operations_and_seconds_are_fewer_where_less_trains():
     full, frozen = (cost_per_step(job(*more), "flops") for more in ((), ("finetuning=feature_based",)))

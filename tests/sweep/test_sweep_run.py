@@ -56,7 +56,7 @@ def trials(folder: str) -> dict[str, Any]:
     return found
 
 
-@pytest.fixture(params=["in this process", pytest.param("in processes", marks=pytest.mark.slow)])
+@pytest.fixture(params=["in this process", "in processes"])
 def _runs_of_the_sweep(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Trains, prepares and scores in this process, which has everything loaded and compiled; or as users do."""
     if request.param == "in processes":
@@ -89,6 +89,7 @@ def _runs_of_the_sweep(request: pytest.FixtureRequest, monkeypatch: pytest.Monke
     monkeypatch.setattr(LocalExecutor, "submit", submit)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_folder", "_runs_of_the_sweep")
 def test_a_sweep_from_file_to_report(capsys: pytest.CaptureFixture[str]):
     assert main(["sweep", "letters.yaml", "--dry-run"]) == 0

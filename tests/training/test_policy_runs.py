@@ -55,7 +55,7 @@ def job(tiny: ModuleType, manifest: DataManifest, run_dir: Path, engine: Any, po
     )
 
 
-@pytest.mark.parametrize("kind", POLICIES)
+@pytest.mark.parametrize("kind", [pytest.param("gradual_unfreezing", marks=pytest.mark.slow), "per_task", "prompts"])
 def test_an_interrupted_run_continues_to_the_same_bits(
     tiny: ModuleType, manifest: DataManifest, tmp_path: Path, kind: str
 ):
