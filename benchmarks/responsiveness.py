@@ -9,6 +9,7 @@ Output goes to a pipe. All stores are warm: each command is run once before it i
 import argparse
 import dataclasses
 import os
+import re
 import selectors
 import subprocess
 import sys
@@ -97,7 +98,7 @@ def wait_for(tree: Path, arguments: list[str], folder: Path) -> Waiting:
     status = process.wait()
     total = time.monotonic() - started
     if status:
-        raise SystemExit(f"{' '.join(arguments)} ended with {status}:\n{text.decode()[-2000:]}")
+        raise RuntimeError(f"{' '.join(arguments)} ended with {status}:\n{text.decode()[-2000:]}")
     gaps = [later - earlier for earlier, later in zip(heard, [*heard[1:], total], strict=True)]
     return Waiting(heard[1] if len(heard) > 1 else total, max(gaps), first_step, total)
 
@@ -129,9 +130,15 @@ def main() -> None:
             for name, tree in trees.items():
                 folder = Path(parent) / name
                 tries = []
-                for number in range(options.repeat + 1):  # the first one warms up
-                    new = f"new-{command.replace(' ', '')}-{number}"
-                    tries.append(wait_for(tree, [part.format(new=new) for part in COMMANDS[command]], folder))
+                try:
+                    for number in range(options.repeat + 1):  # the first one warms up
+                        new = f"new-{re.sub('[^a-z]', '', command)}-{number}"
+                        tries.append(wait_for(tree, [part.format(new=new) for part in COMMANDS[command]], folder))
+                except RuntimeError as error:
+                    if name == "this":
+                        raise
+                    print(f"{command} ({name}): {error}", flush=True)  # it may not know the command
+                    continue
                 middle = sorted(tries[1:], key=lambda waiting: waiting.total)[len(tries[1:]) // 2]
                 results.setdefault(command, {})[name] = dataclasses.asdict(middle)
                 step = "" if middle.first_step is None else f", first step {middle.first_step:.1f} s"
