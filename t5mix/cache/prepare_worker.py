@@ -167,6 +167,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         importlib.import_module("t5mix.tensorflow_setup")
     try:
         request = DataRequest.from_json(requests.get())
+        if request.needs_tensorflow:
+            importlib.import_module("t5mix.tensorflow_setup")
         if options.begun:
             (options.out.parent / BEGUN).touch()
         prepare(request, quiet=options.quiet).save(options.out)

@@ -55,7 +55,8 @@ class FileAhead:
     @property
     def needs_tensorflow(self) -> bool:
         """Whether a task is likely to be registered with seqio. A wrong guess costs time and nothing else."""
-        return needs_tensorflow(self.mixture, self.declared)
+        # Tasks that the file does not name are the package's own, or those of another file.
+        return not self.mixture or needs_tensorflow(self.mixture, self.declared)
 
     def check(self) -> None:
         """Checks names, declared tasks and the vocabulary, as far as the file alone decides about them.

@@ -62,9 +62,11 @@ def _train(options: argparse.Namespace) -> int:
 
 def _draw(run_dir: Path) -> None:
     """Leaves a picture in the run's folder, if one can be drawn: without it the run is as good."""
-    from t5mix.plots.curves import draw_run
-
     try:
-        print(f"Drawn: {draw_run(run_dir)}", file=sys.stderr)
+        with stage("Drawing the curves"):
+            from t5mix.plots.curves import draw_run
+
+            message = f"Drawn: {draw_run(run_dir)}"
     except T5MixError as error:
-        print(f"Not drawn: {error}", file=sys.stderr)
+        message = f"Not drawn: {error}"
+    print(message, file=sys.stderr)

@@ -24,6 +24,7 @@ tasks: {letters: {files: {train: letters.tsv}, inputs: "letters: {text}", target
         ("mixture: mine\ntasks: {mine: {}}\n", [], False),
         ("mixture: [mine, demo]\ntasks: {mine: {}}\n", [], True),
         ("mixture: demo\n", [], True),
+        ("defaults: [quickstart]\n", [], True),
         ("mixture: [mine\n", ["mixture=mine"], True),
         ("- no settings\n", ["mixture=mine"], True),
     ],
@@ -34,6 +35,7 @@ def test_declared_tasks_need_no_tensorflow(content: str, overrides: list[str], e
 
 
 def test_the_packages_own_configurations_need_it():
+    assert FileAhead.read("quickstart", []).needs_tensorflow
     assert FileAhead.read("quickstart", ["mixture=demo"]).needs_tensorflow
     assert FileAhead.read("missing.yaml", ["mixture=mine"]).needs_tensorflow
 
