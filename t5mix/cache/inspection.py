@@ -113,8 +113,7 @@ def inspect_task(
     request = dataclasses.replace(request, mixture=(name,))
     run = load_tasks(request)
     task = run.task(name)
-    if split not in task.splits:
-        raise T5MixError(f"Task {name!r} has no split {split!r}; it has {', '.join(task.splits)}.")
+    task.check_split(split)
     spec = split_spec_of(request, task, split)
     random = split == TRAIN and task.is_random(spec, 0)
     seed = shard_seed(request.seed, name, 0) if random else FIXED_SEED

@@ -111,9 +111,7 @@ def _check_named(named: Sequence[str], tasks: Sequence[str]) -> None:
 
 
 def _split_specs(request: DataRequest, task: RunTask) -> list[SplitSpec]:
-    first = request.splits[0]
-    if first not in task.splits:
-        raise T5MixError(f"Task {task.name!r} has no split {first!r}; it has {', '.join(task.splits)}.")
+    task.check_split(request.splits[0])
     return [split_spec_of(request, task, split) for split in request.splits if split in task.splits]
 
 

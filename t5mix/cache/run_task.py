@@ -37,6 +37,15 @@ class RunTask(abc.ABC):
     metrics: tuple[str, ...]
     likelihoods: bool
 
+    def check_split(self, split: str) -> None:
+        """Checks that the task has a split.
+
+        Raises:
+            T5MixError: it has not.
+        """
+        if split not in self.splits:
+            raise T5MixError(f"Task {self.name!r} has no split {split!r}; it has {', '.join(self.splits)}.")
+
     @abc.abstractmethod
     def vocabularies(self) -> tuple[VocabularyEntry, VocabularyEntry]:
         """Returns the vocabularies of inputs and targets.

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 
 from t5mix.cache.run_task import RunTask
 from t5mix.data.manifest import VocabularyEntry
-from t5mix.data.tokenizer import load_sentencepiece, sentinel_ids
+from t5mix.data.tokenizer import BYTE_IDS, load_sentencepiece, sentinel_ids
 from t5mix.errors import T5MixError
 from t5mix.files import expand_home, sha256_of
 
 BYTES = "bytes"
-_BYTE_IDS = 259  # 256 bytes, and padding, end and unknown
 
 
 def vocabulary_entry(name: str, extra_ids: int) -> VocabularyEntry:
@@ -23,7 +22,7 @@ def vocabulary_entry(name: str, extra_ids: int) -> VocabularyEntry:
         T5MixError: the file is missing, no SentencePiece model, or has other special ids than T5.
     """
     if name == BYTES:
-        return VocabularyEntry(BYTES, "", "", extra_ids, _BYTE_IDS + extra_ids)
+        return VocabularyEntry(BYTES, "", "", extra_ids, BYTE_IDS + extra_ids)
     path = expand_home(name, "vocabulary").resolve()
     added = 0 if len(sentinel_ids(load_sentencepiece(path, 0), 0)) else extra_ids
     size = load_sentencepiece(path, added).GetPieceSize()

@@ -49,8 +49,7 @@ def run(options: argparse.Namespace) -> int:
 def _splits(task: "RunTask", split: str | None) -> list[str]:
     if split is None:
         return list(task.splits)
-    if split not in task.splits:
-        raise T5MixError(f"Task {task.name!r} has no split {split!r}; it has {', '.join(task.splits)}.")
+    task.check_split(split)
     return [split]
 
 

@@ -4,15 +4,13 @@ import contextlib
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from typing import TextIO, TypeVar
+from collections.abc import Callable, Iterator
+from typing import TextIO
 
 from t5mix.console import units
 
-T = TypeVar("T")
 Advance = Callable[[int], None]
 _SECONDS_A_LINE = 2.5
-_AT_A_TIME = 64
 
 
 @contextlib.contextmanager
@@ -28,18 +26,6 @@ def progress(label: str | None, total: int | None, stream: TextIO | None = None)
     show = _nothing if label is None else _bar if out.isatty() else _lines
     with show(label or "", total, out) as advance:
         yield advance
-
-
-def counted(items: Iterable[T], advance: Advance) -> Iterator[T]:
-    """Passes items on and reports them, a few at a time: showing each would cost more than making it."""
-    waiting = 0
-    for item in items:
-        yield item
-        waiting += 1
-        if waiting == _AT_A_TIME:
-            advance(waiting)
-            waiting = 0
-    advance(waiting)
 
 
 @contextlib.contextmanager

@@ -17,6 +17,8 @@ PAD, EOS, UNK = 0, 1, 2
 """T5's ids for padding, the end of a sequence and an unknown piece: every vocabulary has these."""
 _BYTE_OFFSET = 3  # ByT5: a byte's id is its value plus the three special ids
 _BYTES = 256
+BYTE_IDS = _BYTE_OFFSET + _BYTES
+"""The number of ids of bytes, sentinels aside."""
 _SHARED_SENTINELS = 100  # as many as T5 has
 
 
@@ -116,7 +118,7 @@ def byte_sentinels(extra_ids: int) -> np.ndarray:
 
     Without extra ids they are the last bytes, as in the ByT5 that was released; UTF-8 has no use for the first 11.
     """
-    last = _BYTE_OFFSET + _BYTES + extra_ids - 1
+    last = BYTE_IDS + extra_ids - 1
     return last - np.arange(extra_ids or _SHARED_SENTINELS, dtype=np.int32)
 
 
@@ -130,9 +132,9 @@ def sentinel_ids(processor: Any, extra_ids: int) -> np.ndarray:
     size = processor.GetPieceSize()
     if extra_ids:
         return size - 1 - np.arange(extra_ids, dtype=np.int32)
-    pieces = {processor.IdToPiece(token).removeprefix("▁"): token for token in range(size)}
-    names = itertools.takewhile(pieces.__contains__, map("<extra_id_{}>".format, itertools.count()))
-    return np.array([pieces[name] for name in names], np.int32)
+    names = map("<extra_id_{}>".format, itertools.count())
+    by_name = (max(processor.PieceToId(name), processor.PieceToId(f"▁{name}")) for name in names)
+    return np.array([*itertools.takewhile(lambda token: token > UNK, by_name)], np.int32)
 
 
 @functools.lru_cache(maxsize=8)

@@ -6,7 +6,7 @@ from typing import IO, Any
 from t5mix.errors import T5MixError
 from t5mix.sources.file_names import Location
 from t5mix.sources.opening import seekable
-from t5mix.sources.tables import FileTable, check_columns
+from t5mix.sources.tables import FileTable, check_columns, is_wanted
 
 _BATCH = 1024
 
@@ -96,9 +96,7 @@ def _arrow_batches(reader: Any) -> Iterator[Any]:
 
 
 def _needed(names: Sequence[str], wanted: Collection[str] | None) -> list[str]:
-    if wanted is None:
-        return [*names]
-    return [name for name in names if name in wanted or any(field.startswith(f"{name}.") for field in wanted)]
+    return [name for name in names if is_wanted(name, wanted)]
 
 
 def _first_line(error: Exception) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from t5mix.configurable import configurable
 from t5mix.errors import T5MixError, UnknownNameError
-from t5mix.sources.tables import FileTable
+from t5mix.sources.tables import FileTable, is_wanted
 
 _BATCH = 1000
 
@@ -57,7 +57,7 @@ class DatasetSplit:
         return [Path(file["filename"]) for file in _load(self).cache_files]
 
     def _rows(self, data: Any, columns: Sequence[str], wanted: Collection[str] | None) -> Iterator[tuple[int, Any]]:
-        needed = [name for name in columns if wanted is None or _is_wanted(name, wanted)]
+        needed = [name for name in columns if is_wanted(name, wanted)]
         number = 0
         try:
             for batch in data.select_columns(needed).with_format(None).iter(_BATCH):
@@ -69,10 +69,6 @@ class DatasetSplit:
             raise
         except Exception as error:  # decoding is anybody's code
             raise T5MixError(f"{self}, row {number + 1}: cannot be read ({type(error).__name__}: {error}).") from error
-
-
-def _is_wanted(name: str, wanted: Collection[str]) -> bool:
-    return name in wanted or any(field.startswith(f"{name}.") for field in wanted)
 
 
 @functools.lru_cache(maxsize=32)

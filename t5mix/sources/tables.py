@@ -1,7 +1,7 @@
 """What every reader gives: the rows of one file, with what errors need to say where they stand."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from typing import Any
@@ -155,6 +155,11 @@ def field_texts(value: Any, field: str) -> list[str]:
         within = " within a list" if in_list else ""
         raise RowError(f"field {field!r} must hold one text or a list of them, not {wrong[0]}{within}.")
     return [field_text(text, field) for text in value]
+
+
+def is_wanted(column: str, wanted: Collection[str] | None) -> bool:
+    """Says whether a column holds a field that is needed, or one that a needed field lies within; None needs all."""
+    return wanted is None or column in wanted or any(field.startswith(f"{column}.") for field in wanted)
 
 
 def kind_of(value: Any) -> str:
