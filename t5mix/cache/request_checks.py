@@ -50,7 +50,7 @@ def check_request(request: DataRequest) -> dict[str, TaskDeclaration]:
         try:
             scoring_of(declaration)
             if name in request.mixture:
-                declaration.check_beginning()
+                declaration.check_beginning(request.checked_splits(declaration.files))
         except T5MixError as error:
             raise T5MixError(f"Declared task {name!r}: {error}") from error
     return declarations

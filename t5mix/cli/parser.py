@@ -91,6 +91,12 @@ def _train(commands: argparse._SubParsersAction) -> None:
 def _evaluate(commands: argparse._SubParsersAction) -> None:
     command = _add(commands, "eval", "evaluate", "score a run's model: loss, and generated text by each task's metrics")
     command.add_argument("run", metavar="RUN", help="the run's folder")
+    command.add_argument(
+        "overrides",
+        nargs="*",
+        metavar="KEY=VALUE",
+        help="where data lies now, such as tasks.sst2.files.test=new.tsv; default: where it lay in training",
+    )
     command.add_argument("--checkpoint", default="latest", help=_CHECKPOINT)
     command.add_argument("--split", default="validation", help="the split to score; default: %(default)s")
     command.add_argument(

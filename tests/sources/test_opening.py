@@ -4,6 +4,7 @@ import bz2
 import gzip
 import lzma
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -118,6 +119,18 @@ def test_a_file_that_grows_while_it_is_read(tmp_path):
     next(rows)
     with path.open("ab") as file:
         file.write(b"one more\t1\n")
+    with pytest.raises(T5MixError, match=r"a\.tsv changed while it was read"):
+        list(rows)
+
+
+@pytest.mark.parametrize("what", ["replaced", "removed"])
+def test_a_file_that_another_takes_the_place_of_while_it_is_read(tmp_path, what):
+    path, other = tmp_path / "a.tsv", tmp_path / "b.tsv"
+    path.write_bytes(CONTENT * 20)
+    shutil.copy2(path, other)  # as long, and of the same time
+    rows = read_rows(path)
+    next(rows)
+    other.replace(path) if what == "replaced" else path.unlink()
     with pytest.raises(T5MixError, match=r"a\.tsv changed while it was read"):
         list(rows)
 
