@@ -72,6 +72,7 @@ class TaskDeclaration:
             "articles" from one WikiText title to the next.
         delimiter: what stands between the values of TSV and CSV files: a tab and a comma, if nothing is said.
         quoting: whether values of TSV and CSV files may be in quotes, as RFC 4180 has it; by default those of CSV.
+        columns: the names of the columns of TSV and CSV files that have no header line.
         noise_density: share of the tokens that span corruption hides.
         mean_span_length: mean tokens of a hidden span.
     """
@@ -89,6 +90,7 @@ class TaskDeclaration:
     documents: Documents = "lines"
     delimiter: str | None = None
     quoting: bool | None = None
+    columns: tuple[str, ...] = ()
     noise_density: float = 0.15
     mean_span_length: float = 3.0
 
@@ -101,8 +103,12 @@ class TaskDeclaration:
             raise ValueError(
                 f"delimiter is {self.delimiter!r}: it must be one character, such as ';' or a tab, \"\\t\""
             )
-        if (self.delimiter, self.quoting) != (None, None) and not self._formats(files.values()) & {"tsv", "csv"}:
-            raise ValueError("delimiter and quoting are for TSV and CSV files, and there are none; leave them out")
+        of_delimited = [name for name in ("delimiter", "quoting", "columns") if getattr(self, name) not in (None, ())]
+        if of_delimited and not self._formats(files.values()) & {"tsv", "csv"}:
+            given = " and ".join(of_delimited)
+            raise ValueError(f"only TSV and CSV files have {given}, and there are none; leave {given} out")
+        if twice := sorted({name for name in self.columns if self.columns.count(name) > 1}):
+            raise ValueError(f"columns names {', '.join(twice)} twice; each column has a name of its own")
         if self.objective is None:
             self._fill_in_parallel_fields()
             self._check_labelled()
@@ -112,7 +118,7 @@ class TaskDeclaration:
     @property
     def reading(self) -> ReadingOptions:
         """How the files are read."""
-        return ReadingOptions(self.format, self.documents, self.field, self.delimiter, self.quoting)
+        return ReadingOptions(self.format, self.documents, self.field, self.delimiter, self.quoting, self.columns)
 
     def _formats(self, named: Iterable[Any]) -> set[str]:
         """Returns the formats of the files that splits name."""

@@ -35,6 +35,12 @@ def check_file(location: Location) -> None:
     if not path.exists():
         raise MissingFileError(f"There is no file {path} (working directory: {Path.cwd()}).")
     if path.is_dir():
+        if any(path.glob("*/dataset_info.json")) or (path / "dataset_info.json").exists():
+            part = path if (path / "dataset_info.json").exists() else f"{path}/train"
+            raise T5MixError(
+                f"{path} is the folder of a data set, where a file is needed. Its files are {part}/*.arrow; those of a "
+                f"task may be given as {{dataset: {path}}}."
+            )
         raise T5MixError(f"{path} is a folder, where a file is needed. Name its files by a pattern, {path}/*.tsv.")
 
 

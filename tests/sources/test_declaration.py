@@ -29,7 +29,7 @@ FILES = {"train": "a.tsv"}
         ({"inputs": "{x}", "targets": "y", "delimiter": "||"}, "must be one character"),
         (
             {"files": {"train": "a.jsonl"}, "inputs": "{x}", "targets": "y", "quoting": True},
-            "are for TSV and CSV files",
+            "only TSV and CSV files have",
         ),
         ({"files": {"train": 5}}, "files.train is 5: give a file"),
         ({"files": {"train": None}}, "files.train is None: give a file"),

@@ -139,6 +139,11 @@ def test_files_that_may_not_be_read(tmp_path):
     (tmp_path / "folder.tsv").mkdir()
     with pytest.raises(T5MixError, match=r"folder\.tsv is a folder"):
         list(read_rows(tmp_path / "folder.tsv"))
+    (tmp_path / "saved" / "train").mkdir(parents=True)
+    (tmp_path / "saved" / "train" / "dataset_info.json").touch()
+    for folder, files in (("saved", "saved/train"), ("saved/train", "saved/train")):
+        with pytest.raises(T5MixError, match=rf"of a data set.* are {tmp_path}/{files}/\*\.arrow; .*{{dataset: "):
+            list(read_rows(tmp_path / folder, "text"))
     if os.geteuid():
         (tmp_path / "a.tsv").touch(mode=0)
         with pytest.raises(T5MixError, match=r"a\.tsv cannot be read: Permission denied"):
