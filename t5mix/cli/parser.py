@@ -2,12 +2,13 @@
 
 import argparse
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 from t5mix import __version__
 from t5mix.cli.arguments import CommandParser
 from t5mix.cli.completion import SHELLS, completion_script
 from t5mix.cli.examples import ALL_COMMANDS, examples_of
+from t5mix.sources.file_names import Format
 from t5mix.yaml_files import packaged_yaml
 
 _RUN = "a run's folder, or one of its checkpoints/STEP"
@@ -331,4 +332,10 @@ def _vocabulary(commands: argparse._SubParsersAction) -> None:
         default=[],
         metavar="FIELD",
         help="of files that have fields; default: all that hold text",
+    )
+    train.add_argument(
+        "--format",
+        choices=get_args(Format),
+        metavar="FORMAT",
+        help=f"of the files: {', '.join(get_args(Format))}; default: what each name says, else text",
     )

@@ -93,7 +93,9 @@ class RunDirectory:
     def claim(self, experiment: Mapping[str, Any], versions: Mapping[str, str], manifest: DataManifest) -> None:
         """Makes the folder this experiment's, and records what it runs on and the exact data."""
         # The experiment first: a kill between the two leaves a folder that is known to be ours.
-        origin = self._working_directory() or Path.cwd()  # the first: a run may be continued from another folder
+        origin = self._working_directory()  # a run may be continued from another folder, with the same names of files
+        if origin is None or not origin.is_dir() or self.experiment().get("tasks") != experiment.get("tasks"):
+            origin = Path.cwd()
         recorded = {"experiment": dict(experiment), "versions": dict(versions), "working_directory": str(origin)}
         write_json(self.path / "experiment.json", recorded)
         keep_vocabulary(manifest.vocabulary, self.path)
