@@ -212,7 +212,7 @@ def _folder_of(path: Path, base: Base, moved: Path | None) -> Path:
     if not folder.is_dir():
         raise T5MixError(
             f"The base of {path} is missing: {folder} is not there. The checkpoint holds what was trained on top of "
-            "it. Put it back, or say where it lies now (--base)."
+            "it. Put it back, or say where it lies now: --base, or start_from to train on."
         )
     return folder
 

@@ -35,7 +35,9 @@ def vocabulary_of(checkpoint: Path) -> str:
     return CheckpointMetadata.read(checkpoint).vocabulary.identity
 
 
-def base_of_run(directory: RunDirectory, start_from: Path | None, engine: Engine) -> tuple[Base | None, frozenset[str]]:
+def base_of_run(
+    directory: RunDirectory, start_from: Path | None, engine: Engine, moved: str | None = None
+) -> tuple[Base | None, frozenset[str]]:
     """Returns the checkpoint that a run's own build on, and the parameters that they leave out because it has them.
 
     A run that starts from another's parameters and leaves some as they are saves only the others.
@@ -44,16 +46,35 @@ def base_of_run(directory: RunDirectory, start_from: Path | None, engine: Engine
         directory: the run's folder; what its latest checkpoint, if it has one, leaves out, the later ones do too.
         start_from: the checkpoint that the run starts from.
         engine: the run's.
+        moved: what a continued run is said to have started from, if that lies elsewhere now.
+
+    Raises:
+        T5MixError: there is no checkpoint where one is said to lie, or the run does not need it.
     """
     if has_checkpoint(directory.path):
         latest = find_checkpoint(directory.path)
-        return base_of(latest), frozenset(engine.params.keys() - saved_shapes(latest).keys())
+        base = base_of(latest)
+        if moved is not None:
+            base = _moved_base(latest, base, moved)
+        return base, frozenset(engine.params.keys() - saved_shapes(latest).keys())
     if start_from is None or not engine.phases.frozen:
         return None, frozenset()
     base = base_of(start_from)
     changed = saved_shapes(start_from).keys() if base else set()
     base = base or Base(start_from.absolute(), identity_of(start_from))
     return base, frozenset(engine.phases.frozen) & saved_shapes(base.path).keys() - changed
+
+
+def _moved_base(checkpoint: Path, base: Base | None, start_from: str) -> Base:
+    """Returns the base of a checkpoint where it lies now; whether it is the same is seen when it is read."""
+    if base is None:
+        raise T5MixError(
+            f"start_from is {start_from}, which is not what the run started from. {checkpoint} holds all its "
+            "parameters itself: leave start_from as it was, or choose another run_dir."
+        )
+    folder = find_checkpoint(Path(start_from))
+    within = base_of(folder)
+    return Base(within.path if within else folder.absolute(), base.identity)
 
 
 def _check_shape(checkpoint: Path, metadata: CheckpointMetadata, experiment: Experiment) -> None:

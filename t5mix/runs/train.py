@@ -70,7 +70,7 @@ def _train(
     if reference is not None:
         reference.check_vocabulary(manifest.vocabulary)
     policy, engine = engines.build(manifest)
-    base, from_base = base_of_run(directory, start_from, engine)
+    base, from_base = base_of_run(directory, start_from, engine, _moved_start(experiment, directory))
     run_on_main_process(lambda: directory.claim(experiment.to_json(), versions(), manifest))
     with contextlib.closing(engine), contextlib.closing(shared(ShardCache(manifest))) as shards:
         job = TrainingJob(
@@ -93,6 +93,13 @@ def _train(
     if outcome.finished:
         run_on_main_process(lambda: _conclude(directory, job))
     return outcome
+
+
+def _moved_start(experiment: Experiment, directory: RunDirectory) -> str | None:
+    """Returns what a continued run is said to have started from, if it is not what it was begun with."""
+    if not has_checkpoint(directory.path) or directory.experiment()["start_from"] == experiment.start_from:
+        return None
+    return experiment.start_from
 
 
 def _check_settings(experiment: Experiment, directory: RunDirectory) -> None:

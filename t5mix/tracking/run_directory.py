@@ -22,8 +22,8 @@ _FREE = (
 )
 """Settings that a run may be resumed with another value of: none of them touches a loss."""
 
-_PLACES = re.compile(r"vocabulary|tasks\.[^.]+\.files\.[^.]+(\..+)?")
-"""Where data lies, which may change too: whether they are the same is seen when they are prepared."""
+_PLACES = re.compile(r"vocabulary|start_from|tasks\.[^.]+\.files\.[^.]+(\..+)?")
+"""Where files lie, which may change too: whether they are the same is seen when they are read."""
 
 
 class RunDirectory:

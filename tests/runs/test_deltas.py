@@ -128,6 +128,29 @@ def test_a_base_that_is_gone_is_named(finished: Any, experiment_of: Make, tmp_pa
         load_model(tmp_path / "run")
 
 
+@pytest.mark.usefixtures("data")
+def test_a_run_goes_on_where_its_base_was_moved(finished: Any, experiment_of: Make, tmp_path: Path, runs: Path):
+    shutil.copytree(finished.path, tmp_path / "base")
+    settings, run = (*LORA, "training.checkpoint_every=2"), tmp_path / "run"
+    train_experiment(experiment_of(run, *settings, f"start_from={tmp_path / 'base'}"))
+    expected = load_model(run).params
+    shutil.rmtree(run / "checkpoints" / "6")
+    (run / "result.json").unlink()
+    (tmp_path / "base").rename(tmp_path / "moved")
+    with pytest.raises(T5MixError, match=r"base of .* is missing: .* start_from to train on"):
+        train_experiment(experiment_of(run, *settings, f"start_from={tmp_path / 'base'}"))
+    other = tmp_path / "moved" / "checkpoints" / "4"
+    with pytest.raises(T5MixError, match="is not the base of"):
+        train_experiment(experiment_of(run, *settings, f"start_from={other}"))
+    moved = f"start_from={tmp_path / 'moved'}"
+    assert train_experiment(experiment_of(run, *settings, moved)).finished
+    for path, leaf in load_model(run).params.items():
+        np.testing.assert_array_equal(np.asarray(leaf), np.asarray(expected[path]))
+    shutil.copytree(finished.path, tmp_path / "whole")
+    with pytest.raises(T5MixError, match=r"start_from: None there"):
+        train_experiment(experiment_of(tmp_path / "whole", moved))
+
+
 def test_a_merged_model_computes_the_same(runs: Path, tmp_path: Path, finished: Any):
     merged = merge_delta(runs / "lora", tmp_path / "merged")
     assert base_of(merged) is None
