@@ -15,6 +15,8 @@ from t5mix.tracking.run_directory import RunDirectory, check_exists
 def run(options: argparse.Namespace) -> int:
     """Evaluates a run and shows the scores."""
     settings = [*options.overrides, *(word for word in options.tasks if "=" in word)]  # those after --tasks
+    if others := [word for word in settings if "=" not in word]:
+        options.parser.error(f"unrecognized arguments: {' '.join(others)}")
     check_exists(Path(options.run))
     answers = RunDirectory(Path(options.run)).predictions
     check_writable(answers, "The folder of the answers", "Copy the run to where you may write, and score the copy.")
