@@ -19,6 +19,7 @@ from t5mix.data.tokenizer import EOS, Tokenizer
 from t5mix.errors import T5MixError
 from t5mix.files import sha256_of_text
 from t5mix.metrics.declared import scoring_of
+from t5mix.metrics.example_scores import CHOICES
 from t5mix.metrics.perfect import PerfectScore, perfect_score
 from t5mix.metrics.scoring import Scoring
 from t5mix.preprocessors import unlabelled_text
@@ -47,17 +48,22 @@ class DeclaredTask(RunTask):
         self.vocabulary = vocabulary
         self.splits = tuple(declaration.files)
         self.metrics = tuple(metric.__name__ for metric in self.scoring.metrics)
-        self.likelihoods = self.scoring.of_likelihoods
+        self.likelihoods = "target_log_prob" in self.scoring.takes
+        self.choices = declaration.choices() if "choice_log_probs" in self.scoring.takes else ()
 
     @functools.cached_property
     def scoring(self) -> Scoring:
         """Its post-processor and metrics.
 
         Raises:
-            T5MixError: they cannot score it, or the vocabulary writes two of its labels alike.
+            T5MixError: see `scoring_of`.
         """
         try:
-            return scoring_of(self.declaration, lambda text: self._tokenizer.decode(self._tokenizer.encode(text)))
+            return scoring_of(
+                self.declaration,
+                lambda text: self._tokenizer.decode(self._tokenizer.encode(text)),
+                lambda text: len(self._tokenizer.encode(text)),
+            )
         except T5MixError as error:
             raise T5MixError(f"Declared task {self.name!r}: {error}") from error
 
@@ -96,9 +102,17 @@ class DeclaredTask(RunTask):
         }
 
     def check_lengths(self, lengths: Mapping[str, int]) -> None:
-        """Checks that the vocabulary has the sentinels that span corruption needs."""
+        """Checks that the vocabulary has the sentinels that span corruption needs, and that no label is cut."""
         if self.declaration.objective == "span_corruption":
             self._corruption.check_sentinels(self.name, lengths, len(self._tokenizer.sentinels))
+        tokens = {choice: len(self._tokenizer.encode(choice)) for choice in self.choices}
+        longest = max(tokens, key=lambda choice: tokens[choice], default="")
+        if tokens and tokens[longest] > lengths["targets"]:
+            raise T5MixError(
+                f"Declared task {self.name!r}: its metrics compare whole labels, and the label {longest!r} has "
+                f"{tokens[longest]} tokens where lengths.targets allows {lengths['targets']}. Set lengths.targets to "
+                f"{tokens[longest]} or more, shorten the label, or leave out {' and '.join(CHOICES)}."
+            )
 
     def check_files(self, splits: list[str]) -> None:
         """Reads all rows of the splits."""

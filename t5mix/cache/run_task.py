@@ -29,6 +29,7 @@ class RunTask(abc.ABC):
         source: what kind of source it reads.
         metrics: names of its metrics.
         likelihoods: whether a metric scores the targets' likelihoods.
+        choices: the labels, as targets write them, whose likelihoods a metric compares; empty where none does.
     """
 
     name: str
@@ -36,6 +37,7 @@ class RunTask(abc.ABC):
     source: str
     metrics: tuple[str, ...]
     likelihoods: bool
+    choices: tuple[str, ...] = ()
 
     def check_split(self, split: str) -> None:
         """Checks that the task has a split.

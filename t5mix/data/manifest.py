@@ -131,6 +131,7 @@ class TaskEntry:
         shards_per_epoch: how many shards an epoch of its training split is read in: 1, or the number of source shards
             of a streamed task. The counts of a streamed split come from its first shard.
         all_splits: the names of all splits that there are, prepared or not; empty where that was not recorded.
+        choices: the labels whose likelihoods one of them compares; empty where none does.
     """
 
     name: str
@@ -140,6 +141,7 @@ class TaskEntry:
     likelihoods: bool = False
     shards_per_epoch: int = 1
     all_splits: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
 
     @property
     def is_streamed(self) -> bool:
@@ -248,4 +250,5 @@ def _task_entry(raw: dict[str, Any]) -> TaskEntry:
         likelihoods=raw["likelihoods"],
         shards_per_epoch=raw["shards_per_epoch"],
         all_splits=tuple(raw.get("all_splits", ())),
+        choices=tuple(raw.get("choices", ())),
     )

@@ -22,6 +22,7 @@ Put = Callable[[np.ndarray], jax.Array]
 """Brings the rows of a batch to the devices, sharded over them if the caller wishes."""
 
 _IN_FLIGHT = 2  # batches handed to the device before the first is waited for: it never idles, memory stays bounded
+_CHOICE_TOKENS = 16  # that go through the decoder at once: the logits take no more memory than those of short targets
 
 
 class TargetScores(NamedTuple):
@@ -109,6 +110,47 @@ def score_targets(
     return TargetScores(log_probs, target_lengths.astype(np.int64))
 
 
+def score_choices(
+    graphdef: nnx.GraphDef[T5],
+    params: Params,
+    examples: TokenStore | Sequence[np.ndarray],
+    choices: Sequence[Sequence[int]],
+    *,
+    batch_size: int,
+    put: Put = jnp.asarray,
+    task_id: int | None = None,
+    label: str | None = None,
+) -> np.ndarray:
+    """Computes the log-likelihood of each of a few targets given each input (teacher forcing, no dropout).
+
+    Args:
+        graphdef: see `generate`, as for what is not said here.
+        params: likewise.
+        examples: a token store, or input token sequences.
+        choices: the tokens of each target, the end-of-sequence token included.
+        batch_size: inputs of every batch.
+        put: likewise.
+        task_id: likewise.
+        label: likewise.
+
+    Returns:
+        float32 [N, choices], natural logarithms, in the order of `examples` and of `choices`.
+    """
+    inputs = _Inputs(examples)
+    targets = pad([np.asarray(choice, np.int32) for choice in choices], max(map(len, choices)), PAD)
+    log_probs = np.zeros((len(inputs.lengths), len(choices)), np.float32)
+
+    def score(batch: LengthBatch) -> jax.Array:
+        tokens = put(pad([inputs[index] for index in batch.indices], batch.length, PAD))
+        return _log_likelihoods(graphdef, params, tokens, targets, task_id)
+
+    with progress(label, len(log_probs)) as advance:
+        for batch, scores in _pipelined(score, length_batches(inputs.lengths, batch_size)):
+            log_probs[batch.indices[: batch.examples]] = scores[: batch.examples]
+            advance(batch.examples)
+    return log_probs
+
+
 class _Inputs:
     """The inputs of a store or of a list, by index, with their lengths known beforehand."""
 
@@ -144,20 +186,44 @@ def _log_likelihood(
     graphdef: nnx.GraphDef[T5], params: Params, inputs: jax.Array, targets: jax.Array, task_id: int | None
 ) -> jax.Array:
     """[B, S] and [B, T] -> [B], summed over the target's tokens."""
-    real, model = targets != PAD, merge_params(graphdef, params)
+    return _likelihood_given(merge_params(graphdef, params), inputs, task_id)(targets)
+
+
+@functools.partial(jax.jit, static_argnames=("graphdef", "task_id"))
+def _log_likelihoods(
+    graphdef: nnx.GraphDef[T5], params: Params, inputs: jax.Array, choices: jax.Array | np.ndarray, task_id: int | None
+) -> jax.Array:
+    """[B, S] and [C, T] -> [B, C], of every choice given every input."""
+    likelihood = _likelihood_given(merge_params(graphdef, params), inputs, task_id)
+    rows, (count, length) = inputs.shape[0], choices.shape
+    together = min(count, max(1, _CHOICE_TOKENS // length))
+    by_choice = jax.lax.map(
+        lambda tokens: likelihood(jnp.broadcast_to(tokens, (rows, length))), jnp.asarray(choices), batch_size=together
+    )
+    return by_choice.T
+
+
+def _likelihood_given(model: T5, inputs: jax.Array, task_id: int | None) -> Callable[[jax.Array], jax.Array]:
+    """Encodes inputs [B, S] and returns what gives the log-likelihoods of targets: [B, T] -> [B]."""
     inputs, segments = model.with_prompt(inputs, PAD)
-    batch = {
-        "encoder_inputs": inputs,
-        "encoder_segment_ids": segments,
-        "decoder_inputs": jnp.pad(targets[:, :-1], ((0, 0), (1, 0)), constant_values=PAD),
-        "decoder_segment_ids": real.astype(jnp.int32),
-    }
-    if task_id is not None:
-        batch["encoder_task_ids"] = jnp.full_like(inputs, task_id)
-        batch["decoder_task_ids"] = jnp.full_like(targets, task_id)
-    logits = model(batch)
-    chosen = jnp.take_along_axis(logits, targets[..., None], axis=-1)[..., 0]
-    return jnp.where(real, chosen - jax.nn.logsumexp(logits, axis=-1), 0.0).sum(axis=1)
+    encoder_tasks = None if task_id is None else jnp.full_like(inputs, task_id)
+    encoded = model.encode(inputs, segments, task_ids=encoder_tasks)
+
+    def likelihood(targets: jax.Array) -> jax.Array:
+        real = targets != PAD
+        hidden = model.decode(
+            encoded,
+            segments,
+            jnp.pad(targets[:, :-1], ((0, 0), (1, 0)), constant_values=PAD),
+            real.astype(jnp.int32),
+            task_ids=None if task_id is None else jnp.full_like(targets, task_id),
+            encoder_task_ids=encoder_tasks,
+        )
+        logits = model.logits(hidden)
+        chosen = jnp.take_along_axis(logits, targets[..., None], axis=-1)[..., 0]
+        return jnp.where(real, chosen - jax.nn.logsumexp(logits, axis=-1), 0.0).sum(axis=1)
+
+    return likelihood
 
 
 def _pipelined(
