@@ -49,7 +49,8 @@ class DeclaredTask(RunTask):
         self.splits = tuple(declaration.files)
         self.metrics = tuple(metric.__name__ for metric in self.scoring.metrics)
         self.likelihoods = "target_log_prob" in self.scoring.takes
-        self.choices = declaration.choices() if "choice_log_probs" in self.scoring.takes else ()
+        compared = declaration.choices() if "choice_log_probs" in self.scoring.takes else ()
+        self.choices = {choice: tuple(self._tokenizer.encode(choice)) for choice in compared}
 
     @functools.cached_property
     def scoring(self) -> Scoring:
@@ -105,13 +106,13 @@ class DeclaredTask(RunTask):
         """Checks that the vocabulary has the sentinels that span corruption needs, and that no label is cut."""
         if self.declaration.objective == "span_corruption":
             self._corruption.check_sentinels(self.name, lengths, len(self._tokenizer.sentinels))
-        tokens = {choice: len(self._tokenizer.encode(choice)) for choice in self.choices}
-        longest = max(tokens, key=lambda choice: tokens[choice], default="")
-        if tokens and tokens[longest] > lengths["targets"]:
+        longest, tokens = max(self.choices.items(), key=lambda choice: len(choice[1]), default=("", ()))
+        if len(tokens) > lengths["targets"]:
+            compare = " and ".join(name for name in CHOICES if name in self.metrics)
             raise T5MixError(
-                f"Declared task {self.name!r}: its metrics compare whole labels, and the label {longest!r} has "
-                f"{tokens[longest]} tokens where lengths.targets allows {lengths['targets']}. Set lengths.targets to "
-                f"{tokens[longest]} or more, shorten the label, or leave out {' and '.join(CHOICES)}."
+                f"Declared task {self.name!r}: the label {longest!r} has {len(tokens)} tokens where lengths.targets "
+                f"allows {lengths['targets']}, and whole labels are needed for {compare}. Set lengths.targets to "
+                f"{len(tokens)} or more, shorten the label, or leave {compare} out."
             )
 
     def check_files(self, splits: list[str]) -> None:

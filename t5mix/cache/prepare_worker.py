@@ -135,7 +135,7 @@ def _task_entry(request: DataRequest, task: RunTask, cached: list[tuple[SplitSpe
         likelihoods=task.likelihoods,
         shards_per_epoch=max(spec.source_shards for spec, _ in cached),
         all_splits=task.splits,
-        choices=task.choices,
+        choices=dict(task.choices),
     )
 
 

@@ -4,6 +4,7 @@ import abc
 import dataclasses
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from t5mix.data.manifest import VocabularyEntry
@@ -29,7 +30,7 @@ class RunTask(abc.ABC):
         source: what kind of source it reads.
         metrics: names of its metrics.
         likelihoods: whether a metric scores the targets' likelihoods.
-        choices: the labels, as targets write them, whose likelihoods a metric compares; empty where none does.
+        choices: the tokens of the labels, as targets have them, by label, where a metric compares their likelihoods.
     """
 
     name: str
@@ -37,7 +38,7 @@ class RunTask(abc.ABC):
     source: str
     metrics: tuple[str, ...]
     likelihoods: bool
-    choices: tuple[str, ...] = ()
+    choices: Mapping[str, tuple[int, ...]] = MappingProxyType({})
 
     def check_split(self, split: str) -> None:
         """Checks that the task has a split.

@@ -82,7 +82,7 @@ def _check_fits(metric: ExampleMetric, declaration: TaskDeclaration) -> None:
         elif metric.kind == "group_exact_match":
             reason = ": it needs groups of labels, which only tasks in Python have"
         elif isinstance(metric, ChoiceMetric):
-            reason = ": it chooses among labels, which `labels: {VALUE: TEXT}` would declare"
+            reason = ": it chooses among labels, and the task has none; declare `labels: {VALUE: TEXT}`"
         elif metric.kind == "bits_per_byte" and declaration.objective is not None:
             reason = ": they are pieces of the text"
         fitting = ", ".join("f1:LABEL" if kind == "f1" else kind for kind in FITTING[targets])

@@ -163,9 +163,9 @@ def _predict(
         ).log_probs
     choices = None
     if task.choices:
-        tokens = [model.tokenizer.encode(choice) for choice in task.choices]
+        tokens = list(task.choices.values())
         choices = score_choices(model.graphdef, model.params, store, tokens, label=f"{task.name} labels", **options)
-    return decoded(store, outputs, model.tokenizer, likelihoods, task.choices, choices)
+    return decoded(store, outputs, model.tokenizer, likelihoods, tuple(task.choices), choices)
 
 
 def _manifest_with(

@@ -47,7 +47,7 @@ def test_seqio_does_without_metrics_of_choices(vocabulary: VocabularyEntry):
     metrics = ("choice_accuracy", "accuracy")
     task = DeclaredTask("scored_labels", declaration(metrics=metrics), vocabulary)
     by_seqio = declared_to_seqio("scored_labels", declaration(metrics=metrics), vocabulary)
-    assert (task.metrics, task.choices) == (metrics, tuple(LABELS.values()))
+    assert (task.metrics, tuple(task.choices)) == (metrics, tuple(LABELS.values()))
     assert [metric.__name__ for metric in by_seqio.metric_fns] == ["accuracy"]
 
 

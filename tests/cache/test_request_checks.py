@@ -34,8 +34,8 @@ TASK: dict[str, Any] = {"files": {"train": "a.tsv"}, "inputs": "{text}", "target
         ({"metrics": ["choice_accuracy"]}, "'choice_accuracy' cannot score text: it chooses among labels"),
         (
             {"labels": {0: "a", 1: "ab" * 12}, "metrics": ["accuracy", "choice_accuracy_by_token"]},
-            r"its metrics compare whole labels, and the label 'abab.*' has \d\d tokens where lengths\.targets allows "
-            r"24\. Set lengths\.targets to \d\d or more, shorten the label, or leave out choice_accuracy",
+            r"the label 'abab.*' has \d\d tokens where lengths\.targets allows 24, and whole labels are needed for "
+            r"choice_accuracy_by_token\. Set lengths\.targets to \d\d or more, shorten the label, or leave",
         ),
         (
             {"labels": {0: "a", 1: "ö", 2: "é"}, "metrics": ["choice_accuracy"]},

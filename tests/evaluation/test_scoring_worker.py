@@ -148,13 +148,14 @@ LIKELIHOODS = np.array([[-4.0, -5.0], [-1.0, -2.0], [-9.0, -1.0], [-4.0, -9.0]])
 
 def test_choices_are_scored_beside_generated_text(request_, manifest, tmp_path):
     task = manifest.task("score_choice")
-    assert (task.choices, task.likelihoods) == (("bad", "very good"), False)
-    assert manifest.task("score_sst").choices == ()
+    assert (list(task.choices), task.likelihoods) == (["bad", "very good"], False)
+    assert task.choices["bad"] == (101, 100, 103, 1)
+    assert manifest.task("score_sst").choices == {}
     store = open_store(Path(task.splits["validation"].path))
     tokenizer = Tokenizer(manifest.vocabulary)
     outputs = [np.array(tokenizer.encode(text), np.int32) for text in ("very good", "bad", "dad", "very good")]
     path = predictions_path(tmp_path, "score_choice", "validation")
-    write_predictions(path, decoded(store, outputs, tokenizer, None, task.choices, LIKELIHOODS))
+    write_predictions(path, decoded(store, outputs, tokenizer, None, tuple(task.choices), LIKELIHOODS))
     found = score_predictions(request_, tmp_path, "validation")["score_choice"]
     # The targets are very good, bad, very good, bad.
     assert found.metrics == {"choice_accuracy": 75.0, "choice_accuracy_by_token": 50.0, "accuracy": 50.0}

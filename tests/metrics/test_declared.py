@@ -60,7 +60,7 @@ def test_what_fits_is_taken_and_all_else_refused(options, targets):
         (
             OF_TEXT,
             "choice_accuracy",
-            r"cannot score text: it chooses among labels, which `labels: \{VALUE: TEXT\}` would",
+            r"cannot score text: it chooses among labels, and the task has none; declare `labels: \{",
         ),
         (OF_ANSWERS, "choice_accuracy_by_token", r"cannot score answers: it chooses among labels.* What can: accuracy"),
         (OF_LABELS, "choice_acuracy", "Did you mean 'choice_accuracy'"),

@@ -143,9 +143,9 @@ def test_labels_are_scored_for_the_metrics_that_choose(finished: Any, tmp_path: 
     run = tmp_path / "run"
     shutil.copytree(finished.path, run)
     manifest = json.loads((run / "data_manifest.json").read_text("utf-8"))
-    choices = ["a", "ab", "cde"]
+    choices, first = {"a": [4, 1], "ab": [4, 5, 1], "cde": [6, 7, 8, 1]}, {"z": [9, 1], "a": [4, 1], "ab": [4, 5, 1]}
     manifest["tasks"][0] |= {"metrics": ["choice_accuracy"], "choices": choices}
-    manifest["tasks"][1] |= {"metrics": ["choice_accuracy", "accuracy"], "choices": choices[::-1]}
+    manifest["tasks"][1] |= {"metrics": ["choice_accuracy", "accuracy"], "choices": first}
     (run / "data_manifest.json").write_text(json.dumps(manifest), "utf-8")
     own = {name: TaskEvaluation({"choice_accuracy": 50.0}) for name in ("copy", "first")}
     scorer = SimpleNamespace(score=lambda *_: own)
@@ -158,15 +158,14 @@ def test_labels_are_scored_for_the_metrics_that_choose(finished: Any, tmp_path: 
     assert generated == ["first"]
     folder = run / "predictions" / "6"
     found = {}
-    for task, listed in (("copy", choices), ("first", choices[::-1])):
+    for task, listed in (("copy", choices), ("first", first)):
         predictions = read_predictions(predictions_path(folder, task, "validation"))
         scores = [prediction.choice_log_probs or {} for prediction in predictions]
-        assert [list(each) for each in scores] == [listed] * len(predictions)
+        assert [list(each) for each in scores] == [[*listed]] * len(predictions)
         found[task] = [each["ab"] for each in scores]
     store = open_store(Path(manifest["tasks"][0]["splits"]["validation"]["path"]))
     model = load_model(checkpoint_of(run, "latest"), None)
-    tokens = [model.tokenizer.encode("ab")]
-    expected = score_choices(model.graphdef, model.params, store, tokens, batch_size=2, task_id=0)
+    expected = score_choices(model.graphdef, model.params, store, [[4, 5, 1]], batch_size=2, task_id=0)
     np.testing.assert_allclose(found["copy"], expected[:, 0], rtol=1e-4)
 
 
