@@ -68,10 +68,7 @@ class Runs:
 
     def __init__(self, tiny: ModuleType, folder: Path) -> None:
         self.tiny, self.folder = tiny, folder
-        copy, first = tiny.make_manifest(folder).tasks
-        choices = {f"word {word}": (word, 1) for word in range(2, 20)}
-        first = dataclasses.replace(first, metrics=("choice_accuracy",), choices=choices)
-        self.manifest = dataclasses.replace(tiny.make_manifest(folder), tasks=(copy, first))
+        self.manifest = tiny.with_choices(tiny.make_manifest(folder), "choice_accuracy")
         self.manifest.save(folder / "data_manifest.json")
         recorded = tiny.Recorded(tiny.make_engine(CONFIG))
         assert self.on_one("one", recorded).finished

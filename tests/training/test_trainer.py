@@ -311,10 +311,7 @@ def test_a_damaged_store_ends_the_run_before_its_first_step(reference: Reference
 
 def test_choices_are_evaluated_beside_the_losses(reference: Reference, tmp_path: Path):
     """On as many examples; what else the run does stays as it is."""
-    copy, first = reference.manifest.tasks
-    choices = {f"word {word}": (word, 1) for word in range(2, 20)}
-    first = dataclasses.replace(first, choices=choices, metrics=("choice_accuracy_by_token", "choice_accuracy"))
-    manifest = dataclasses.replace(reference.manifest, tasks=(copy, first))
+    manifest = reference.tiny.with_choices(reference.manifest, "choice_accuracy_by_token", "choice_accuracy")
     config = dataclasses.replace(reference.config, evaluation_examples=4)
     assert train(reference.tiny.make_job(tmp_path, manifest, config, engine=reference.engine)).finished
     lines = reference.tiny.logged(tmp_path)
@@ -324,7 +321,7 @@ def test_choices_are_evaluated_beside_the_losses(reference: Reference, tmp_path:
     evaluations = [line["tasks"] for line in lines if line["kind"] == "evaluation"]
     assert evaluations[0]["copy"].keys() == {"loss", "token_accuracy"}
     assert list(evaluations[0]["first"]) == ["loss", "token_accuracy", "choice_accuracy", "choice_accuracy_by_token"]
-    store = open_store(Path(first.splits["validation"].path))
+    store = open_store(Path(manifest.task("first").splits["validation"].path))
     params = {name: jnp.asarray(leaf) for name, leaf in reference.params.items()}
     model = reference.engine.graphdef, params
     likelihoods = np.stack(
