@@ -1,4 +1,4 @@
-"""A model over a whole token store: what it answers, and how probable it finds the targets."""
+"""A model over a whole token store: what it answers, and how probable it finds the targets or some labels."""
 
 import functools
 from collections import deque
