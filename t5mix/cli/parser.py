@@ -131,7 +131,7 @@ def _predict(commands: argparse._SubParsersAction) -> None:
         "--output",
         default="-",
         metavar="FILE",
-        help="one answer a line; the same command goes on where one was interrupted; default: %(default)s, the "
+        help="one answer a line; the same command continues one that was interrupted; default: %(default)s, the "
         "standard output",
     )
     command.add_argument("--task", help="answer the inputs of this task; default: those of --input")

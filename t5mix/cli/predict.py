@@ -69,7 +69,8 @@ def _answer(
     in_file = options.output != "-"
     command = None
     if in_file and summary is not None:
-        command = _command(checkpoint, summary, {**settings, "json": options.json, "scores": options.scores})
+        with stage("Loading the model"):
+            command = _command(checkpoint, summary, {**settings, "json": options.json, "scores": options.scores})
     with _writing(options.output, command, inputs_at_once(options.batch_size)) as (write, done):
         with stage("Loading the model"):
             model = load_model(checkpoint, base_path(options.base))
@@ -202,5 +203,5 @@ def _writing(
         else:
             answers = held.enter_context(answer_file(path, command, at_once=at_once))
             if answers.count:
-                print(f"Going on after {answers.count:,} answers that are there.", file=sys.stderr)
+                print(f"Continuing after the {answers.count:,} answers that are there.", file=sys.stderr)
             yield answers.write, answers.count

@@ -1,7 +1,7 @@
 """A file of answers that appears under its name once it is whole, and of which an interrupted command leaves a part.
 
 `FILE.partial` holds the answers so far, one a line, and `FILE.partial.json` says what they are the answers to. The same
-command goes on after them; another one is refused, as they may have taken hours.
+command continues after them; another one is refused, as they may have taken hours.
 """
 
 import contextlib
@@ -45,12 +45,12 @@ class AnswerFile:
 
     @property
     def kept(self) -> int:
-        """How many answers the same command would go on after."""
+        """How many answers the same command would continue after."""
         return self.count - self.count % self._at_once
 
     def _advise(self) -> None:
         if self.kept:
-            interrupts.advice = f"The same command goes on after the {self.kept:,} answers in {self._partial}."
+            interrupts.advice = f"The same command continues after the {self.kept:,} answers in {self._partial}."
 
 
 @contextlib.contextmanager
@@ -123,21 +123,21 @@ def _kept(file: BinaryIO, at_once: int) -> tuple[int, int]:
 
 
 def _check(partial: Path, description: Path, command: Mapping[str, Any], answers: int) -> None:
-    """Refuses to go on after, or to overwrite, what another command left.
+    """Refuses to continue, or to overwrite, what another command left.
 
     Raises:
         T5MixError: says what differs.
     """
-    advice = f"delete {partial} to begin anew, or choose another --output."
+    advice = f"delete {partial} to start anew, or choose another --output."
     if not description.exists():
         raise T5MixError(f"{partial} is there, and no {description.name} that says what wrote it: {advice}")
-    there = read_json(description, f"To begin anew, delete {partial}.")
+    there = read_json(description, f"To start anew, delete {partial}.")
     names = [name for name in {**there, **command} if there.get(name) != command.get(name)]
     if names and answers:
         lines = (f"  {name}: {_shown(there.get(name))} there, {_shown(command.get(name))} here" for name in names)
         raise T5MixError(
             "\n".join([f"{partial} holds {answers:,} answers of another command:", *lines])
-            + f"\nGive that command again to go on after them, {advice}"
+            + f"\nGive that command again to continue it, {advice}"
         )
 
 

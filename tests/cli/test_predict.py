@@ -211,14 +211,14 @@ def interrupted_after(count: int, monkeypatch: pytest.MonkeyPatch, command: list
         assert main(command) == 130
 
 
-def test_the_same_command_goes_on(run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+def test_the_same_command_continues(run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
     lines = [f"line {number}" for number in range(7)]
     (run / "in.txt").write_text("\n".join(lines))
     output = run / "out.txt"
     command = ["predict", str(run), "--input", str(run / "in.txt"), "--output", str(output)]
     interrupted_after(5, monkeypatch, command)
     last = capsys.readouterr().err.splitlines()[-1]
-    assert last == f"t5mix: interrupted. The same command goes on after the 4 answers in {output}.partial."
+    assert last == f"t5mix: interrupted. The same command continues after the 4 answers in {output}.partial."
     assert not output.exists()
     assert main([*command, "--json"]) == 2
     assert "  --json: False there, True here\n" in capsys.readouterr().err
@@ -228,7 +228,7 @@ def test_the_same_command_goes_on(run: Path, capsys: pytest.CaptureFixture[str],
     command[command.index(str(run / "in.txt"))] = str(run / "moved.txt")
     assert main(command) == 0
     said = capsys.readouterr().err
-    assert "Going on after 4 answers that are there.\n" in said
+    assert "Continuing after the 4 answers that are there.\n" in said
     assert "Answers: 3 examples" in said
     assert output.read_text() == "".join(f"{line.upper()}\n" for line in lines)
     assert not list(run.glob("out.txt.*"))
@@ -247,7 +247,7 @@ def test_changed_inputs_are_refused(run: Path, capsys: pytest.CaptureFixture[str
     assert re.search(r"  inputs: 5 \(\w+\) there, 5 \(\w+\) here", capsys.readouterr().err)
 
 
-def test_a_tasks_inputs_are_gone_on_with(run: Path, monkeypatch: pytest.MonkeyPatch):
+def test_answers_to_a_tasks_inputs_are_continued(run: Path, monkeypatch: pytest.MonkeyPatch):
     texts = list("abcde")
     monkeypatch.setattr("t5mix.runs.predict.task_inputs", lambda *_: InputTexts(lambda problems: iter(texts)))
     command = ["predict", str(run), "--task", "qa", "--output", str(run / "out.txt")]

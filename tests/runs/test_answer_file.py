@@ -60,7 +60,7 @@ def test_the_file_appears_once_it_is_whole(path: Path):
 
 
 @pytest.mark.parametrize(("upto", "kept"), [(0, 0), (2, 0), (3, 3), (5, 3), (6, 6), (7, 6)])
-def test_the_same_command_goes_on_after_what_was_made_together(path: Path, upto: int, kept: int):
+def test_the_same_command_continues_after_what_was_made_together(path: Path, upto: int, kept: int):
     interrupt(path, upto)
     assert not path.exists()
     assert write(path, 7) == kept
@@ -93,7 +93,7 @@ def test_another_command_is_refused_and_destroys_nothing(path: Path):
         "  --bank: nothing there, qa here",
     ]
     assert "holds 3 answers of another command" in str(refused.value)
-    assert f"delete {partial} to begin anew" in str(refused.value)
+    assert f"delete {partial} to start anew" in str(refused.value)
     assert partial.read_bytes() == before
     assert write(path, 7) == 3
     interrupt(path, 4)
@@ -136,7 +136,7 @@ def test_nothing_is_left_where_nothing_was_answered(path: Path):
 
 
 def test_the_last_line_says_how_to_go_on(path: Path):
-    advice = f"The same command goes on after the 3 answers in {path}.partial."
+    advice = f"The same command continues after the 3 answers in {path}.partial."
     with contextlib.suppress(KeyboardInterrupt):
         write(path, 2, error=KeyboardInterrupt())
     assert interrupts.interrupted("t5mix") == "t5mix: interrupted"
