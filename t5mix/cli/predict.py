@@ -113,9 +113,9 @@ def _file_inputs(options: argparse.Namespace) -> "InputTexts":
 
     if options.inputs is None:
         inputs = line_inputs(options.input)
-        if (format := format_of(options.input, default="text")) != "text":
+        if format_of(options.input, default="text") != "text":
             print(
-                f'{options.input} is read as plain lines, {format} or not; --inputs "TEXT {{FIELD}}" reads its fields.',
+                f'{options.input} is read line by line; --inputs "TEXT {{FIELD}}" reads the fields of its rows.',
                 file=sys.stderr,
             )
         return inputs

@@ -72,10 +72,14 @@ def line_inputs(named: str) -> InputTexts:
 
 
 def _check_lines(file: Location) -> None:
-    is_folder = not is_url(file) and Path(file).is_dir()
-    if is_folder or format_of(file, default="text") in ("parquet", "arrow"):
-        raise T5MixError(f'{file} has fields, and no lines: say what to make of them, --inputs "TEXT {{FIELD}}".')
+    if not is_url(file) and Path(file).is_dir():
+        raise T5MixError(
+            f"{file} is a folder. Name its files by a pattern, '{file}/*'; if it is a data set, say what to make of "
+            'its fields, --inputs "TEXT {FIELD}".'
+        )
     check_file(file)
+    if format_of(file, default="text") in ("parquet", "arrow"):
+        raise T5MixError(f'{file} has fields, and no lines: say what to make of them, --inputs "TEXT {{FIELD}}".')
 
 
 def template_inputs(

@@ -194,7 +194,7 @@ def test_a_file_with_fields_that_is_read_by_lines_is_pointed_at(run: Path, capsy
     assert main(["predict", str(run), "--input", str(run / "in.csv")]) == 0
     said = capsys.readouterr()
     assert said.out == "N\n1\n"
-    assert "in.csv is read as plain lines" in said.err
+    assert "in.csv is read line by line; --inputs" in said.err
 
 
 def interrupted_after(count: int, monkeypatch: pytest.MonkeyPatch, command: list[str]) -> None:
