@@ -90,7 +90,7 @@ def answer_file(path: Path, command: Mapping[str, Any], *, at_once: int) -> Iter
             raise
         interrupts.advice = ""
         partial.replace(path)
-        description.unlink()
+        description.unlink(missing_ok=True)
 
 
 def _lock(file: BinaryIO, partial: Path) -> None:

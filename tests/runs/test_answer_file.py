@@ -1,4 +1,4 @@
-"""Files of answers: what an interrupted command leaves, and who may go on with it."""
+"""Files of answers: what an interrupted command leaves, and who may continue it."""
 
 import contextlib
 from pathlib import Path
