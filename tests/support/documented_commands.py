@@ -91,7 +91,7 @@ def small(arguments: Sequence[str]) -> list[str]:
         words += SMALL
     if words[0] == "eval" and "--tasks" not in words and not _experiment(words[1])["tasks"]:
         words += ["--tasks", "demo_qa"]  # of the demo's ten
-    if words[0] == "sweep" and "--dry-run" not in words:
+    if words[0] == "sweep":
         words += _SMALL_SWEEP if "scale=tiny" in words else ["--dry-run"]
     if words[0] == "train" or words[:2] in (["tasks", "show"], ["mixtures", "show"]):
         words.append(f"store_dir={os.environ[STORES]}")
