@@ -1,7 +1,8 @@
 """From plain data to configured objects and back; the one place that puts pydantic's errors into words."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from types import NoneType
 from typing import Any, TypeVar, get_args
 
@@ -11,6 +12,8 @@ from t5mix.errors import T5MixError, nearest
 from t5mix.registry import registry_of, type_adapter
 
 T = TypeVar("T")
+
+_LARGEST = 1 << 63
 
 
 def validate(
@@ -29,11 +32,25 @@ def validate(
     Raises:
         T5MixError: names every key that is wrong, its value, and what is allowed.
     """
+    if problems := [*_impossible_numbers(raw, key)]:
+        raise T5MixError("\n".join(f"{source}: {problem}" if source else problem for problem in problems))
     try:
         return type_adapter(type_).validate_python(raw)
     except ValidationError as error:
         words = _Words(type_, raw, key, source, renamed or {})
         raise T5MixError("\n".join(words.explain(problem) for problem in error.errors())) from error
+
+
+def _impossible_numbers(raw: Any, key: str) -> Iterator[str]:
+    """Yields what is wrong with numbers that no setting takes, however deep in plain data they are."""
+    if isinstance(raw, Mapping | list | tuple):
+        entries = raw.items() if isinstance(raw, Mapping) else enumerate(raw)
+        for name, value in entries:
+            yield from _impossible_numbers(value, f"{key}.{name}" if key else str(name))
+    elif isinstance(raw, float) and math.isnan(raw):
+        yield f"{key} is {raw}, which is not a number; give one, or leave the setting out."
+    elif isinstance(raw, int) and not -_LARGEST <= raw < _LARGEST:
+        yield f"{key} is {raw}, which does not fit into 64 bits; give a smaller number."
 
 
 def to_plain(value: Any) -> Any:

@@ -179,3 +179,16 @@ def test_old_names_are_told_their_new_ones():
     message = message_of(Picture, {"main": "dot", "layers": {"a": {"alpha": 1}}}, renamed={"alpha": "opacity"})
     assert message == "Unknown configuration key 'layers.a.alpha'. It is called layers.a.opacity now."
     assert message_of(Shape, "point", "at", renamed=renamed) == "Unknown shape 'point'. It is called dot now."
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        ({"opacity": float("nan")}, "layers.sky.opacity is nan, which is not a number"),
+        ({"mask": {"kind": "dot", "size": 1 << 63}}, "layers.sky.mask.size is 9223372036854775808, which does not fit"),
+    ],
+)
+def test_numbers_that_no_setting_takes_are_refused_wherever_they_are(layer: dict[str, Any], message: str):
+    with pytest.raises(T5MixError, match=f"^{message}"):
+        validate(Picture, {"main": "dot", "layers": {"sky": layer}})
+    assert validate(Ring, {"width": float("inf")}).width == float("inf")

@@ -28,6 +28,8 @@ def test_what_a_file_holds_is_read_with_or_without_a_byte_order_mark(tmp_path: P
         (b"a: !x 1\n", "line 1, column 4: this is not YAML: could not determine a constructor"),
         (b"a: 1\nb: \x07\n", "line 2, column 4: YAML does not allow the character U+0007."),
         (b"a: 1\nb: gr\xf6\xdfe\n", "line 2: this is not UTF-8. Save the file as UTF-8."),
+        (b"tasks:\n  t: {x: 1}\n  u: {}\n  t: {x: 2}\n", "line 4, column 3: the key t is there twice. Rename it"),
+        (b"a: {0: x, 0: y}\n", "line 1, column 11: the key 0 is there twice"),
         (b"a: 2024-13-45\n", ": this is not YAML: month must be in 1..12."),
     ],
 )
@@ -37,6 +39,11 @@ def test_an_error_has_file_line_and_column(tmp_path: Path, raw: bytes, where: st
     separator = "" if where.startswith(":") else ", "
     with pytest.raises(T5MixError, match="^" + re.escape(f"{path}{separator}{where}")):
         read_yaml(path)
+
+
+def test_merged_keys_are_none_that_are_there_twice():
+    text = "base: &base {x: 1, y: 2}\nown: {<<: *base, x: 3}\nmixed: {0: a, '0': b}\n"
+    assert parse_yaml(text, "") == {"base": {"x": 1, "y": 2}, "own": {"x": 3, "y": 2}, "mixed": {0: "a", "0": "b"}}
 
 
 def test_text_is_named_after_its_source():

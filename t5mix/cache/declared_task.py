@@ -24,7 +24,7 @@ from t5mix.metrics.perfect import PerfectScore, perfect_score
 from t5mix.metrics.scoring import Scoring
 from t5mix.preprocessors import unlabelled_text
 from t5mix.preprocessors.span_corruption import SpanCorruption
-from t5mix.sources.declaration import TaskDeclaration
+from t5mix.sources.declaration import TaskDeclaration, no_targets
 from t5mix.sources.shards import Shard, files_of_shard, part_of_files, shard_name, shards_of, without_empty
 
 _BATCHED = 1024  # examples that are tokenised at once
@@ -143,6 +143,8 @@ class DeclaredTask(RunTask):
 
     def batches(self, spec: SplitSpec, seed: int, source_shard: int = 0) -> Iterator[TokenBatch]:
         """Yields the tokens of its examples; see `RunTask.batches`."""
+        if not self.declaration.has_targets(spec.split):
+            raise T5MixError(f"Declared task {self.name!r}: {no_targets(self.name, spec.split)}")
         shards = self._shards(spec.split)
         examples = self.declaration.examples(shards[source_shard :: spec.source_shards])
         if self.declaration.objective is None:

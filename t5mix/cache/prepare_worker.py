@@ -72,7 +72,8 @@ def prepare(request: DataRequest, *, quiet: bool = False, checked: Callable[[], 
     for task in run.tasks:
         absent = [spec for spec in specs[task.name] if find_cached(spec, store_dir, request.seed) is None]
         if absent:  # a streamed split is too large to be read for this; its shards are checked as they are made
-            task.check_files([split for split in task.splits if split != TRAIN or task.name not in request.streamed])
+            splits = request.checked_splits(task.splits)
+            task.check_files([split for split in splits if split != TRAIN or task.name not in request.streamed])
         if absent or isinstance(task, DeclaredTask):  # whose metrics may have changed, and which are read quickly
             for spec in specs[task.name]:
                 if spec.split != TRAIN and task.metrics:

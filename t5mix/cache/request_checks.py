@@ -51,7 +51,7 @@ def check_request(request: DataRequest) -> dict[str, TaskDeclaration]:
         try:
             scoring_of(declaration)
             if name in request.mixture:
-                declaration.check_beginning()
+                declaration.check_beginning(request.checked_splits(declaration.files))
         except T5MixError as error:
             raise T5MixError(f"Declared task {name!r}: {error}") from error
         if name in request.mixture and vocabulary is not None:

@@ -9,7 +9,7 @@ from typing import Literal
 from t5mix.data.tokenizer import EOS, PAD, UNK
 from t5mix.errors import T5MixError
 from t5mix.files import atomic_path, check_writable_file
-from t5mix.sources.file_readers import Files
+from t5mix.sources.file_names import Files, Format
 from t5mix.sources.file_texts import FileTexts, pieces_of, read_texts
 
 _SPECIAL = 3
@@ -27,6 +27,7 @@ def train_vocabulary(
     *,
     extra_ids: int = 100,
     fields: Sequence[str] | None = None,
+    format: Format | None = None,
     multiple_of: int = 1,
     model_type: Literal["unigram", "bpe"] = "unigram",
     character_coverage: float = 0.9995,
@@ -42,6 +43,7 @@ def train_vocabulary(
         extra_ids: number of sentinels; they are added on loading and are not in the file.
         fields: the fields to learn from, by default all that hold text. A field has to
             exist in at least one file, and every file must give some text.
+        format: of all files; by default what their names say.
         multiple_of: `size` is rounded up to a multiple of this (128 suits accelerators).
         model_type: SentencePiece's algorithm; T5 uses unigram.
         character_coverage: share of the text's characters that get a piece, the rest being unknown.
@@ -61,7 +63,7 @@ def train_vocabulary(
     if extra_ids < 0:
         raise T5MixError(f"extra_ids is {extra_ids}: the number of sentinels must be 0 or more.")
     total = -(-size // multiple_of) * multiple_of
-    read = read_texts(files, fields)
+    read = read_texts(files, fields, format=format)
     for file in read:
         report(file)
     sentences = [piece for file in read for piece in pieces_of(file.texts, _LONGEST)]

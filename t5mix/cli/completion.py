@@ -54,7 +54,8 @@ def completion_script(parser: CommandParser, shell: str) -> str:
     for chain, command in _chains("", parser):
         names = [*command.commands(), *(name for action in command.arguments() for name in action.option_strings)]
         names += sweeps if any(action.dest == "sweep" for action in command.arguments()) else []
-        takes_settings = any(action.dest == "overrides" for action in command.arguments())
+        arguments = {action.dest for action in command.arguments()}
+        takes_settings = "overrides" in arguments and arguments & {"config", "sweep"}  # all of them, that is
         settings = '" $settings"' if takes_settings else ""
         words.append(f"        '{chain}') names='{' '.join(names)}'{settings}{'' if chain else ' files='} ;;")
         for group, options in GROUPS.items() if takes_settings else ():

@@ -14,6 +14,7 @@ from t5mix.tracking.run_directory import RunDirectory, check_exists
 
 def run(options: argparse.Namespace) -> int:
     """Evaluates a run and shows the scores."""
+    settings = [*options.overrides, *(word for word in options.tasks if "=" in word)]  # those after --tasks
     check_exists(Path(options.run))
     answers = RunDirectory(Path(options.run)).predictions
     check_writable(answers, "The folder of the answers", "Copy the run to where you may write, and score the copy.")
@@ -26,8 +27,9 @@ def run(options: argparse.Namespace) -> int:
         Path(options.run),
         which=options.checkpoint,
         split=options.split,
-        tasks=options.tasks,
+        tasks=[word for word in options.tasks if "=" not in word],
         base=base_path(options.base),
+        settings=settings,
         notice=lambda text: print(text, file=sys.stderr),
     )
     scores = {task: evaluation.metrics for task, evaluation in evaluations.items()}

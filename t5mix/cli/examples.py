@@ -28,6 +28,7 @@ EXAMPLES = {
         "docs/training.md#evaluation-and-prediction",
         "t5mix eval runs/demo",
         "t5mix eval runs/demo --split test --tasks demo_qa demo_summary --checkpoint demo_qa",
+        "t5mix eval runs/mine --split test tasks.reviews.files.test=new.tsv",
     ),
     "predict": (
         "docs/training.md#evaluation-and-prediction",

@@ -27,8 +27,6 @@ def run(options: argparse.Namespace) -> int:
         return _list(options)
     from t5mix.plots.style import check_output
 
-    if options.steps is not None and options.steps < 1:
-        raise T5MixError(f"--steps is {options.steps}: it must be 1 or more.")
     if options.plot:
         check_output(Path(options.plot), "--plot")
     ahead = FileAhead.read(options.config, [*options.overrides, f"mixture={options.show}"])

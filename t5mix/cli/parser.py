@@ -1,6 +1,7 @@
 """The arguments of the commands."""
 
 import argparse
+from collections.abc import Callable
 from typing import Any, get_args
 
 from t5mix import __version__
@@ -92,6 +93,12 @@ def _train(commands: argparse._SubParsersAction) -> None:
 def _evaluate(commands: argparse._SubParsersAction) -> None:
     command = _add(commands, "eval", "evaluate", "score a run's model: loss, and generated text by each task's metrics")
     command.add_argument("run", metavar="RUN", help="the run's folder")
+    command.add_argument(
+        "overrides",
+        nargs="*",
+        metavar="KEY=VALUE",
+        help="where data lies now, such as tasks.sst2.files.test=new.tsv; default: where it lay in training",
+    )
     command.add_argument("--checkpoint", default="latest", help=_CHECKPOINT)
     command.add_argument("--split", default="validation", help="the split to score; default: %(default)s")
     command.add_argument(
@@ -143,17 +150,17 @@ def _predict(commands: argparse._SubParsersAction) -> None:
         "--scores", action="store_true", help="with --json: the log-likelihood of each answer, and its tokens"
     )
     command.add_argument(
-        "--batch-size", type=_positive, default=64, metavar="N", help="inputs answered at once; default: %(default)s"
+        "--batch-size", type=_in_memory, default=64, metavar="N", help="inputs answered at once; default: %(default)s"
     )
     command.add_argument(
         "--max-length",
-        type=_positive,
+        type=_in_memory,
         metavar="N",
         help="most tokens of an answer; default: those of the run's targets",
     )
     command.add_argument(
         "--max-input-length",
-        type=_positive,
+        type=_in_memory,
         metavar="N",
         help="most tokens of an input, longer ones are cut; default: those of the run's inputs",
     )
@@ -194,7 +201,7 @@ def _mixtures(commands: argparse._SubParsersAction) -> None:
         help="a strategy to show, such as temperature:temperature=4,max_examples=65536; repeat it to compare several; "
         "default: the experiment's own",
     )
-    show.add_argument("--steps", type=int, metavar="N", help="of the run to forecast; default: training.steps")
+    show.add_argument("--steps", type=_steps, metavar="N", help="of the run to forecast; default: training.steps")
     show.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
     show.add_argument("--plot", metavar="FILE", help="draw it too, as .png, .svg or .pdf; default: no picture")
 
@@ -285,22 +292,27 @@ def _report(commands: argparse._SubParsersAction) -> None:
     command.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
 
-def _positive(text: str) -> int:
-    return _at_least(1, text)
+def _whole_number(least: int, most: int = 1_000_000) -> Callable[[str], int]:
+    """Returns what reads an option that counts something; by default, `most` is more than anybody has of it."""
+
+    def read(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+        if value < least:
+            raise argparse.ArgumentTypeError(f"{value} is not {least} or more")
+        if value > most:
+            raise argparse.ArgumentTypeError(f"{value:,} is too large: the most is {most:,}")
+        return value
+
+    return read
 
 
-def _not_negative(text: str) -> int:
-    return _at_least(0, text)
-
-
-def _at_least(least: int, text: str) -> int:
-    try:
-        value = int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
-    if value < least:
-        raise argparse.ArgumentTypeError(f"{value} is not {least} or more")
-    return value
+_positive = _whole_number(1)
+_not_negative = _whole_number(0)
+_steps = _whole_number(1, (1 << 31) - 1)
+_in_memory = _whole_number(1, 1 << 16)  # rows or tokens that a device holds at once
 
 
 def _base(command: argparse.ArgumentParser) -> None:
@@ -347,4 +359,10 @@ def _vocabulary(commands: argparse._SubParsersAction) -> None:
         default=[],
         metavar="FIELD",
         help="of files that have fields; default: all that hold text",
+    )
+    train.add_argument(
+        "--format",
+        choices=get_args(Format),
+        metavar="FORMAT",
+        help=f"of the files: {', '.join(get_args(Format))}; default: what each name says, else text",
     )

@@ -20,6 +20,7 @@ def run(options: argparse.Namespace) -> int:
         options.size,
         extra_ids=options.extra_ids,
         fields=options.fields,
+        format=options.format,
         report=_report,
     )
     print(f"{options.output}: {size} ids, {options.extra_ids} of them sentinels.")

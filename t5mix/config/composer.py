@@ -149,7 +149,7 @@ def _take_out(config: DictConfig, key: str, *, missing_ok: bool) -> None:
 
 def _accept_new_keys(text: str, options: Mapping[str, Sequence[str]]) -> str:
     """Returns the override in the form that Hydra takes: an option of a group, or a value of a key, new or not."""
-    text = plain_override(text, _text_keys())
+    text = plain_override(text, text_keys())
     override = parse(text)
     key = override.key_or_group
     if key in options and isinstance(override.value(), str):
@@ -164,7 +164,7 @@ def _accept_new_keys(text: str, options: Mapping[str, Sequence[str]]) -> str:
 
 
 @functools.cache
-def _text_keys() -> frozenset[str]:
+def text_keys() -> frozenset[str]:
     """Returns the keys whose value is text: paths, for the most part."""
     from t5mix.config.experiment import Experiment
 

@@ -17,7 +17,9 @@ def explain(error: Exception, raw: Any) -> str:
     key = next((key for link in chain if isinstance(key := getattr(link, "full_key", None), str) and key), "")
     text = _value_at(raw, key)
     if not isinstance(text, str) or "${" not in text:
-        return f"The configuration cannot be composed: {problem}{f' ({key})' if key and key not in problem else ''}"
+        of_key = f" ({key})" if key and key not in problem else ""
+        dollar = " ${...} stands for another value; a dollar that is text has a backslash before it, in single quotes."
+        return f"The configuration cannot be composed: {problem}{of_key}.{dollar if 'nterpolation' in problem else ''}"
     escaped = re.sub(r"(?<!\\)\$\{", r"\\${", text).replace("'", "''")
     return (
         f"{key} is {text!r}: ${{...}} stands for another value of the configuration, and this one cannot be had "

@@ -27,6 +27,8 @@ from t5mix.training.schedule import Schedule
 from t5mix.training.sharding import MeshConfig
 from t5mix.validation import to_plain
 
+_MOST_SENTINELS = 1_000_000
+
 
 @configurable
 class Lengths:
@@ -110,6 +112,10 @@ class Experiment:
     start_from: str | None = None
     seed: int = 0
     store_dir: str = "~/.cache/t5mix/stores"
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.extra_ids <= _MOST_SENTINELS:
+            raise ValueError(f"extra_ids is {self.extra_ids}: it must be from 0 to {_MOST_SENTINELS:,}")
 
     def data_request(self, splits: tuple[str, ...] = ("train", "validation")) -> DataRequest:
         """Returns what the run wants of its data."""

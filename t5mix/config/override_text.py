@@ -12,6 +12,7 @@ from hydra.errors import HydraException
 from t5mix.errors import T5MixError
 
 _SETTING = re.compile(r"(?P<key>\+{0,2}[\w./@-]+)=(?P<value>.*)", re.DOTALL)
+_FILES = re.compile(r"tasks\.[^.]+\.files\.[^.]+(\.[^.]+)?")  # of a split, or of a field of its parallel text
 _NOT_PLAIN = re.compile(r"^[\[{'\"]|\$\{|^(null)?$")  # lists, mappings, quotations, references, nothing
 _MEANT_FOR_HYDRA = re.compile(r"[\[\]{}'\",]|\$\{")  # in a value of any key: what could be a misspelt list, or quotes
 
@@ -25,9 +26,10 @@ def parse(text: str) -> Override:
 def plain_override(text: str, text_keys: Collection[str]) -> str:
     """Returns an override that Hydra's grammar reads as it was meant: quoted where the value is plain text.
 
-    The value of a key that holds text (`run_dir=runs/a,b`, `run_dir=1e-3`) is text, whatever the grammar takes it for,
-    unless it is in brackets, braces or quotes, refers to other values, or is null. The value of any other key is text
-    where the grammar refuses it and nothing in it could be a list, a mapping or a quotation.
+    The value of a key that holds text (`run_dir=runs/a,b`, `run_dir=1e-3`, `tasks.x.files.test=part-*.tsv`) is text,
+    whatever the grammar takes it for, unless it is in brackets, braces or quotes, refers to other values, or is null.
+    The value of any other key is text where the grammar refuses it and nothing in it could be a list, a mapping or a
+    quotation.
 
     Raises:
         T5MixError: the grammar refuses the override, or reads several values; says how to write it.
@@ -36,7 +38,8 @@ def plain_override(text: str, text_keys: Collection[str]) -> str:
     if setting is None:
         return _checked(text)
     key, value = setting["key"], setting["value"].strip()
-    if key.lstrip("+") in text_keys and not _NOT_PLAIN.search(value):
+    holds_text = key.lstrip("+") in text_keys or _FILES.fullmatch(key.lstrip("+"))
+    if holds_text and not _NOT_PLAIN.search(value):
         return f"{key}={quoted(value)}"
     try:
         parse(text)

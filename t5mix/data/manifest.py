@@ -60,6 +60,14 @@ class DataRequest:
         """Whether a task is registered with seqio, and not declared in configuration."""
         return needs_tensorflow(self.mixture, self.declared)
 
+    def checked_splits(self, splits: Iterable[str]) -> list[str]:
+        """Returns those of a task's splits that are looked at before any work.
+
+        A run that trains is told at once what is wrong with any of its files; who asks for one split of a run that was
+        trained need not have the others.
+        """
+        return [split for split in splits if "train" in self.splits or split in self.splits]
+
     def to_json(self) -> str:
         """Returns the request as JSON text."""
         return json.dumps(dataclasses.asdict(self), sort_keys=True)

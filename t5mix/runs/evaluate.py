@@ -9,13 +9,11 @@ from typing import Any
 import jax
 import numpy as np
 
-from t5mix.cache.request_checks import check_request
 from t5mix.config.experiment import Experiment
 from t5mix.config.reading import read_experiment
-from t5mix.console import wording
+from t5mix.config.recorded import DATA_KEYS, with_settings
 from t5mix.console.stage import stage
-from t5mix.data.manifest import DataManifest, TaskEntry
-from t5mix.data.prepare_client import prepare_in_subprocess
+from t5mix.data.manifest import TaskEntry
 from t5mix.data.token_store import TokenStore, open_store
 from t5mix.errors import T5MixError
 from t5mix.evaluation.generate import generate, score_choices, score_targets
@@ -23,6 +21,7 @@ from t5mix.evaluation.predictions import Prediction, decoded, predictions_path, 
 from t5mix.evaluation.scoring_client import Scorer
 from t5mix.evaluation.teacher_forced import evaluate_losses
 from t5mix.metrics.example_scores import CHOICES, TEACHER_FORCED, TaskEvaluation
+from t5mix.runs.evaluation_data import evaluation_data
 from t5mix.runs.load import TrainedModel, checkpoint_of, load_model
 from t5mix.tracking.run_directory import RunDirectory
 from t5mix.training.step import batch_sums
@@ -35,6 +34,7 @@ def evaluate_run(
     split: str = "validation",
     tasks: Sequence[str] = (),
     base: Path | None = None,
+    settings: Sequence[str] = (),
     notice: Callable[[str], None] = lambda text: None,
 ) -> dict[str, TaskEvaluation]:
     """Evaluates a run's model on a split of its tasks: teacher-forced loss, and generated text by the tasks' metrics.
@@ -47,28 +47,27 @@ def evaluate_run(
         split: the split.
         tasks: tasks of the run's mixture, by default all; those that lack the split are left out.
         base: where the checkpoint's base lies now; None for where it lay.
-        notice: is told which tasks are left out, as they lack the split, before the work begins.
+        settings: changes of the run's configuration, `key=value`, such as `tasks.sst2.files.test=new.tsv`; the keys are
+            those of `t5mix.config.recorded.DATA_KEYS`.
+        notice: is told which tasks are left out, as they lack the split or targets in it, before the work begins.
 
     Returns:
         For each task `loss` (nats a token), `token_accuracy` (teacher-forced, 0 to 100) and its metrics; with what
         each example adds to the latter, and the signatures of those that have one.
 
     Raises:
-        T5MixError: the run, the checkpoint or a task does not exist, or none of the tasks has the split.
+        T5MixError: the run, the checkpoint or a task does not exist, none of the tasks has the split, or a setting is
+            wrong.
     """
     directory = RunDirectory(run)
-    experiment, recorded = read_experiment(directory.experiment()), directory.manifest()
+    experiment = read_experiment(with_settings(directory.experiment(), settings, DATA_KEYS))
     path = checkpoint_of(run, which)
-    if recorded is not None:
-        _check_split(recorded, split, tasks)
-    manifest = _manifest_with(recorded, directory, split, tasks)
-    chosen, lacking = _chosen(manifest, split, tasks)
-    if lacking:
-        notice(f"no {split} split: {', '.join(task.name for task in lacking)}")
-    ids = {task.name: i for i, task in enumerate((recorded or manifest).tasks)}  # as the model was trained
-    by_id = {ids[task.name]: task for task in chosen}
+    data = evaluation_data(directory, experiment, split, tasks, as_recorded=not settings, notice=notice)
+    manifest = data.manifest
+    ids = {task.name: i for i, task in enumerate((directory.manifest() or manifest).tasks)}  # as the model was trained
+    by_id = {ids[task.name]: task for task in data.tasks}
     stores = {i: open_store(task.path(split)) for i, task in by_id.items()}
-    scored = [task.name for task in chosen if task.metrics]
+    scored = [task.name for task in data.tasks if task.metrics]
     with contextlib.ExitStack() as held:
         scorer = (
             held.enter_context(Scorer(directory.at_hand(manifest.request))) if scored else None
@@ -90,42 +89,6 @@ def evaluate_run(
     for name, score in scores.items():
         evaluations[name] = dataclasses.replace(score, metrics={**evaluations[name].metrics, **score.metrics})
     return evaluations
-
-
-def _tasks(manifest: DataManifest, names: Sequence[str]) -> list[TaskEntry]:
-    """Returns the tasks that are named, or all, in the manifest's order."""
-    for name in names:
-        manifest.task(name)
-    return [task for task in manifest.tasks if not names or task.name in names]
-
-
-def _check_split(recorded: DataManifest, split: str, names: Sequence[str]) -> None:
-    """Refuses, before any work, unknown tasks, and a split that none of the tasks is known to have."""
-    tasks = _tasks(recorded, names)
-    if all(task.all_splits and split not in task.all_splits for task in tasks):
-        raise _no_split(split, tasks)
-
-
-def _no_split(split: str, tasks: Sequence[TaskEntry]) -> T5MixError:
-    splits = dict.fromkeys(name for task in tasks for name in task.all_splits or task.splits)
-    return T5MixError(f"None of the tasks has a split {split!r}. There are {wording.listed(list(splits))}.")
-
-
-def _chosen(
-    manifest: DataManifest, split: str, names: Sequence[str]
-) -> tuple[Sequence[TaskEntry], Sequence[TaskEntry]]:
-    """Returns the tasks to evaluate, of those named or of all, and those that lack the split."""
-    tasks = _tasks(manifest, names)
-    chosen = [task for task in tasks if split in task.splits]
-    if not chosen:
-        raise _no_split(split, tasks)
-    streamed = [task.name for task in chosen if split == "train" and task.is_streamed]
-    if streamed:
-        raise T5MixError(
-            f"The training split of {', '.join(streamed)} is streamed, and no store holds all of it. Evaluate another "
-            "split, or name the other tasks."
-        )
-    return chosen, [task for task in tasks if split not in task.splits]
 
 
 def _teacher_forced(
@@ -166,19 +129,3 @@ def _predict(
         tokens = list(task.choices.values())
         choices = score_choices(model.graphdef, model.params, store, tokens, label=f"{task.name} labels", **options)
     return decoded(store, outputs, model.tokenizer, likelihoods, tuple(task.choices), choices)
-
-
-def _manifest_with(
-    recorded: DataManifest | None, directory: RunDirectory, split: str, names: Sequence[str]
-) -> DataManifest:
-    """Returns the run's data if it holds the split, else prepares the split, of the tasks that are named alone."""
-    if recorded is not None and recorded.stores_exist():
-        tasks = _tasks(recorded, names)
-        if any(split in task.splits for task in tasks):
-            return recorded
-    experiment = read_experiment(directory.experiment())
-    request = directory.at_hand(experiment.data_request(splits=tuple(dict.fromkeys(["train", split]))))
-    if recorded is not None and names:
-        request = dataclasses.replace(request, mixture=tuple(names))
-    check_request(request)
-    return prepare_in_subprocess(request)

@@ -18,6 +18,7 @@ from t5mix.files import check_writable, write_json
 from t5mix.mixing.base import WEIGHTS_FILE
 from t5mix.runs.build_engine import check_policy, checkpoint_metadata
 from t5mix.runs.engine_ahead import EngineAhead
+from t5mix.runs.evaluation_data import check_moved
 from t5mix.runs.load import CheckpointMetadata
 from t5mix.runs.reference_model import reference_model
 from t5mix.runs.result import run_result
@@ -104,18 +105,22 @@ def _check_settings(experiment: Experiment, directory: RunDirectory) -> None:
         )
     run_on_main_process(lambda: directory.check(settings))
     run_on_main_process(lambda: check_writable(directory.path, "run_dir"))
-    run_on_main_process(lambda: None if _is_prepared(directory) else _check_data(experiment.data_request()))
+    request = directory.at_hand(experiment.data_request())
+    run_on_main_process(lambda: None if _is_prepared(directory) else _check_data(directory, request))
     experiment.mixing.check_steps(experiment.training.steps)
     experiment.mesh.build(experiment.training.batch_size // experiment.training.gradient_accumulation_steps)
     check_policy(experiment)
 
 
-def _check_data(request: DataRequest) -> None:
+def _check_data(directory: RunDirectory, request: DataRequest) -> None:
     """Refuses data that cannot be prepared. Stores that are there may be all that the run needs, writable or not."""
     store_dir = Path(request.store_dir)
     if not store_dir.is_dir() or not any(store_dir.iterdir()):
         check_writable(store_dir, "store_dir")
-    check_request(request)
+    if directory.manifest() is None:
+        check_request(request)
+    else:
+        check_moved(request)
 
 
 def _data(
@@ -127,7 +132,7 @@ def _data(
 ) -> DataManifest:
     """Returns the run's data, which process 0 prepares and all see."""
     request = dataclasses.replace(
-        experiment.data_request(splits),
+        directory.at_hand(experiment.data_request(splits)),
         named_tasks=experiment.mixing.named_tasks,
         start_vocabulary=None if start_from is None else vocabulary_of(start_from),
     )
@@ -149,7 +154,9 @@ def _recorded_or_prepared(
     """Returns the data that the run's folder records, if its stores still exist, else prepares it."""
     recorded = directory.manifest()
     if recorded is not None and recorded.stores_exist():
-        return recorded
+        at_hand = directory.at_hand(recorded.request)
+        if (at_hand.declared, at_hand.vocabulary) == (request.declared, request.vocabulary):
+            return dataclasses.replace(recorded, request=at_hand)  # more may be made of the files, epoch by epoch
     manifest = prepare(request)
     if recorded is not None:
         before, now = _fingerprints(recorded), _fingerprints(manifest)

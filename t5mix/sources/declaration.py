@@ -11,13 +11,22 @@
 This module needs neither TensorFlow nor seqio; `t5mix.cache.declared_in_seqio` makes a seqio task of each.
 """
 
+import datetime
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import field as dataclass_field
 from typing import Any, Literal
 
 from t5mix.configurable import configurable
 from t5mix.errors import T5MixError, UnknownNameError
-from t5mix.sources.declared_examples import ANSWER_SEPARATOR, ExampleFields, ExampleReader, warn_of_empty
+from t5mix.sources.declared_examples import (
+    ANSWER_SEPARATOR,
+    ExampleFields,
+    ExampleReader,
+    no_examples,
+    warn_of_empty,
+    warn_of_missing,
+)
 from t5mix.sources.file_names import Format, format_of
 from t5mix.sources.hub_datasets import DatasetSplit
 from t5mix.sources.labels import LabelValue, checked_labels
@@ -32,6 +41,9 @@ __all__ = ["ANSWER_SEPARATOR", "LabelValue", "TaskDeclaration", "task_declaratio
 
 TOLD_AT_ONCE = 20
 """How many errors of files are told together."""
+
+_MISSING = ("", "NaN", "nan")
+"""What stands in text files where a value is missing, pandas' among them; it may also be meant."""
 
 _ALWAYS_WITH_TARGETS = ("train", "validation")
 
@@ -60,6 +72,7 @@ class TaskDeclaration:
             "articles" from one WikiText title to the next.
         delimiter: what stands between the values of TSV and CSV files: a tab and a comma, if nothing is said.
         quoting: whether values of TSV and CSV files may be in quotes, as RFC 4180 has it; by default those of CSV.
+        columns: the names of the columns of TSV and CSV files that have no header line.
         noise_density: share of the tokens that span corruption hides.
         mean_span_length: mean tokens of a hidden span.
     """
@@ -77,6 +90,7 @@ class TaskDeclaration:
     documents: Documents = "lines"
     delimiter: str | None = None
     quoting: bool | None = None
+    columns: tuple[str, ...] = ()
     noise_density: float = 0.15
     mean_span_length: float = 3.0
 
@@ -89,8 +103,12 @@ class TaskDeclaration:
             raise ValueError(
                 f"delimiter is {self.delimiter!r}: it must be one character, such as ';' or a tab, \"\\t\""
             )
-        if (self.delimiter, self.quoting) != (None, None) and not self._formats(files.values()) & {"tsv", "csv"}:
-            raise ValueError("delimiter and quoting are for TSV and CSV files, and there are none; leave them out")
+        of_delimited = [name for name in ("delimiter", "quoting", "columns") if getattr(self, name) not in (None, ())]
+        if of_delimited and not self._formats(files.values()) & {"tsv", "csv"}:
+            given = " and ".join(of_delimited)
+            raise ValueError(f"only TSV and CSV files have {given}, and there are none; leave {given} out")
+        if twice := sorted({name for name in self.columns if self.columns.count(name) > 1}):
+            raise ValueError(f"columns names {', '.join(twice)} twice; each column has a name of its own")
         if self.objective is None:
             self._fill_in_parallel_fields()
             self._check_labelled()
@@ -100,7 +118,7 @@ class TaskDeclaration:
     @property
     def reading(self) -> ReadingOptions:
         """How the files are read."""
-        return ReadingOptions(self.format, self.documents, self.field, self.delimiter, self.quoting)
+        return ReadingOptions(self.format, self.documents, self.field, self.delimiter, self.quoting, self.columns)
 
     def _formats(self, named: Iterable[Any]) -> set[str]:
         """Returns the formats of the files that splits name."""
@@ -196,12 +214,16 @@ class TaskDeclaration:
         return ExampleReader(self, problems, only_inputs=True).read(shards_of(files))
 
     def has_targets(self, split: str) -> bool:
-        """Says whether a split has targets; one that has none, or -1 as labels, is for predictions alone.
+        """Says whether a split has targets; another than train and validation may lack them, for predictions alone.
+
+        It lacks them if its first row does: the field, a value in it, or another label than -1.
 
         Raises:
             T5MixError: a file is missing or breaks its format.
         """
-        return self.objective is not None or not ExampleReader(self).lacks_targets(shards_of(self.files[split]))
+        if self.objective is not None or split in _ALWAYS_WITH_TARGETS:
+            return True
+        return not ExampleReader(self).lacks_targets(shards_of(self.files[split]))
 
     def check(self, splits: Iterable[str] | None = None) -> None:
         """Reads every file once, so that whatever is wrong shows before any work is done.
@@ -226,30 +248,45 @@ class TaskDeclaration:
         empty = []
         for shard in shards:
             before = len(problems)
-            count = 0
+            count = missing = 0
             with problems.collecting():
-                count = sum(1 for _ in reader.read_shard(shard))
+                for example in reader.read_shard(shard):
+                    count += 1
+                    missing += example.get("targets") in _MISSING
+            if missing and self.answers is None:
+                warn_of_missing(str(shard), missing, count)
             if not count and len(problems) == before:
                 empty.append(str(shard))
         if len(empty) == len(shards):
-            problems.add(f"{', '.join(empty)} holds no examples.")
+            problems.add(no_examples(empty))
         else:
             warn_of_empty(empty)
 
-    def check_beginning(self) -> None:
+    def check_beginning(self, splits: Iterable[str] | None = None) -> None:
         """Makes the first example of each split, so that wrong names of files and fields show within moments.
+
+        Args:
+            splits: those to look at; None for all.
 
         Raises:
             T5MixError: a file is missing, or see `examples`.
         """
-        for split, named in self.files.items():
-            shards = shards_of(named)
+        for split in self.files if splits is None else splits:
+            shards = shards_of(self.files[split])
             for shard in shards:
                 check_shard(shard)
             next(ExampleReader(self, only_inputs=self._is_for_predictions(split)).read(shards), None)
 
     def _is_for_predictions(self, split: str) -> bool:
-        return split not in _ALWAYS_WITH_TARGETS and not self.has_targets(split)
+        return not self.has_targets(split)
+
+
+def no_targets(name: str, split: str) -> str:
+    """Returns what to do with a split of a task that has no targets."""
+    return (
+        f"the split {split!r} has no targets (no field for them, nothing in it, or -1 as label). Its inputs can be "
+        f"answered: t5mix predict RUN --task {name} --split {split}. All else needs targets: give files that have them."
+    )
 
 
 def _is_unicode(text: str) -> bool:
@@ -288,10 +325,15 @@ def plain_declaration(name: str, raw: Mapping[str, Any]) -> dict[str, Any]:
     for value, text in labels.items():
         key = as_text(value)
         if not isinstance(value, LabelValue):
-            raise T5MixError(f"Declared task {name!r}: labels lists {value!r}, which is no text; put it into quotes.")
+            written = "null" if value is None else str(value)
+            raise T5MixError(
+                f"Declared task {name!r}: labels lists {written}, which YAML does not read as text; put it into "
+                f'quotes: "{written}".'
+            )
         if key in texts:
             raise T5MixError(f"Declared task {name!r}: labels lists {key} twice; leave one out.")
-        texts[key] = as_text(text) if isinstance(text, int | float) and not isinstance(text, bool) else text
+        is_number = isinstance(text, int | float) and not isinstance(text, bool) and math.isfinite(text)
+        texts[key] = as_text(text) if is_number else text
     return {**raw, "labels": texts}
 
 
@@ -307,7 +349,11 @@ def _advice(raw: Mapping[str, Any]) -> str:
                 return f' Put the template in quotes: "{{{names}}}".'
             return f" Name the field without braces: {key}: {names}."
     labels = raw.get("labels")
+    if isinstance(labels, list | tuple):
+        return f" Write labels: {{{', '.join(f'{number}: {label}' for number, label in enumerate(labels))}}}."
     for value, text in labels.items() if isinstance(labels, Mapping) else ():
+        if isinstance(text, datetime.date | float):
+            return f' YAML does not read {text} as text: put the label in quotes, {as_text(value)}: "{text}".'
         if text is None or isinstance(text, bool):
             meant, word = ("no", "no, off or false") if text is False else ("yes", "yes, on or true")
             meant, word = ("null", "null, ~ or nothing") if text is None else (meant, word)

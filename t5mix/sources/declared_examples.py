@@ -1,5 +1,6 @@
 """From the rows of a declared task's files to its examples: inputs, targets and answers."""
 
+import functools
 import logging
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -59,7 +60,7 @@ class ExampleReader:
             if not count:
                 empty.append(str(shard))
         if len(empty) == len(shards):
-            raise T5MixError(f"{', '.join(empty)} holds no examples." if shards else "No files are named.")
+            raise T5MixError(no_examples(empty) if shards else "No files are named.")
         warn_of_empty(empty)
 
     def read_shard(self, shard: Shard) -> Iterator[ExampleFields]:
@@ -162,4 +163,19 @@ def warn_of_empty(names: list[str]) -> None:
     new = [name for name in names if name not in _warned]
     _warned.update(new)
     if new:
-        log.warning("%s %s no examples.", ", ".join(new), "holds" if len(new) == 1 else "hold")
+        log.warning("%s", no_examples(new))
+
+
+@functools.cache
+def warn_of_missing(name: str, missing: int, count: int) -> None:
+    """Warns, once for each file, of targets that may stand for missing values."""
+    log.warning(
+        "%s: %d of %d targets are empty or 'NaN', and a model would learn to write that. If a value is missing there, "
+        "leave the rows out.",
+        *(name, missing, count),
+    )
+
+
+def no_examples(names: list[str]) -> str:
+    """Returns the sentence about files that hold no examples."""
+    return f"{', '.join(names)} {'holds' if len(names) == 1 else 'hold'} no examples."

@@ -14,7 +14,9 @@ from t5mix.sources.tables import FileTable, check_columns, shorten, unnamed
 log = logging.getLogger(__name__)
 
 
-def delimited_table(location: Location, problems: Problems, *, delimiter: str, quoting: bool) -> FileTable:
+def delimited_table(
+    location: Location, problems: Problems, *, delimiter: str, quoting: bool, names: Sequence[str] = ()
+) -> FileTable:
     """Opens a TSV or CSV file.
 
     Args:
@@ -22,18 +24,20 @@ def delimited_table(location: Location, problems: Problems, *, delimiter: str, q
         problems: where rows that break the format are noted.
         delimiter: what stands between the values.
         quoting: whether values may be in double quotes, as RFC 4180 has it; if not, quotes are characters like others.
+        names: of the columns, where the file has no header line.
 
     Raises:
         T5MixError: two columns have one name; see also `t5mix.sources.opening.line_blocks`.
     """
-    rows = (_quoted_rows if quoting else _plain_rows)(location, problems, delimiter)
+    rows = (_quoted_rows if quoting else _plain_rows)(location, problems, delimiter, names)
+    if names:
+        return FileTable(str(location), tuple(names), rows, only_text=True)
     line, header = next(rows, (1, []))
     columns = tuple(name.strip() or unnamed(position) for position, name in enumerate(header))
     check_columns(location, columns, f", line {line}")
     header_line = f"{location}, line {line}"
-    return FileTable(
-        str(location), columns, rows, only_text=True, header=header_line, advice=_advice(columns, delimiter)
-    )
+    advice = _advice(columns, delimiter) or " If the file has no header line, name its columns: columns: [NAME, NAME]."
+    return FileTable(str(location), columns, rows, only_text=True, header=header_line, advice=advice)
 
 
 def _advice(columns: Sequence[str], delimiter: str) -> str:
@@ -45,10 +49,12 @@ def _advice(columns: Sequence[str], delimiter: str) -> str:
     return f" The header is not divided by {delimiter!r}; if it is by {others[0]!r}, set {settings}."
 
 
-def _plain_rows(location: Location, problems: Problems, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """Yields the header, then the rows."""
-    header: list[str] = []
-    width = 0
+def _plain_rows(
+    location: Location, problems: Problems, delimiter: str, names: Sequence[str]
+) -> Iterator[tuple[int, list[str]]]:
+    """Yields the header, if it does not have these names, then the rows."""
+    header, said = [*names], _namer(names)
+    width = len(header)
     unquoted = True  # no value in quotes has been seen
     for first, lines in line_blocks(location, problems):
         for number, line in enumerate(lines, first):
@@ -57,13 +63,18 @@ def _plain_rows(location: Location, problems: Problems, delimiter: str) -> Itera
                 if not line.strip():
                     continue
                 if width:
-                    problems.add(_wrong_width(location, number, values, header, line, delimiter))
+                    problems.add(_wrong_width(location, number, values, header, line, delimiter, said))
                     continue
                 header, width = values, len(values)
             elif unquoted and '"' in line and _in_quotes(values):
                 unquoted = False
                 _warn_of_quotes(str(location), number)
             yield number, values
+
+
+def _namer(names: Sequence[str]) -> str:
+    """Returns what is said to name the columns."""
+    return "the setting columns names" if names else "the header names"
 
 
 def _in_quotes(values: list[str]) -> bool:
@@ -81,20 +92,22 @@ def _warn_of_quotes(location: str, number: int) -> None:
 
 
 def _wrong_width(
-    location: Location, number: int, values: list[str], header: list[str], line: str, delimiter: str
+    location: Location, number: int, values: list[str], header: list[str], line: str, delimiter: str, said: str
 ) -> str:
     return (
-        f"{location}, line {number}: {len(values)} column{'s' * (len(values) != 1)}, where the header names "
+        f"{location}, line {number}: {len(values)} column{'s' * (len(values) != 1)}, where {said} "
         f"{len(header)} ({', '.join(map(str.strip, header))}). Found: {shorten(line)!r}.{_advice(header, delimiter)}"
     )
 
 
-def _quoted_rows(location: Location, problems: Problems, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """Yields the header, then the rows, with the number of the line that each begins on."""
+def _quoted_rows(
+    location: Location, problems: Problems, delimiter: str, names: Sequence[str]
+) -> Iterator[tuple[int, list[str]]]:
+    """Yields the header, if it does not have these names, then the rows, and the line that each begins on."""
     csv.field_size_limit(LONGEST)  # of all readers in this process; the default is less than an article
     lines = itertools.chain.from_iterable(texts for _, texts in line_blocks(location, problems, keep_returns=True))
     reader = csv.reader((f"{line}\n" for line in lines), delimiter=delimiter, strict=True)
-    header: list[str] = []
+    header, said = [*names], _namer(names)
     while True:
         number = reader.line_num + 1
         try:
@@ -108,7 +121,7 @@ def _quoted_rows(location: Location, problems: Problems, delimiter: str) -> Iter
             if not any(values) and len(values) < 2:
                 continue
             if header:
-                problems.add(_wrong_width(location, number, values, header, delimiter.join(values), delimiter))
+                problems.add(_wrong_width(location, number, values, header, delimiter.join(values), delimiter, said))
                 continue
             header = values
         yield number, values

@@ -19,6 +19,11 @@ Files = str | Path | Sequence[str | Path]
 
 COMPRESSIONS = (".gz", ".bz2", ".xz", ".zst")
 
+
+class MissingFileError(T5MixError):
+    """A file is not where it is looked for."""
+
+
 _FORMATS: Mapping[str, Format] = {
     ".tsv": "tsv",
     ".tab": "tsv",
@@ -73,7 +78,7 @@ def matching_files(named: Files) -> list[Location]:
     """Returns the files that are meant: in the order given, those of a pattern in the order of their names.
 
     Raises:
-        T5MixError: no file matches a pattern. A file that is named and missing is found out when it is read.
+        MissingFileError: no file matches a pattern. A file that is named and missing is found out when it is read.
     """
     if not isinstance(named, str | Path):
         return [file for entry in named for file in matching_files(entry)]
@@ -84,5 +89,5 @@ def matching_files(named: Files) -> list[Location]:
         return [path]
     matches = sorted(glob.glob(str(path), recursive=True))
     if not matches:
-        raise T5MixError(f"No file matches {path} (working directory: {Path.cwd()}).")
+        raise MissingFileError(f"No file matches {path} (working directory: {Path.cwd()}).")
     return [Path(file) for file in matches]

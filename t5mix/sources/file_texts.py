@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from t5mix.errors import T5MixError, UnknownNameError
-from t5mix.sources.file_names import Files, Location, format_of
+from t5mix.sources.file_names import Files, Format, Location, format_of
 from t5mix.sources.file_readers import as_text, files_of, read_rows
 
 _NUMBER = re.compile(r"\s*([-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?)?\s*")  # or nothing
@@ -31,7 +31,7 @@ class FileTexts:
     texts: tuple[str, ...]
 
 
-def read_texts(files: Files, fields: Sequence[str] | None = None) -> list[FileTexts]:
+def read_texts(files: Files, fields: Sequence[str] | None = None, *, format: Format | None = None) -> list[FileTexts]:
     """Reads the text of each file.
 
     Args:
@@ -39,11 +39,12 @@ def read_texts(files: Files, fields: Sequence[str] | None = None) -> list[FileTe
             name of a file does not say is taken for plain text.
         fields: the fields to read; None or none for all that hold text. Fields of numbers, such as labels, ids and
             scores, hold none.
+        format: of all files; by default what their names say.
 
     Raises:
         T5MixError: a file cannot be read or gives no text, or no file has one of the fields.
     """
-    columns = [_columns(path, fields) for path in files_of(files)]
+    columns = [_columns(path, fields, format) for path in files_of(files)]
     if not columns:
         raise T5MixError("Give at least one file to read text from.")
     known = {name for column in columns for name in column.values}
@@ -65,8 +66,8 @@ class _Columns:
     plain: list[str]
 
 
-def _columns(path: Location, fields: Sequence[str] | None) -> _Columns:
-    format = format_of(path, default="text")  # of train.de too, one side of parallel text
+def _columns(path: Location, fields: Sequence[str] | None, format: Format | None) -> _Columns:
+    format = format or format_of(path, default="text")  # of train.de too, one side of parallel text
     plain = format == "text"
     values: dict[str, list[Any]] = {}
     lines = 0

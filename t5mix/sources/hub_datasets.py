@@ -7,6 +7,7 @@ from typing import Any
 
 from t5mix.configurable import configurable
 from t5mix.errors import T5MixError, UnknownNameError
+from t5mix.sources.file_names import MissingFileError
 from t5mix.sources.tables import FileTable, is_wanted
 
 _BATCH = 1000
@@ -75,7 +76,7 @@ class DatasetSplit:
 def _load(source: DatasetSplit) -> Any:
     folder = Path(source.dataset).expanduser()
     if not folder.is_dir() and (source.dataset[0] in "./~" or source.dataset.count("/") > 1):
-        raise T5MixError(f"There is no folder {folder} with a data set (working directory: {Path.cwd()}).")
+        raise MissingFileError(f"There is no folder {folder} with a data set (working directory: {Path.cwd()}).")
     try:
         import datasets
     except ImportError as error:

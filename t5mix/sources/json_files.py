@@ -27,7 +27,7 @@ def json_table(location: Location, problems: Problems) -> FileTable:
 
 
 def _json_lines(location: Location, problems: Problems) -> Iterator[tuple[int, dict[str, Any]]]:
-    decode = json.JSONDecoder().decode
+    decode = json.JSONDecoder(object_pairs_hook=_object).decode
     for first, lines in line_blocks(location, problems):
         for number, line in enumerate(lines, first):
             if not line or line.isspace():
@@ -44,6 +44,15 @@ def _json_lines(location: Location, problems: Problems) -> Iterator[tuple[int, d
                 yield number, fields
             else:
                 problems.add(_no_object(location, number, fields, line))
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Makes an object of its pairs; raises ValueError if a key is there twice, as one of the values would be lost."""
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"an object has the key {next(key for key in keys if keys.count(key) > 1)!r} twice")
+    return fields
 
 
 def _no_object(location: Location, number: int, value: Any, text: str) -> str:
@@ -145,7 +154,7 @@ class _Values:
 
     def _value(self) -> tuple[int, Any, str]:
         """Reads one value and returns the line it begins on, the value, and its text."""
-        line, decode = self._line, json.JSONDecoder().raw_decode
+        line, decode = self._line, json.JSONDecoder(object_pairs_hook=_object).raw_decode
         while True:
             try:
                 value, end = decode(self._text, self._at)

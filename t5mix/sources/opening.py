@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from t5mix.errors import T5MixError
-from t5mix.sources.file_names import Location, compression_of
+from t5mix.sources.file_names import Location, MissingFileError, compression_of
 from t5mix.sources.problems import Problems
 from t5mix.sources.remote_files import is_url, open_url
 
@@ -26,14 +26,21 @@ def check_file(location: Location) -> None:
     """Checks that a local file is there; a remote one is found out when it is read.
 
     Raises:
-        T5MixError: it is not, or is a folder.
+        MissingFileError: it is not.
+        T5MixError: it is a folder.
     """
     if is_url(location):
         return
     path = Path(location)
     if not path.exists():
-        raise T5MixError(f"There is no file {path} (working directory: {Path.cwd()}).")
+        raise MissingFileError(f"There is no file {path} (working directory: {Path.cwd()}).")
     if path.is_dir():
+        if any(path.glob("*/dataset_info.json")) or (path / "dataset_info.json").exists():
+            part = path if (path / "dataset_info.json").exists() else f"{path}/train"
+            raise T5MixError(
+                f"{path} is the folder of a data set, where a file is needed. Its files are {part}/*.arrow; those of a "
+                f"task may be given as {{dataset: {path}}}."
+            )
         raise T5MixError(f"{path} is a folder, where a file is needed. Name its files by a pattern, {path}/*.tsv.")
 
 
@@ -144,6 +151,17 @@ class _Lines:
         return texts
 
 
+def _state(found: os.stat_result) -> tuple[int, int, int]:
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _state_of(location: Location) -> tuple[int, int, int] | None:
+    """Returns what tells whether a file was written to, or another one took its name; None if it is gone."""
+    with contextlib.suppress(FileNotFoundError):
+        return _state(os.stat(location))
+    return None
+
+
 @contextlib.contextmanager
 def _opened(location: Location) -> Iterator[IO[bytes]]:
     """A context with the bytes of a file as they are stored."""
@@ -155,9 +173,7 @@ def _opened(location: Location) -> Iterator[IO[bytes]]:
     with open(location, "rb") as file:
         before = os.fstat(file.fileno())
         yield file
-        after = os.fstat(file.fileno())
-        changed = (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns)
-        if changed and stat.S_ISREG(before.st_mode):
+        if stat.S_ISREG(before.st_mode) and _state(before) != _state_of(location):
             raise T5MixError(f"{location} changed while it was read. Start again once it is no longer written to.")
 
 

@@ -37,6 +37,7 @@ class ReadingOptions:
         field: the name that a text file's rows give to their text.
         delimiter: what stands between the values of TSV and CSV files; None for a tab, or a comma.
         quoting: whether their values may be in quotes; None for what the format has: CSV does, TSV does not.
+        columns: the names of their columns, where they have no header line.
     """
 
     format: Format | None = None
@@ -44,6 +45,7 @@ class ReadingOptions:
     field: str = "text"
     delimiter: str | None = None
     quoting: bool | None = None
+    columns: tuple[str, ...] = ()
 
 
 def shards_of(named: Any) -> list[Shard]:
@@ -155,7 +157,7 @@ def open_table(
         case "tsv" | "csv":
             quoting = format == "csv" if options.quoting is None else options.quoting
             delimiter = options.delimiter or ("," if format == "csv" else "\t")
-            return delimited_table(shard, problems, delimiter=delimiter, quoting=quoting)
+            return delimited_table(shard, problems, delimiter=delimiter, quoting=quoting, names=options.columns)
         case "jsonl":
             return json_lines_table(shard, problems)
         case "json":

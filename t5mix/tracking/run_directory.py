@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from t5mix.data.manifest import DataManifest, DataRequest, VocabularyEntry
 from t5mix.errors import T5MixError
 from t5mix.files import atomic_path, exclusive_lock, read_json, sha256_of, write_json
+from t5mix.sources.moved_files import files_seen_from
 
 VOCABULARY_FILE = "vocabulary.model"
 """The copy of the vocabulary that a run's folder holds."""
@@ -19,6 +21,9 @@ _FREE = (
     *("training.prefetch", "training.max_checkpoints_to_keep", "training.warn_epochs", "training.warn_examples"),
 )
 """Settings that a run may be resumed with another value of: none of them touches a loss."""
+
+_PLACES = re.compile(r"vocabulary|tasks\.[^.]+\.files\.[^.]+(\..+)?")
+"""Where data lies, which may change too: whether they are the same is seen when they are prepared."""
 
 
 class RunDirectory:
@@ -88,7 +93,11 @@ class RunDirectory:
     def claim(self, experiment: Mapping[str, Any], versions: Mapping[str, str], manifest: DataManifest) -> None:
         """Makes the folder this experiment's, and records what it runs on and the exact data."""
         # The experiment first: a kill between the two leaves a folder that is known to be ours.
-        write_json(self.path / "experiment.json", {"experiment": dict(experiment), "versions": dict(versions)})
+        origin = self._working_directory()  # a run may be continued from another folder, with the same names of files
+        if origin is None or not origin.is_dir() or self.experiment().get("tasks") != experiment.get("tasks"):
+            origin = Path.cwd()
+        recorded = {"experiment": dict(experiment), "versions": dict(versions), "working_directory": str(origin)}
+        write_json(self.path / "experiment.json", recorded)
         keep_vocabulary(manifest.vocabulary, self.path)
         manifest.save(self.path / "data_manifest.json")
 
@@ -110,11 +119,26 @@ class RunDirectory:
         return DataManifest.load(file) if file.exists() else None
 
     def at_hand(self, request: DataRequest) -> DataRequest:
-        """Returns a request of the run with the folder's own vocabulary, if the one it names is no longer there."""
-        copy = self.path / VOCABULARY_FILE
-        if request.vocabulary is None or Path(request.vocabulary).expanduser().exists() or not copy.exists():
+        """Returns a request of the run as it can be met here and now.
+
+        The folder's own copy takes the place of a vocabulary that is gone, and relative names of files that are not in
+        the working directory are looked for where the run was started.
+        """
+        copy, origin = self.path / VOCABULARY_FILE, self._working_directory()
+        if request.vocabulary and not Path(request.vocabulary).expanduser().exists() and copy.exists():
+            request = dataclasses.replace(request, vocabulary=str(copy.absolute()))
+        if origin is None:
             return request
-        return dataclasses.replace(request, vocabulary=str(copy.absolute()))
+        declared = {
+            name: {**task, "files": files_seen_from(task["files"], origin)} for name, task in request.declared.items()
+        }
+        return dataclasses.replace(request, declared=declared)
+
+    def _working_directory(self) -> Path | None:
+        """Returns the folder that relative names of files begin in; None where it is not known."""
+        file = self.path / "experiment.json"
+        recorded = read_json(file).get("working_directory") if file.exists() else None
+        return None if recorded is None else Path(recorded)
 
     def save_result(self, result: Mapping[str, Any]) -> None:
         """Records what came out."""
@@ -179,7 +203,7 @@ def _steps(path: Path) -> list[int]:
 
 def _differences(recorded: Any, given: Any, key: str = "") -> Iterator[tuple[str, Any, Any]]:
     """Yields (key, recorded value, given value) for each setting that differs and may not."""
-    if key in _FREE:
+    if key in _FREE or (recorded is not None and given is not None and _PLACES.fullmatch(key)):
         return
     if isinstance(recorded, Mapping) and isinstance(given, Mapping):
         for name in sorted(recorded.keys() | given.keys()):

@@ -1,5 +1,6 @@
 """How long a run is, what a batch is, and when things happen."""
 
+import math
 from typing import Literal
 
 from t5mix.configurable import configurable
@@ -90,8 +91,11 @@ class TrainingConfig:
             )
         if not 0 <= self.label_smoothing < 1:
             raise ValueError(f"training.label_smoothing is {self.label_smoothing}: it must be in [0, 1)")
-        if self.z_loss < 0:
-            raise ValueError(f"training.z_loss is {self.z_loss}: it cannot be negative")
+        if not 0 <= self.z_loss < math.inf:
+            raise ValueError(f"training.z_loss is {self.z_loss}: it must be 0 or more, and finite")
+        for name in ("packing_buffer", "warn_epochs", "warn_examples"):
+            if (value := getattr(self, name)) is not None and value < 0:
+                raise ValueError(f"training.{name} is {value}: it must be 0 or more")
         if self.max_grad_norm is not None and self.max_grad_norm <= 0:
             raise ValueError(
                 f"training.max_grad_norm is {self.max_grad_norm}: it must be positive, or null for no clipping"

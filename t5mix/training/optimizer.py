@@ -1,5 +1,6 @@
 """Optimizers, registered under a short kind; optax does the work."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -42,6 +43,13 @@ class Adafactor(Optimizer):
     multiply_by_parameter_scale: bool = True
     min_dim_size_to_factor: int = 128
 
+    def __post_init__(self) -> None:
+        if not 0 < self.decay_rate <= 1:
+            raise ValueError(f"optimizer.decay_rate is {self.decay_rate}: it must be above 0, and 1 or less")
+        _check_positive(clipping_threshold=self.clipping_threshold, epsilon=self.epsilon)
+        if self.min_dim_size_to_factor < 1:
+            raise ValueError(f"optimizer.min_dim_size_to_factor is {self.min_dim_size_to_factor}: it must be 1 or more")
+
     def build(self, learning_rate: LearningRate) -> optax.GradientTransformation:
         """Returns the transformation from gradients to updates."""
         return optax.adafactor(
@@ -71,6 +79,14 @@ class AdamW(Optimizer):
     epsilon: float = 1e-8
     weight_decay: float = 0.01
 
+    def __post_init__(self) -> None:
+        for name in ("beta1", "beta2"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"optimizer.{name} is {getattr(self, name)}: it must be in [0, 1)")
+        _check_positive(epsilon=self.epsilon)
+        if not 0 <= self.weight_decay < math.inf:
+            raise ValueError(f"optimizer.weight_decay is {self.weight_decay}: it must be 0 or more, and finite")
+
     def build(self, learning_rate: LearningRate) -> optax.GradientTransformation:
         """Returns the transformation from gradients to updates."""
         return optax.adamw(
@@ -81,6 +97,12 @@ class AdamW(Optimizer):
             weight_decay=self.weight_decay,
             mask=_matrices,
         )
+
+
+def _check_positive(**settings: float) -> None:
+    for name, value in settings.items():
+        if not 0 < value < math.inf:
+            raise ValueError(f"optimizer.{name} is {value}: it must be positive and finite")
 
 
 def _matrices(params: Any) -> Any:

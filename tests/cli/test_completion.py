@@ -54,6 +54,7 @@ def completed(folder: Path, *words: str) -> set[str]:
         (["train", "run_dir=my"], {"run_dir=my run"}),
         (["train", "run_dir", "=", ""], {"mine.yaml", "my run"}),
         (["train", "training.st"], {"training.steps="}),
+        (["eval", "run", "training.st"], set()),
         (["train", "mixing.ta"], {"mixing.task_weights="}),
         (["train", "mixing", "=", "t"], {"temperature", "two_phase"}),
         (["train", "mixing=t"], {"mixing=temperature", "mixing=two_phase"}),

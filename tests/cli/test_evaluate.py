@@ -43,6 +43,21 @@ def test_losses_stand_apart_from_scores(capsys: pytest.CaptureFixture[str]):
     assert captured.err == "no validation split: ende, notes\n"
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["tasks.cola.files.test=new.tsv", "--tasks", "cola", "squad"],
+        ["--tasks", "cola", "squad", "tasks.cola.files.test=new.tsv"],
+        ["--tasks", "cola", "squad", "--json", "tasks.cola.files.test=new.tsv"],
+    ],
+)
+def test_new_files_may_stand_before_and_after_the_options(words: list[str], monkeypatch: pytest.MonkeyPatch):
+    used: dict[str, Any] = {}
+    monkeypatch.setattr("t5mix.runs.evaluate.evaluate_run", lambda run, **settings: used.update(settings) or {})
+    assert main(["eval", "runs/a", *words]) == 0
+    assert (used["tasks"], used["settings"]) == (["cola", "squad"], ["tasks.cola.files.test=new.tsv"])
+
+
 def test_signatures_follow_the_table(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
     evaluation = TaskEvaluation({"loss": 1.0, "bleu": 27.5}, signatures={"bleu": "nrefs:1|tok:zh"})
     monkeypatch.setattr("t5mix.runs.evaluate.evaluate_run", lambda *_, **__: {"ende": evaluation})

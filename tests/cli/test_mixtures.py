@@ -162,7 +162,6 @@ def test_the_list_names_the_tasks(monkeypatch: pytest.MonkeyPatch, capsys: pytes
         (["--mixing", "equal", "--mixing", "equal"], "t5mix: --mixing equal is given twice"),
         (["--plot", "a.jpg"], "t5mix: --plot a.jpg: the name must end in .png, .svg or .pdf."),
         (["--plot", "missing/a.png"], "t5mix: --plot missing/a.png: there is no folder"),
-        (["--steps", "0"], "t5mix: --steps is 0: it must be 1 or more."),
     ],
 )
 def test_what_cannot_be_shown_is_refused_before_any_work(

@@ -25,6 +25,26 @@ def parsers(parser: CommandParser) -> Iterator[CommandParser]:
 EVERY = {parser.prog: parser for parser in parsers(build_parser())}
 
 
+COUNTS = [
+    (parser, action.option_strings[0])
+    for parser in EVERY.values()
+    for action in parser.arguments()
+    if action.option_strings and action.type is not None
+]
+"""The options that are numbers, of every command."""
+
+
+@pytest.mark.parametrize(("parser", "option"), COUNTS, ids=[f"{parser.prog} {option}" for parser, option in COUNTS])
+@pytest.mark.parametrize("value", ["-1", "2.5", "1e3", "nan", "inf", "many", "", "99999999999999999999"])
+def test_numbers_that_an_option_cannot_take_are_refused(
+    parser: CommandParser, option: str, value: str, capsys: pytest.CaptureFixture[str]
+):
+    with pytest.raises(SystemExit, match="2"):
+        parser.parse_args([f"{option}={value}"])
+    reason = {"-1": "-1 is not ", "99999999999999999999": "99,999,999,999,999,999,999 is too large: the most is "}
+    assert f"argument {option}: {reason.get(value, f'{value!r} is not a whole number')}" in capsys.readouterr().err
+
+
 def anchors(page: Path) -> set[str]:
     headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}

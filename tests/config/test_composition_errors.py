@@ -58,3 +58,9 @@ def test_a_dollar_that_refers_to_nothing(tmp_path: Path, template: str, problem:
 def test_other_errors_are_never_empty(tmp_path: Path):
     with pytest.raises(T5MixError, match=r"cannot be composed: Missing mandatory value: inputs \(tasks"):
         inputs_of(tmp_path / "a.yaml", '"???"')
+
+
+def test_a_dollar_on_the_command_line_is_told_how_to_write_it():
+    with pytest.raises(T5MixError, match=r"key 'x' not found \(run_dir\)\. .* has a backslash before it"):
+        compose_experiment("demo", ["run_dir=runs/${x}"])
+    assert compose_experiment("demo", [r"run_dir='runs/\${x}'"])["run_dir"] == "runs/${x}"

@@ -286,3 +286,9 @@ def test_a_plugin_that_registers_tasks_is_left_to_the_data(raw: dict[str, Any], 
 def test_mixing_defaults_to_proportional():
     experiment = read_experiment(compose_experiment(overrides=["run_dir=r", "mixture=demo"]))
     assert experiment.mixing == Proportional()
+
+
+@pytest.mark.parametrize("number", [-1, 1_000_001])
+def test_the_number_of_sentinels_is_checked(raw: dict[str, Any], number: int):
+    with pytest.raises(T5MixError, match=f"extra_ids is {number}: it must be from 0 to 1,000,000"):
+        read_experiment(raw | {"extra_ids": number})

@@ -30,6 +30,14 @@ def test_a_request_survives_json():
     assert DataRequest.from_json(request.to_json()) == request
 
 
+@pytest.mark.parametrize(
+    ("asked", "checked"), [(("train",), ["train", "test", "dev"]), (("test",), ["test"]), (("validation",), [])]
+)
+def test_who_asks_for_one_split_need_not_have_the_files_of_others(asked: tuple[str, ...], checked: list[str]):
+    request = DataRequest(mixture=("a",), inputs_length=8, targets_length=4, seed=0, store_dir="s", splits=asked)
+    assert request.checked_splits(["train", "test", "dev"]) == checked
+
+
 def test_a_manifest_survives_json(manifest: DataManifest):
     assert DataManifest.from_json(manifest.to_json()) == manifest
     assert DataManifest.from_json(json.loads(json.dumps(manifest.to_json()))) == manifest

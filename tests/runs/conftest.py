@@ -70,10 +70,10 @@ def finished(tmp_path_factory: pytest.TempPathFactory, tiny: Any, experiment_of:
 @pytest.fixture
 def data(finished: Run, monkeypatch: pytest.MonkeyPatch, tiny: Any) -> Data:
     """The finished run's data, for other runs; engines with the same settings are one."""
-    from t5mix.runs import build_engine, evaluate, predict, train
+    from t5mix.runs import build_engine, evaluation_data, predict, train
 
     monkeypatch.setattr(build_engine, "Engine", tiny.built_once)
     fresh = Data(finished.data.manifest)
-    for module in (evaluate, predict, train):
+    for module in (evaluation_data, predict, train):
         monkeypatch.setattr(module, "prepare_in_subprocess", fresh.prepare)
     return fresh

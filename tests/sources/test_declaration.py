@@ -1,4 +1,6 @@
+import datetime
 import json
+import math
 import re
 
 import pytest
@@ -27,7 +29,7 @@ FILES = {"train": "a.tsv"}
         ({"inputs": "{x}", "targets": "y", "delimiter": "||"}, "must be one character"),
         (
             {"files": {"train": "a.jsonl"}, "inputs": "{x}", "targets": "y", "quoting": True},
-            "are for TSV and CSV files",
+            "only TSV and CSV files have",
         ),
         ({"files": {"train": 5}}, "files.train is 5: give a file"),
         ({"files": {"train": None}}, "files.train is None: give a file"),
@@ -175,7 +177,7 @@ def test_some_files_may_be_empty_but_not_all(tmp_path, caplog):
     assert re.fullmatch(r".*b\.tsv, .*c\.tsv, .*d\.tsv hold no examples\.", warning)
     (tmp_path / "a.tsv").write_text("text\tlabel\n")
     for read in (task.check, task.check_beginning, lambda: list(task.examples(task.files["train"]))):
-        with pytest.raises(T5MixError, match=r"a\.tsv, .*d\.tsv holds no examples"):
+        with pytest.raises(T5MixError, match=r"a\.tsv, .*d\.tsv hold no examples"):
             read()
 
 
@@ -222,3 +224,27 @@ def test_a_list_or_an_absent_field_in_a_template_is_refused(tmp_path):
         TaskDeclaration(files={"train": str(path)}, inputs="{q}", targets="t").check()
     with pytest.raises(T5MixError, match=r"no field 'tt'\. Its fields are q, t"):
         TaskDeclaration(files={"train": str(path)}, inputs="{tt}", targets="t").check()
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        (["bad", "good"], r"Write labels: \{0: bad, 1: good\}"),
+        ({datetime.date(2024, 2, 1): "x"}, 'lists 2024-02-01, which YAML does not read as text; .* "2024-02-01"'),
+        ({None: "x"}, 'lists null, which YAML does not read as text; .* "null"'),
+        ({0: datetime.date(2024, 2, 1)}, '2024-02-01 as text: put the label in quotes, 0: "2024-02-01"'),
+        ({0: math.nan}, 'nan as text: put the label in quotes, 0: "nan"'),
+    ],
+)
+def test_labels_that_yaml_does_not_read_as_text(labels, said):
+    with pytest.raises(T5MixError, match=said):
+        task_declaration("t", {"files": FILES, "inputs": "{x}", "targets": "y", "labels": labels})
+
+
+def test_targets_that_may_be_missing_values_are_warned_of(tmp_path, caplog):
+    path = tmp_path / "pandas.csv"
+    path.write_text("text,score\na,1.5\nb,\nc,NaN\nd,2.0\n")
+    task = TaskDeclaration(files={"train": str(path)}, inputs="{text}", targets="score")
+    task.check()
+    (warning,) = caplog.messages
+    assert warning.startswith(f"{path}: 2 of 4 targets are empty or 'NaN'")

@@ -104,3 +104,30 @@ def test_names_with_other_marks(tmp_path):
     settings = {"format": "tsv", "inputs": "mrpc 100%: {#1 String} {{}}", "targets": "#2 String"}
     task = TaskDeclaration(files={"train": str(path)}, **settings)
     assert list(task.examples(str(path))) == [{"inputs": "mrpc 100%: It's 50%. {}", "targets": "Half."}]
+
+
+@pytest.mark.parametrize(("name", "separator"), [("a.tsv", "\t"), ("a.csv", ",")])
+def test_files_without_a_header_line(tmp_path, name, separator):
+    path = tmp_path / name
+    lines = [["gj04", "1", "", "A good one."], ["gj04", "0", "*", "One bad."]]
+    path.write_text("\ufeff" + "".join(separator.join(line) + "\r\n" for line in lines))
+    settings = {"files": {"train": str(path)}, "inputs": "cola: {sentence}", "targets": "label"}
+    with pytest.raises(T5MixError, match=r"there is no field 'sentence'.* no header line, name its columns: columns: "):
+        TaskDeclaration(**settings).check()
+    task = TaskDeclaration(**settings, columns=("source", "label", "mark", "sentence"))
+    task.check()
+    examples = [(example["inputs"], example["targets"]) for example in task.examples(str(path))]
+    assert examples == [("cola: A good one.", "1"), ("cola: One bad.", "0")]
+    with pytest.raises(T5MixError, match=r"line 1: 4 columns, where the setting columns names 2 \(label, sentence\)"):
+        TaskDeclaration(**settings, columns=("label", "sentence")).check()
+    path.write_text("")
+    with pytest.raises(T5MixError, match="holds no examples"):
+        task.check()
+
+
+def test_names_of_columns_are_checked():
+    settings = {"files": {"train": "a.tsv"}, "inputs": "{x}", "targets": "y"}
+    with pytest.raises(ValueError, match="columns names x twice"):
+        TaskDeclaration(**settings, columns=("x", "y", "x"))
+    with pytest.raises(ValueError, match="only TSV and CSV files have columns, and there are none"):
+        TaskDeclaration(**{**settings, "files": {"train": "a.jsonl"}}, columns=("x", "y"))

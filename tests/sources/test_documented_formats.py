@@ -23,6 +23,11 @@ def mrpc() -> None:
     Path("msr_paraphrase_train.txt").write_bytes(content.encode())
 
 
+def cola() -> None:
+    Path("cola").mkdir()
+    Path("cola/train.tsv").write_text("gj04\t0\t*\tThe more we study.\n", encoding="utf-8")
+
+
 def orders() -> None:
     Path("orders.csv.gz").write_bytes(gzip.compress(b'text;kind\n"one;\ntwo";big\n'))
 
@@ -66,6 +71,7 @@ def reviews() -> None:
 
 EXPECTED: dict[str, tuple[Any, list[tuple[str, str]]]] = {
     "mrpc": (mrpc, [("mrpc sentence1: He left. sentence2: He went.", "equivalent")]),
+    "cola": (cola, [("cola sentence: The more we study.", "unacceptable")]),
     "orders": (orders, [("order: one;\ntwo", "big")]),
     "squad2": (squad2, [("question: who context: Ann.", "Ann"), ("question: when context: Ann.", "unanswerable")]),
     "films": (films, [("film: good", "positive")]),

@@ -4,6 +4,7 @@ import bz2
 import gzip
 import lzma
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -122,10 +123,27 @@ def test_a_file_that_grows_while_it_is_read(tmp_path):
         list(rows)
 
 
+@pytest.mark.parametrize("what", ["replaced", "removed"])
+def test_a_file_that_another_takes_the_place_of_while_it_is_read(tmp_path, what):
+    path, other = tmp_path / "a.tsv", tmp_path / "b.tsv"
+    path.write_bytes(CONTENT * 20)
+    shutil.copy2(path, other)  # as long, and of the same time
+    rows = read_rows(path)
+    next(rows)
+    other.replace(path) if what == "replaced" else path.unlink()
+    with pytest.raises(T5MixError, match=r"a\.tsv changed while it was read"):
+        list(rows)
+
+
 def test_files_that_may_not_be_read(tmp_path):
     (tmp_path / "folder.tsv").mkdir()
     with pytest.raises(T5MixError, match=r"folder\.tsv is a folder"):
         list(read_rows(tmp_path / "folder.tsv"))
+    (tmp_path / "saved" / "train").mkdir(parents=True)
+    (tmp_path / "saved" / "train" / "dataset_info.json").touch()
+    for folder, files in (("saved", "saved/train"), ("saved/train", "saved/train")):
+        with pytest.raises(T5MixError, match=rf"of a data set.* are {tmp_path}/{files}/\*\.arrow; .*{{dataset: "):
+            list(read_rows(tmp_path / folder, "text"))
     if os.geteuid():
         (tmp_path / "a.tsv").touch(mode=0)
         with pytest.raises(T5MixError, match=r"a\.tsv cannot be read: Permission denied"):

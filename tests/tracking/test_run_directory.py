@@ -175,3 +175,42 @@ def test_a_run_holds_its_vocabulary(manifest, tmp_path):
     assert (found.path, found.identity) == (str(moved / "vocabulary.model"), vocabulary.identity)
     (moved / "vocabulary.model").write_bytes(b"other pieces")
     assert kept_vocabulary(vocabulary, moved / "checkpoints" / "3") == vocabulary
+
+
+def test_files_are_looked_for_where_the_run_was_started(tmp_path: Path, manifest: DataManifest, monkeypatch: Any):
+    first, second, third = (tmp_path / name for name in ("first", "second", "third"))
+    for folder in (first, second, third):
+        folder.mkdir()
+        (folder / f"{folder.name}.tsv").touch()
+    directory, request = RunDirectory(tmp_path / "run"), manifest.request
+
+    def files_after(folder: Path, name: str) -> Any:
+        """Starts or continues the run in a folder, and says where it would find a file from the third."""
+        tasks = {"own": {"files": {"train": name}}}
+        with monkeypatch.context() as patch:
+            patch.chdir(folder)
+            directory.claim({**EXPERIMENT, "tasks": tasks}, {}, manifest)
+            patch.chdir(third)
+            return directory.at_hand(dataclasses.replace(request, declared=tasks)).declared["own"]["files"]["train"]
+
+    assert files_after(first, "first.tsv") == str(first / "first.tsv")
+    assert files_after(second, "first.tsv") == str(first / "first.tsv")  # continued with the same names
+    assert files_after(second, "second.tsv") == str(second / "second.tsv")
+    assert files_after(first, "third.tsv") == "third.tsv"
+    assert files_after(second, "none.tsv") == "none.tsv"
+
+
+@pytest.mark.parametrize(
+    ("files", "allowed"), [({"train": "b.tsv"}, True), ({"train": ["b.tsv"]}, True), ({"test": "a.tsv"}, False)]
+)
+def test_files_may_lie_elsewhere_in_a_continued_run(
+    tmp_path: Path, manifest: DataManifest, files: dict[str, Any], allowed: bool
+):
+    directory = RunDirectory(tmp_path / "run")
+    directory.claim({**EXPERIMENT, "vocabulary": "a", "tasks": {"own": {"files": {"train": "a.tsv"}}}}, {}, manifest)
+    other = {**EXPERIMENT, "vocabulary": "b", "tasks": {"own": {"files": files}}}
+    if allowed:
+        directory.check(other)
+    else:
+        with pytest.raises(T5MixError, match=r"tasks\.own\.files\.test: None there, 'a\.tsv' here"):
+            directory.check(other)

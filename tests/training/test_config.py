@@ -25,6 +25,10 @@ from t5mix.training.config import TrainingConfig
         ({"label_smoothing": 1.0}, "training.label_smoothing is 1.0"),
         ({"label_smoothing": -0.1}, "training.label_smoothing is -0.1"),
         ({"z_loss": -1.0}, "training.z_loss is -1.0"),
+        ({"z_loss": float("inf")}, "training.z_loss is inf"),
+        ({"packing_buffer": -1}, "training.packing_buffer is -1: it must be 0 or more"),
+        ({"warn_epochs": -0.5}, "training.warn_epochs is -0.5"),
+        ({"warn_examples": -1}, "training.warn_examples is -1"),
         ({"max_grad_norm": 0.0}, "training.max_grad_norm is 0.0"),
     ],
 )

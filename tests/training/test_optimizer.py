@@ -120,3 +120,23 @@ def test_adamws_first_update_is_the_sign_of_the_gradient():
     updates, _ = apply(optimizer, gradients, optimizer.init(params), params)
     after = optax.apply_updates(params, updates)
     assert np.asarray(after["scale"]) == pytest.approx([-0.1, 0.1, -0.1], rel=1e-4)  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings"),
+    [
+        (Adafactor, {"decay_rate": 0.0}),
+        (Adafactor, {"decay_rate": 1.5}),
+        (Adafactor, {"clipping_threshold": 0.0}),
+        (Adafactor, {"epsilon": -1e-30}),
+        (Adafactor, {"min_dim_size_to_factor": 0}),
+        (AdamW, {"beta1": 1.0}),
+        (AdamW, {"beta2": -0.1}),
+        (AdamW, {"epsilon": float("inf")}),
+        (AdamW, {"weight_decay": -0.01}),
+    ],
+)
+def test_settings_without_a_meaning_are_refused(kind: Any, settings: dict[str, float]):
+    ((name, value),) = settings.items()
+    with pytest.raises(ValueError, match=f"optimizer.{name} is {value}"):
+        kind(**settings)
