@@ -32,7 +32,7 @@ def main() -> None:
     before = psutil.Process().memory_info().rss
     sizes = np.asarray([task.splits["train"].counts.examples for task in manifest.tasks], float)
     shape = BatchShape(
-        rows=training["rows"], inputs=manifest.request.inputs_length, targets=manifest.request.targets_length
+        rows=training["batch_size"], inputs=manifest.request.inputs_length, targets=manifest.request.targets_length
     )
     peak = children = 0
     with contextlib.closing(ShardCache(manifest)) as shards:

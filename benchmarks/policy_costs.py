@@ -63,7 +63,8 @@ NUM_TASKS = 8
 def main() -> None:
     """Measures all policies, reports."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--preset", default="t5_base", choices=PRESETS)
+    sizes = [name for name, model in PRESETS.items() if model.vocab_size is not None]
+    parser.add_argument("--preset", default="t5_base", choices=sizes)
     parser.add_argument("--rows", type=int, default=2)
     parser.add_argument("--lengths", type=int, nargs=2, default=(512, 128), metavar=("INPUTS", "TARGETS"))
     parser.add_argument("--steps", type=int, default=4, help="timed, after one that is not")

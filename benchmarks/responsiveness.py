@@ -22,6 +22,7 @@ from provenance import save
 ROOT = Path(__file__).resolve().parents[1]
 SMALL = ("training.steps=4", "training.log_every=1", "training.evaluate_every=null")
 COMMANDS = {
+    "help": ["--help"],
     "train": ["train", "--config", "quickstart", "run_dir={new}", *SMALL],
     "train (declared)": ["train", "--config", "own.yaml", "run_dir={new}", *SMALL],
     "eval (declared)": ["eval", "own"],
@@ -29,6 +30,7 @@ COMMANDS = {
     "eval": ["eval", "run", "--tasks", "demo_sentiment"],
     "predict": ["predict", "run", "--input", "lines.txt"],
     "tasks": ["tasks"],
+    "tasks check": ["tasks", "check", "letters", "--config", "own.yaml"],
     "tasks show": ["tasks", "show", "demo_sentiment"],
     "mixtures": ["mixtures"],
     "mixtures show": ["mixtures", "show", "demo", "--config", "quickstart"],
@@ -36,7 +38,10 @@ COMMANDS = {
     "policy show": ["policy", "show", "lora", "model=tiny"],
     "curves": ["curves", "run"],
     "delta show": ["delta", "show", "run"],
+    "delta merge": ["delta", "merge", "lora", "{new}"],
     "sweep --dry-run": ["sweep", "table10", "scale=tiny", "--dry-run"],
+    "sweep (declared)": ["sweep", "own_sweep.yaml", "--out", "{new}"],
+    "report": ["report", "sweep"],
     "vocab train": ["vocab", "train", "lines.txt", "--output", "lines.model", "--size", "200"],
 }
 """What is timed; `{new}` is a folder that does not exist."""
@@ -46,9 +51,19 @@ defaults: [experiment, _self_]
 mixture: [letters]
 vocabulary: bytes
 lengths: {inputs: 24, targets: 8}
-training: {batch_size: 8}
 tasks:
   letters: {files: {train: own.tsv, validation: own.tsv}, inputs: "{text}", targets: label, metrics: [accuracy]}
+"""
+OWN_SWEEP = """
+name: own
+config: own.yaml
+settings: [training.steps=4]
+methods:
+  full: {learning_rates: [1.0e-3]}
+  lora: {runs: [[finetuning=lora]], learning_rates: [1.0e-3]}
+seeds: [0, 1]
+tuning: null
+split: validation
 """
 
 
@@ -104,13 +119,17 @@ def wait_for(tree: Path, arguments: list[str], folder: Path) -> Waiting:
 
 
 def prepare(tree: Path, folder: Path) -> None:
-    """Makes what the commands read: a run, and a few lines of text."""
+    """Makes what the commands read: runs, a sweep, and a few lines of text."""
     (folder / "lines.txt").write_text("translate English to Velish: The dog sleeps.\n" * 40, encoding="utf-8")
     (folder / "own.yaml").write_text(OWN, encoding="utf-8")
+    (folder / "own_sweep.yaml").write_text(OWN_SWEEP, encoding="utf-8")
     rows = (f"{chr(97 + row % 26)} {chr(97 + row % 7)}\t{row % 2}\n" for row in range(200))
     (folder / "own.tsv").write_text("text\tlabel\n" + "".join(rows), encoding="utf-8")
-    for command, run in (("train", "run"), ("train (declared)", "own")):
-        wait_for(tree, [argument.format(new=run) for argument in COMMANDS[command]], folder)
+    made = (("train", "run"), ("train (declared)", "own"), ("sweep (declared)", "sweep"))
+    for command, new in made:
+        wait_for(tree, [argument.format(new=new) for argument in COMMANDS[command]], folder)
+    lora = [argument.format(new="lora") for argument in COMMANDS["train (declared)"]]
+    wait_for(tree, [*lora, "finetuning=lora", "start_from=own"], folder)
 
 
 def main() -> None:

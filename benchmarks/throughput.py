@@ -179,12 +179,17 @@ def measure_t5mix(work: Path, seconds: float, mixing: str) -> dict[str, float]:
 
 def measure_seqio(work: Path, seconds: float, copies: int) -> dict[str, float]:
     """Iterates over seqio's own packed batches of the same tasks."""
-    from t5mix.cache.prepare_worker import load_tasks
+    from t5mix.cache.declared_in_seqio import declared_to_seqio
+    from t5mix.cache.request_checks import check_request
+    from t5mix.cache.vocabulary import vocabulary_entry
     from t5mix.tensorflow_setup import seqio
 
-    run = load_tasks(request(work, copies))
+    asked = request(work, copies)
+    vocabulary = vocabulary_entry(asked.vocabulary, asked.extra_ids)
+    for name, declaration in check_request(asked).items():
+        seqio.TaskRegistry.add_provider(name, declared_to_seqio(name, declaration, vocabulary))
     sizes = {name: GLUE[like][0] // SHARE for name, like in names(copies).items()}
-    seqio.MixtureRegistry.add("glue_like", [(task.name, sizes[task.name]) for task in run.tasks])
+    seqio.MixtureRegistry.add("glue_like", list(sizes.items()))
     dataset = seqio.get_dataset(
         "glue_like",
         task_feature_lengths=LENGTHS,

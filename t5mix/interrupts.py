@@ -25,6 +25,9 @@ from typing import Any, NoReturn
 unfinished: set[Path] = set()
 """Files and folders that are worthless unless the program goes on; leaving removes them."""
 
+advice = ""
+"""How to go on with the command, a sentence, for the end of the line that says that it was interrupted."""
+
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _SAME_SECONDS = 0.2  # `timeout` and others send a signal to a process and to its group: that is one
 _BEGIN_SECONDS = 3.0  # the main thread may be in native code, compiling for instance, and hear nothing
@@ -32,7 +35,7 @@ _CLOSE_SECONDS = 20.0  # a child that is told to end may take half of it
 
 _leaving = threading.RLock()  # a handler may find its own thread on the way out
 _stderr = 2
-_line = b""
+_program = ""
 _raised: int | None = None  # the signal that raised KeyboardInterrupt
 
 
@@ -42,8 +45,8 @@ def take_over(program: str) -> None:
     Args:
         program: its name, for the line that says how it ended.
     """
-    global _line, _stderr
-    _line = f"{program}: interrupted\n".encode()
+    global _program, _stderr
+    _program = program
     _stderr = os.dup(2)  # as it is now: loading TensorFlow redirects it
     sys.unraisablehook = _unraisable
     reader, writer = os.pipe()
@@ -75,6 +78,8 @@ def run_program(program: str, command: Callable[[], int]) -> NoReturn:
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
     """A context that a signal ends with KeyboardInterrupt(number), in a process that `take_over` was called for."""
+    global advice
+    advice = ""  # of a command before this one
     ours = [number for number in _SIGNALS if signal.getsignal(number) is _leave_at_once]
     try:
         for number in ours:
@@ -83,6 +88,11 @@ def interruptible() -> Iterator[None]:
     finally:
         for number in ours:
             signal.signal(number, _leave_at_once)
+
+
+def interrupted(program: str) -> str:
+    """Returns the line that says how a program ended, and how to go on."""
+    return f"{program}: interrupted{advice and f'. {advice}'}"
 
 
 def signal_of(error: BaseException) -> int | None:
@@ -94,14 +104,14 @@ def signal_of(error: BaseException) -> int | None:
 
 def leave(number: int) -> NoReturn:
     """Ends the process with the status of a signal, whatever its threads do."""
-    global _line
+    global _program
     if not _leaving.acquire(blocking=False):
         time.sleep(_CLOSE_SECONDS)  # another thread is about to end the process
     for path in list(unfinished):
         shutil.rmtree(path, ignore_errors=True)
         with contextlib.suppress(OSError):
             path.unlink(missing_ok=True)
-    line, _line = _line, b""
+    line, _program = f"{interrupted(_program)}\n".encode() if _program else b"", ""
     with contextlib.suppress(OSError):
         os.write(_stderr, (b"\x1b[?25h" if os.isatty(_stderr) else b"") + line)  # a progress bar hides the cursor
     os._exit(128 + number)

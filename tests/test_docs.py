@@ -26,7 +26,10 @@ ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 GUIDES = [page for page in PAGES if page.name != "report.md"]  # reports are written by t5mix
-FOR_REAL = [README, *(ROOT / f"docs/{name}.md" for name in ("tasks", "training", "mixing", "finetuning", "sweeps"))]
+FOR_REAL = [
+    README,
+    *(ROOT / f"docs/{name}.md" for name in ("tasks", "metrics", "training", "mixing", "finetuning", "sweeps")),
+]
 QUICKSTART = ROOT / "scripts/quickstart_report.py"
 CONFIGURATIONS = [
     *sorted((ROOT / "t5mix/config/experiments").glob("*.yaml")),
@@ -318,10 +321,15 @@ def epilogs(parser: argparse.ArgumentParser) -> Iterator[tuple[str, str]]:
             yield from epilogs(command)
 
 
+def example_lines(epilog: str) -> list[str]:
+    """The command lines of a help text's end, without what explains them."""
+    return re.findall(r"^  ((?:echo .*)?t5mix .*?)(?: {2,}.*)?$", epilog, re.MULTILINE)
+
+
 @pytest.mark.parametrize(("command", "epilog"), [pytest.param(*each, id=each[0]) for each in epilogs(build_parser())])
 def test_the_commands_of_help_texts_work(command: str, epilog: str, workshop: Workshop):
     workshop.tracks = command == "t5mix"  # whose examples are one sequence; those of a command use runs of other pages
-    lines = re.findall(r"^  ((?:echo .*)?t5mix .*?)(?:\s{2,}.*)?$", epilog, re.MULTILINE)
+    lines = example_lines(epilog)
     assert lines
     for line in lines:
         for words in commands(line):
@@ -343,6 +351,24 @@ def test_the_commands_of_a_page_run_to_their_end(
     lines = list(lines_to_run(page.read_text(encoding="utf-8")))
     assert lines
     for line in [*first, *lines]:
+        run_line(line, tmp_path, environment)
+
+
+@pytest.mark.slow
+def test_the_examples_of_help_texts_run_to_their_end(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    environment = prepare_folder(tmp_path, tmp_path_factory.getbasetemp() / "documented_stores")
+    bank = "finetuning=per_task finetuning.policy=lora"
+    runs_of_pages = [
+        "t5mix train --config demo",
+        "t5mix train --config demo start_from=runs/demo run_dir=runs/lora finetuning=lora",
+        f"t5mix train --config demo start_from=runs/demo run_dir=runs/bank {bank}",
+    ]
+    examples = [line for _, epilog in epilogs(build_parser()) for line in example_lines(epilog)]
+    assert len(examples) > 40
+    for line in dict.fromkeys([*runs_of_pages, *examples]):
         run_line(line, tmp_path, environment)
 
 

@@ -44,7 +44,9 @@ FORKS = (
 OWN = "signal.signal(signal.SIGINT, lambda *_: ready('mine')); wait(); time.sleep(60)"
 
 
-def run(tmp_path: Path, command: str, *signals: signal.Signals, before: str = "") -> tuple[int, list[str]]:
+def run(
+    tmp_path: Path, command: str, *signals: signal.Signals, before: str = "", advice: str = ""
+) -> tuple[int, list[str]]:
     """Sends signals to a program, each after a line of its own; returns its status and the lines."""
     draft = tmp_path / "draft"
     code = f"{BEGIN}{before}{ORDERLY.replace('{command}', command)}"
@@ -58,7 +60,7 @@ def run(tmp_path: Path, command: str, *signals: signal.Signals, before: str = ""
             lines.append(process.stdout.readline().strip())
             os.kill(process.pid, number)
         lines += process.stdout.read().split("\n")[:-1]
-        assert process.stderr.read() == "t5mix: interrupted\n"
+        assert process.stderr.read() == f"t5mix: interrupted{advice}\n"
     assert not draft.exists()
     return process.returncode, lines
 
@@ -83,6 +85,16 @@ def test_an_exception_that_python_would_drop_ends_the_program(tmp_path: Path):
 def test_native_code_does_not_keep_the_program(tmp_path: Path):
     soon = "interrupts._BEGIN_SECONDS = 0.1"
     assert run(tmp_path, NATIVE, signal.SIGINT, before=soon) == (130, ["ready"])
+
+
+@pytest.mark.parametrize("command", [NATIVE, "wait()", SWALLOWED])
+def test_the_last_line_says_how_to_go_on(tmp_path: Path, command: str):
+    module = tmp_path / "a_module_that_hides_what_went_wrong.py"
+    module.write_text("import __main__\n__main__.wait()")
+    before = "interrupts._BEGIN_SECONDS = 0.1\n"
+    goes_on = "interrupts.advice = 'Go on.'; "
+    status, _ = run(tmp_path, goes_on + command, signal.SIGTERM, before=before, advice=". Go on.")
+    assert status == 143
 
 
 def test_closing_does_not_keep_the_program(tmp_path: Path):

@@ -7,6 +7,7 @@ from typing import Any
 
 from t5mix.cache.seqio_vocabularies import seqio_vocabulary
 from t5mix.data.manifest import VocabularyEntry
+from t5mix.metrics.choice import ChoiceMetric
 from t5mix.metrics.declared import scoring_of
 from t5mix.preprocessors.objectives import unlabelled_text_preprocessors
 from t5mix.sources.declaration import TaskDeclaration
@@ -49,7 +50,7 @@ class DeclaredDataSource(FileRowsDataSource):
 
 
 def declared_to_seqio(name: str, declaration: TaskDeclaration, vocabulary: VocabularyEntry) -> seqio.Task:
-    """Returns a declared task as a seqio task, which is not registered.
+    """Returns a declared task as a seqio task, which is not registered; without metrics of choices, unknown to seqio.
 
     Args:
         name: its name.
@@ -77,5 +78,5 @@ def declared_to_seqio(name: str, declaration: TaskDeclaration, vocabulary: Vocab
         preprocessors=preprocessors,
         output_features={"inputs": feature, "targets": feature},
         postprocess_fn=scoring.postprocess,
-        metric_fns=list(scoring.metrics),
+        metric_fns=[metric for metric in scoring.metrics if not isinstance(metric, ChoiceMetric)],
     )

@@ -19,6 +19,7 @@ from t5mix.data.tokenizer import EOS, Tokenizer
 from t5mix.errors import T5MixError
 from t5mix.files import sha256_of_text
 from t5mix.metrics.declared import scoring_of
+from t5mix.metrics.example_scores import CHOICES
 from t5mix.metrics.perfect import PerfectScore, perfect_score
 from t5mix.metrics.scoring import Scoring
 from t5mix.preprocessors import unlabelled_text
@@ -47,17 +48,23 @@ class DeclaredTask(RunTask):
         self.vocabulary = vocabulary
         self.splits = tuple(declaration.files)
         self.metrics = tuple(metric.__name__ for metric in self.scoring.metrics)
-        self.likelihoods = self.scoring.of_likelihoods
+        self.likelihoods = "target_log_prob" in self.scoring.takes
+        compared = declaration.choices() if "choice_log_probs" in self.scoring.takes else ()
+        self.choices = {choice: tuple(self._tokenizer.encode(choice)) for choice in compared}
 
     @functools.cached_property
     def scoring(self) -> Scoring:
         """Its post-processor and metrics.
 
         Raises:
-            T5MixError: they cannot score it, or the vocabulary writes two of its labels alike.
+            T5MixError: see `scoring_of`.
         """
         try:
-            return scoring_of(self.declaration, lambda text: self._tokenizer.decode(self._tokenizer.encode(text)))
+            return scoring_of(
+                self.declaration,
+                lambda text: self._tokenizer.decode(self._tokenizer.encode(text)),
+                lambda text: len(self._tokenizer.encode(text)),
+            )
         except T5MixError as error:
             raise T5MixError(f"Declared task {self.name!r}: {error}") from error
 
@@ -96,9 +103,17 @@ class DeclaredTask(RunTask):
         }
 
     def check_lengths(self, lengths: Mapping[str, int]) -> None:
-        """Checks that the vocabulary has the sentinels that span corruption needs."""
+        """Checks that the vocabulary has the sentinels that span corruption needs, and that no label is cut."""
         if self.declaration.objective == "span_corruption":
             self._corruption.check_sentinels(self.name, lengths, len(self._tokenizer.sentinels))
+        longest, tokens = max(self.choices.items(), key=lambda choice: len(choice[1]), default=("", ()))
+        if len(tokens) > lengths["targets"]:
+            compare = " and ".join(name for name in CHOICES if name in self.metrics)
+            raise T5MixError(
+                f"Declared task {self.name!r}: the label {longest!r} has {len(tokens)} tokens where lengths.targets "
+                f"allows {lengths['targets']}, and whole labels are needed for {compare}. Set lengths.targets to "
+                f"{len(tokens)} or more, shorten the label, or leave {compare} out."
+            )
 
     def check_files(self, splits: list[str]) -> None:
         """Reads all rows of the splits."""

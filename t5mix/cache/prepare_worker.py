@@ -21,7 +21,7 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from t5mix.cache.declared_task import DeclaredTask
@@ -33,7 +33,7 @@ from t5mix.cache.score_checks import check_scores
 from t5mix.cache.source_shards import count_shards, extrapolated
 from t5mix.child_process import ENDED
 from t5mix.data.manifest import DataManifest, DataRequest, TaskEntry, shard_path
-from t5mix.data.prepare_client import BEGUN
+from t5mix.data.prepare_client import CHECKED
 from t5mix.data.token_store import MissingStoreError
 from t5mix.errors import T5MixError, UnknownNameError
 from t5mix.files import write_json
@@ -41,11 +41,16 @@ from t5mix.files import write_json
 _IDLE_SECONDS = 300.0  # TensorFlow takes about a gigabyte: not to be held for an epoch that may last hours
 
 
-def prepare(request: DataRequest, *, quiet: bool = False) -> DataManifest:
+def prepare(request: DataRequest, *, quiet: bool = False, checked: Callable[[], None] | None = None) -> DataManifest:
     """Makes every token store that a request needs, and says where they are.
 
     Stores that are there already are used as they are. All that can be checked beforehand is checked before
     the first store is written.
+
+    Args:
+        request: what data the run asks for.
+        quiet: whether to show no progress.
+        checked: is called when all is checked and stores are about to be written.
 
     Raises:
         T5MixError: something about the request, the tasks or their files is wrong.
@@ -67,12 +72,14 @@ def prepare(request: DataRequest, *, quiet: bool = False) -> DataManifest:
     for task in run.tasks:
         absent = [spec for spec in specs[task.name] if find_cached(spec, store_dir, request.seed) is None]
         if absent:  # a streamed split is too large to be read for this; its shards are checked as they are made
-            checked = request.checked_splits(task.splits)
-            task.check_files([split for split in checked if split != TRAIN or task.name not in request.streamed])
+            splits = request.checked_splits(task.splits)
+            task.check_files([split for split in splits if split != TRAIN or task.name not in request.streamed])
         if absent or isinstance(task, DeclaredTask):  # whose metrics may have changed, and which are read quickly
             for spec in specs[task.name]:
                 if spec.split != TRAIN and task.metrics:
                     check_scores(spec)
+    if checked is not None:
+        checked()
     entries = []
     for task in run.tasks:
         cached = [(spec, materialize(spec, store_dir, request.seed, quiet=quiet)) for spec in specs[task.name]]
@@ -136,6 +143,7 @@ def _task_entry(request: DataRequest, task: RunTask, cached: list[tuple[SplitSpe
         likelihoods=task.likelihoods,
         shards_per_epoch=max(spec.source_shards for spec, _ in cached),
         all_splits=task.splits,
+        choices=dict(task.choices),
     )
 
 
@@ -143,7 +151,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs as a child process: writes the result, or {"error": text}, to the file that --out names."""
     parser = argparse.ArgumentParser(prog="python -m t5mix.cache.prepare_worker")
     parser.add_argument("--out", type=Path, help="where the DataManifest or error goes")
-    parser.add_argument("--begun", action="store_true", help="make a file once all is loaded and the request read")
+    parser.add_argument("--mark-checked", action="store_true", help="make a file beside --out once all is checked")
     parser.add_argument("--tensorflow", action="store_true", help="load TensorFlow at once")
     parser.add_argument("--serve", action="store_true", help="make shards as the standard input asks for them")
     parser.add_argument("--quiet", action="store_true", help="show no progress")
@@ -168,9 +176,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         request = DataRequest.from_json(requests.get())
         if request.needs_tensorflow:
             importlib.import_module("t5mix.tensorflow_setup")
-        if options.begun:
-            (options.out.parent / BEGUN).touch()
-        prepare(request, quiet=options.quiet).save(options.out)
+        checked = (options.out.parent / CHECKED).touch if options.mark_checked else None
+        prepare(request, quiet=options.quiet, checked=checked).save(options.out)
         _keep_names(request)
     except T5MixError as error:
         write_json(options.out, {"error": _explain(error)})

@@ -3,6 +3,7 @@
 The worker checks the same, as it may be asked by others; this is the one home of these rules.
 """
 
+from t5mix.cache.declared_task import DeclaredTask
 from t5mix.cache.listing import HINT, kept_listing, may_be_out_of_date
 from t5mix.cache.vocabulary import vocabulary_entry
 from t5mix.data.manifest import DataRequest
@@ -35,13 +36,13 @@ def check_request(request: DataRequest) -> dict[str, TaskDeclaration]:
         The declared tasks by name.
 
     Raises:
-        T5MixError: a name or a file is missing, a declaration is impossible, or one of its metrics does not exist.
+        T5MixError: a name or a file is missing, a declaration is impossible, one of its metrics does not exist, or
+            the vocabulary does not go with it.
     """
     check_known(request)
     declarations = {name: task_declaration(name, raw) for name, raw in request.declared.items()}
-    if request.vocabulary:
-        vocabulary_entry(request.vocabulary, request.extra_ids)
-    elif request.mixture and not request.needs_tensorflow:
+    vocabulary = vocabulary_entry(request.vocabulary, request.extra_ids) if request.vocabulary else None
+    if vocabulary is None and request.mixture and not request.needs_tensorflow:
         raise T5MixError(
             f"The tasks {', '.join(request.mixture)} are declared in configuration and bring no vocabulary. "
             "Set vocabulary to the path of a SentencePiece model, or to bytes."
@@ -53,4 +54,8 @@ def check_request(request: DataRequest) -> dict[str, TaskDeclaration]:
                 declaration.check_beginning(request.checked_splits(declaration.files))
         except T5MixError as error:
             raise T5MixError(f"Declared task {name!r}: {error}") from error
+        if name in request.mixture and vocabulary is not None:
+            task = DeclaredTask(name, declaration, vocabulary)
+            if request.targets_length:  # which the file alone does not tell, before an experiment is made of it
+                task.check_lengths({"inputs": request.inputs_length, "targets": request.targets_length})
     return declarations

@@ -4,6 +4,7 @@ import abc
 import dataclasses
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from t5mix.data.manifest import VocabularyEntry
@@ -29,6 +30,7 @@ class RunTask(abc.ABC):
         source: what kind of source it reads.
         metrics: names of its metrics.
         likelihoods: whether a metric scores the targets' likelihoods.
+        choices: the tokens of the labels, as targets have them, by label, where a metric compares their likelihoods.
     """
 
     name: str
@@ -36,6 +38,7 @@ class RunTask(abc.ABC):
     source: str
     metrics: tuple[str, ...]
     likelihoods: bool
+    choices: Mapping[str, tuple[int, ...]] = MappingProxyType({})
 
     def check_split(self, split: str) -> None:
         """Checks that the task has a split.

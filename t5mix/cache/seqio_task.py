@@ -14,6 +14,7 @@ from t5mix.data.manifest import VocabularyEntry
 from t5mix.data.ragged import Ragged, TokenBatch
 from t5mix.data.token_store import FEATURES
 from t5mix.errors import T5MixError
+from t5mix.metrics.choice import ChoiceMetric
 from t5mix.metrics.example_scores import ExampleMetric
 from t5mix.metrics.perfect import PerfectScore, perfect_score
 from t5mix.metrics.scoring import Scoring
@@ -33,12 +34,21 @@ class SeqioTask(RunTask):
 
     Args:
         task: it, with the vocabulary in force.
+
+    Raises:
+        T5MixError: its data set is not prepared, or a metric chooses among labels, which it does not declare.
     """
 
     def __init__(self, task: seqio.Task) -> None:
         self.task = task
         self.name = task.name
         _check_prepared(task)
+        for metric in task.metric_fns:
+            if isinstance(metric, ChoiceMetric):
+                raise T5MixError(
+                    f"Task {self.name!r}: the metric {metric.kind!r} chooses among labels, which tasks in Python do "
+                    "not declare. Leave it out, or declare the task in configuration, with labels."
+                )
         self.splits = tuple(task.splits)
         self.source = type(task.source).__name__
         self.metrics = metric_names(task)

@@ -35,6 +35,17 @@ def verify(path: Path) -> None:
     raise DamagedCheckpointError(f"The checkpoint {path} is damaged: {problem}. {advice}")
 
 
+def recorded_checksums(path: Path) -> dict[str, int]:
+    """Returns what tells a checkpoint from others of the same name: the checksums taken when it was written, or those
+    of its files now, if it did not get that far.
+
+    Raises:
+        T5MixError: the file that holds them is no JSON.
+    """
+    file = path / CHECKSUMS
+    return read_json(file) if file.exists() else checksums(path)
+
+
 def _damage(path: Path) -> str | None:
     file = path / CHECKSUMS
     if not file.exists():  # the run was killed after the checkpoint was whole and before its checksums were

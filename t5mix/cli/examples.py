@@ -34,6 +34,7 @@ EXAMPLES = {
         "docs/training.md#evaluation-and-prediction",
         'echo "translate English to Velish: The dog sleeps." | t5mix predict runs/demo',
         "t5mix predict runs/demo --input lines.txt --output answers.txt",
+        't5mix predict runs/demo --inputs "demo_sentiment sentence: {sentence}" --input rows.csv --json --scores',
         "t5mix predict runs/demo --task demo_qa --split validation --json",
     ),
     "tasks": (

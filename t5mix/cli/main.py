@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _run(arguments)
     except KeyboardInterrupt as error:
-        print("t5mix: interrupted", file=sys.stderr)
+        print(interrupts.interrupted("t5mix"), file=sys.stderr)
         return 128 + (interrupts.signal_of(error) or 0)
 
 

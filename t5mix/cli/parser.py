@@ -11,6 +11,7 @@ from t5mix.cli.examples import ALL_COMMANDS, examples_of
 from t5mix.sources.file_names import Format
 from t5mix.yaml_files import packaged_yaml
 
+_FORMATS = get_args(Format)
 _RUN = "a run's folder, or one of its checkpoints/STEP"
 _CHECKPOINT = "latest, a step, or a task's name for its best one; default: %(default)s"
 
@@ -108,20 +109,46 @@ def _evaluate(commands: argparse._SubParsersAction) -> None:
 
 
 def _predict(commands: argparse._SubParsersAction) -> None:
-    command = _add(commands, "predict", "predict", "answer the lines of a file or of the standard input")
+    command = _add(commands, "predict", "predict", "answer lines, the rows of files, or a task's inputs")
     command.add_argument("run", metavar="RUN", help=_RUN)
     command.add_argument("--checkpoint", default="latest", help=_CHECKPOINT)
     command.add_argument(
-        "--input", default="-", metavar="FILE", help="one input a line; default: %(default)s, the standard input"
+        "--input",
+        metavar="FILE",
+        help="one input a line; with --inputs a file with fields, such as CSV or JSON; a URL, a pattern for several in "
+        "quotes, or a data set's folder; default: the standard input",
     )
     command.add_argument(
-        "--output", default="-", metavar="FILE", help="one answer a line; default: %(default)s, the standard output"
+        "--inputs",
+        metavar="TEMPLATE",
+        help='what to make of the fields of --input, such as "sst2 sentence: {sentence}"; default: each line as it is',
     )
-    command.add_argument("--task", help="answer the inputs of this task; default: the lines of --input")
-    command.add_argument("--split", default="test", help="of --task; default: %(default)s")
+    command.add_argument(
+        "--format", choices=_FORMATS, metavar="FORMAT", help=f"of --input: {', '.join(_FORMATS)}; default: its name's"
+    )
+    command.add_argument(
+        "--delimiter", metavar="CHARACTER", help="between the values of TSV and CSV; default: a tab, a comma"
+    )
+    command.add_argument(
+        "--quoting",
+        action=argparse.BooleanOptionalAction,
+        help="whether the values of TSV and CSV may be in quotes; default: those of CSV",
+    )
+    command.add_argument(
+        "--output",
+        default="-",
+        metavar="FILE",
+        help="one answer a line; the same command continues one that was interrupted; default: %(default)s, the "
+        "standard output",
+    )
+    command.add_argument("--task", help="answer the inputs of this task; default: those of --input")
+    command.add_argument("--split", default="test", help="of --task or of a data set; default: %(default)s")
     command.add_argument("--bank", metavar="TASK", help="whose module of a bank answers; default: that of --task")
     _base(command)
     command.add_argument("--json", action="store_true", help="JSON Lines with input and prediction")
+    command.add_argument(
+        "--scores", action="store_true", help="with --json: the log-likelihood of each answer, and its tokens"
+    )
     command.add_argument(
         "--batch-size", type=_in_memory, default=64, metavar="N", help="inputs answered at once; default: %(default)s"
     )

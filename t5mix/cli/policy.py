@@ -49,10 +49,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _list(options: argparse.Namespace) -> int:
-    from t5mix.finetuning import POLICIES
-    from t5mix.plugins import import_plugins
+    with stage("Loading JAX"):
+        from t5mix.finetuning import POLICIES
+        from t5mix.plugins import import_plugins
 
-    import_plugins(options.plugins, without_tensorflow=True)
+        import_plugins(options.plugins, without_tensorflow=True)
     about = {kind: (cls.__doc__ or "").strip().splitlines()[0] for kind, cls in sorted(POLICIES.items())}
     if options.json:
         print(json.dumps(about, indent=1))

@@ -49,10 +49,10 @@ class Lengths:
 
 @configurable
 class EvaluationConfig:
-    """Evaluation by generated text.
+    """Evaluation by the metrics of the tasks.
 
     Attributes:
-        batch_size: sequences decoded at once.
+        batch_size: sequences decoded at once, or inputs whose targets or labels are scored at once.
     """
 
     batch_size: int = 64
@@ -83,7 +83,7 @@ class Experiment:
         optimizer: how it trains.
         schedule: the learning rate.
         training: the loop.
-        evaluation: evaluation by generated text.
+        evaluation: evaluation by the metrics of the tasks.
         mesh: the devices.
         distributed: the processes.
         start_from: a run's folder or a checkpoint that the parameters come from; None for fresh ones.

@@ -139,6 +139,7 @@ class TaskEntry:
         shards_per_epoch: how many shards an epoch of its training split is read in: 1, or the number of source shards
             of a streamed task. The counts of a streamed split come from its first shard.
         all_splits: the names of all splits that there are, prepared or not; empty where that was not recorded.
+        choices: the tokens of the labels whose likelihoods one of them compares, by label; empty where none does.
     """
 
     name: str
@@ -148,6 +149,7 @@ class TaskEntry:
     likelihoods: bool = False
     shards_per_epoch: int = 1
     all_splits: tuple[str, ...] = ()
+    choices: Mapping[str, tuple[int, ...]] = dataclasses.field(default_factory=dict)
 
     @property
     def is_streamed(self) -> bool:
@@ -256,4 +258,5 @@ def _task_entry(raw: dict[str, Any]) -> TaskEntry:
         likelihoods=raw["likelihoods"],
         shards_per_epoch=raw["shards_per_epoch"],
         all_splits=tuple(raw.get("all_splits", ())),
+        choices={label: tuple(tokens) for label, tokens in raw.get("choices", {}).items()},
     )

@@ -20,8 +20,8 @@ from t5mix.errors import T5MixError
 from t5mix.files import sha256_of_text
 from t5mix.subprocesses import EarlyChild, Worker, WorkerLeftError
 
-BEGUN = "begun"
-"""The file that a child makes beside its result once it has loaded all it needs and read the request."""
+CHECKED = "checked"
+"""The file that a child makes beside its result once all is checked; from then on it shows its progress itself."""
 _POLL_SECONDS = 0.05
 _NICE = 10  # the background gives way to the host's part of training
 _SHARDS_PER_WORKER = 256  # then a fresh one takes over: TensorFlow keeps a little of every data set it has built
@@ -82,9 +82,11 @@ class _Preparation(EarlyChild):
     """A child that prepares data once it is told which."""
 
     def __init__(self, *, tensorflow: bool, quiet: bool = False) -> None:
-        options = ["--begun", *(["--quiet"] if quiet else []), *(["--tensorflow"] if tensorflow else [])]
+        options = ["--mark-checked", *(["--quiet"] if quiet else []), *(["--tensorflow"] if tensorflow else [])]
         super().__init__("t5mix.cache.prepare_worker", options, show=True)
-        self._label = None if quiet else "Loading TensorFlow and the tasks" if tensorflow else "Loading the tasks"
+        self._label = (
+            None if quiet else f"Loading {'TensorFlow and ' if tensorflow else ''}the tasks, and checking them"
+        )
 
     def __enter__(self) -> Self:
         global _early
@@ -95,7 +97,7 @@ class _Preparation(EarlyChild):
     def manifest(self) -> DataManifest:
         """Waits for what was prepared."""
         with stage(self._label):
-            while self.child.running and not (self.folder / BEGUN).exists():
+            while self.child.running and not (self.folder / CHECKED).exists():
                 time.sleep(_POLL_SECONDS)
         return DataManifest.load(self.child.result())
 

@@ -1,4 +1,4 @@
-"""A model over a whole token store: what it answers, and how probable it finds the targets."""
+"""A model over a whole token store: what it answers, and how probable it finds the targets or some labels."""
 
 import functools
 from collections import deque
@@ -15,13 +15,14 @@ from t5mix.console.progress import progress
 from t5mix.data.token_store import TokenStore
 from t5mix.data.tokenizer import EOS, PAD
 from t5mix.evaluation.buckets import LengthBatch, bucket, length_batches, pad
-from t5mix.model.decoding import greedy_decode
+from t5mix.model.decoding import Decoded, greedy_decode
 from t5mix.model.t5 import T5, merge_params
 
 Put = Callable[[np.ndarray], jax.Array]
 """Brings the rows of a batch to the devices, sharded over them if the caller wishes."""
 
 _IN_FLIGHT = 2  # batches handed to the device before the first is waited for: it never idles, memory stays bounded
+_CHOICE_TOKENS = 16  # that go through the decoder at once: the logits take no more memory than those of short targets
 
 
 class TargetScores(NamedTuple):
@@ -36,6 +37,21 @@ class TargetScores(NamedTuple):
     tokens: np.ndarray
 
 
+class Generated(NamedTuple):
+    """What a model makes of one input.
+
+    Attributes:
+        tokens: int32, up to and without end-of-sequence.
+        log_prob: natural log-likelihood of all that was decoded, the end-of-sequence token included.
+        length: the number of tokens decoded, the end-of-sequence token included; an answer that is cut at the longest
+            allowed has none.
+    """
+
+    tokens: np.ndarray
+    log_prob: float
+    length: int
+
+
 def generate(
     graphdef: nnx.GraphDef[T5],
     params: Params,
@@ -47,6 +63,24 @@ def generate(
     task_id: int | None = None,
     label: str | None = None,
 ) -> list[np.ndarray]:
+    """Decodes greedily, and returns the tokens alone; see `generate_scored`."""
+    outputs = generate_scored(
+        graphdef, params, examples, batch_size=batch_size, max_length=max_length, put=put, task_id=task_id, label=label
+    )
+    return [output.tokens for output in outputs]
+
+
+def generate_scored(
+    graphdef: nnx.GraphDef[T5],
+    params: Params,
+    examples: TokenStore | Sequence[np.ndarray],
+    *,
+    batch_size: int,
+    max_length: int,
+    put: Put = jnp.asarray,
+    task_id: int | None = None,
+    label: str | None = None,
+) -> list[Generated]:
     """Decodes greedily, by length bucket.
 
     Args:
@@ -60,20 +94,19 @@ def generate(
         label: what the progress display calls this; None shows nothing.
 
     Returns:
-        For each example, in the order of `examples`, its int32 tokens up to and without end-of-sequence.
+        What was decoded for each example, in the order of `examples`.
     """
     inputs = _Inputs(examples)
-    outputs: list[np.ndarray] = [np.zeros(0, np.int32)] * len(inputs.lengths)
+    outputs = [Generated(np.zeros(0, np.int32), 0.0, 0)] * len(inputs.lengths)
 
-    def decode(batch: LengthBatch) -> jax.Array:
+    def decode(batch: LengthBatch) -> Decoded:
         tokens = put(pad([inputs[index] for index in batch.indices], batch.length, PAD))
         return _decode(graphdef, params, tokens, max_length, task_id)
 
     with progress(label, len(outputs)) as advance:
-        for batch, tokens in _pipelined(decode, length_batches(inputs.lengths, batch_size)):
-            real = slice(batch.examples)
-            for index, row in zip(batch.indices[real], tokens[real], strict=True):
-                outputs[index] = _until_end(row)
+        for batch, decoded in _pipelined(decode, length_batches(inputs.lengths, batch_size)):
+            for row, index in enumerate(batch.indices[: batch.examples]):
+                outputs[index] = _until_end(decoded.tokens[row], float(decoded.log_probs[row]))
             advance(batch.examples)
     return outputs
 
@@ -109,6 +142,47 @@ def score_targets(
     return TargetScores(log_probs, target_lengths.astype(np.int64))
 
 
+def score_choices(
+    graphdef: nnx.GraphDef[T5],
+    params: Params,
+    examples: TokenStore | Sequence[np.ndarray],
+    choices: Sequence[Sequence[int]],
+    *,
+    batch_size: int,
+    put: Put = jnp.asarray,
+    task_id: int | None = None,
+    label: str | None = None,
+) -> np.ndarray:
+    """Computes the log-likelihood of each of a few targets given each input (teacher forcing, no dropout).
+
+    Args:
+        graphdef: see `generate`, as for what is not said here.
+        params: likewise.
+        examples: a token store, or input token sequences.
+        choices: the tokens of each target, the end-of-sequence token included.
+        batch_size: inputs of every batch.
+        put: likewise.
+        task_id: likewise.
+        label: likewise.
+
+    Returns:
+        float32 [N, choices], natural logarithms, in the order of `examples` and of `choices`.
+    """
+    inputs = _Inputs(examples)
+    targets = pad([np.asarray(choice, np.int32) for choice in choices], max(map(len, choices)), PAD)
+    log_probs = np.zeros((len(inputs.lengths), len(choices)), np.float32)
+
+    def score(batch: LengthBatch) -> jax.Array:
+        tokens = put(pad([inputs[index] for index in batch.indices], batch.length, PAD))
+        return _log_likelihoods(graphdef, params, tokens, targets, task_id)
+
+    with progress(label, len(log_probs)) as advance:
+        for batch, scores in _pipelined(score, length_batches(inputs.lengths, batch_size)):
+            log_probs[batch.indices[: batch.examples]] = scores[: batch.examples]
+            advance(batch.examples)
+    return log_probs
+
+
 class _Inputs:
     """The inputs of a store or of a list, by index, with their lengths known beforehand."""
 
@@ -131,12 +205,11 @@ class _Inputs:
 @functools.partial(jax.jit, static_argnames=("graphdef", "max_length", "task_id"))
 def _decode(
     graphdef: nnx.GraphDef[T5], params: Params, inputs: jax.Array, max_length: int, task_id: int | None
-) -> jax.Array:
-    """[B, S] -> [B, max_length]."""
+) -> Decoded:
+    """[B, S] -> [B, max_length] and [B]."""
     task_ids = None if task_id is None else jnp.full(inputs.shape[:1], task_id, jnp.int32)
     model = merge_params(graphdef, params)
-    decoded = greedy_decode(model, inputs, max_length, eos_id=EOS, pad_id=PAD, task_ids=task_ids)
-    return decoded.tokens
+    return greedy_decode(model, inputs, max_length, eos_id=EOS, pad_id=PAD, task_ids=task_ids)
 
 
 @functools.partial(jax.jit, static_argnames=("graphdef", "task_id"))
@@ -144,34 +217,56 @@ def _log_likelihood(
     graphdef: nnx.GraphDef[T5], params: Params, inputs: jax.Array, targets: jax.Array, task_id: int | None
 ) -> jax.Array:
     """[B, S] and [B, T] -> [B], summed over the target's tokens."""
-    real, model = targets != PAD, merge_params(graphdef, params)
+    return _likelihood_given(merge_params(graphdef, params), inputs, task_id)(targets)
+
+
+@functools.partial(jax.jit, static_argnames=("graphdef", "task_id"))
+def _log_likelihoods(
+    graphdef: nnx.GraphDef[T5], params: Params, inputs: jax.Array, choices: jax.Array | np.ndarray, task_id: int | None
+) -> jax.Array:
+    """[B, S] and [C, T] -> [B, C], of every choice given every input."""
+    likelihood = _likelihood_given(merge_params(graphdef, params), inputs, task_id)
+    rows, (count, length) = inputs.shape[0], choices.shape
+    together = min(count, max(1, _CHOICE_TOKENS // length))
+    by_choice = jax.lax.map(
+        lambda tokens: likelihood(jnp.broadcast_to(tokens, (rows, length))), jnp.asarray(choices), batch_size=together
+    )
+    return by_choice.T
+
+
+def _likelihood_given(model: T5, inputs: jax.Array, task_id: int | None) -> Callable[[jax.Array], jax.Array]:
+    """Encodes inputs [B, S] and returns what gives the log-likelihoods of targets: [B, T] -> [B]."""
     inputs, segments = model.with_prompt(inputs, PAD)
-    batch = {
-        "encoder_inputs": inputs,
-        "encoder_segment_ids": segments,
-        "decoder_inputs": jnp.pad(targets[:, :-1], ((0, 0), (1, 0)), constant_values=PAD),
-        "decoder_segment_ids": real.astype(jnp.int32),
-    }
-    if task_id is not None:
-        batch["encoder_task_ids"] = jnp.full_like(inputs, task_id)
-        batch["decoder_task_ids"] = jnp.full_like(targets, task_id)
-    logits = model(batch)
-    chosen = jnp.take_along_axis(logits, targets[..., None], axis=-1)[..., 0]
-    return jnp.where(real, chosen - jax.nn.logsumexp(logits, axis=-1), 0.0).sum(axis=1)
+    encoder_tasks = None if task_id is None else jnp.full_like(inputs, task_id)
+    encoded = model.encode(inputs, segments, task_ids=encoder_tasks)
+
+    def likelihood(targets: jax.Array) -> jax.Array:
+        real = targets != PAD
+        hidden = model.decode(
+            encoded,
+            segments,
+            jnp.pad(targets[:, :-1], ((0, 0), (1, 0)), constant_values=PAD),
+            real.astype(jnp.int32),
+            task_ids=None if task_id is None else jnp.full_like(targets, task_id),
+            encoder_task_ids=encoder_tasks,
+        )
+        logits = model.logits(hidden)
+        chosen = jnp.take_along_axis(logits, targets[..., None], axis=-1)[..., 0]
+        return jnp.where(real, chosen - jax.nn.logsumexp(logits, axis=-1), 0.0).sum(axis=1)
+
+    return likelihood
 
 
-def _pipelined(
-    run: Callable[[LengthBatch], jax.Array], batches: Iterable[LengthBatch]
-) -> Iterator[tuple[LengthBatch, np.ndarray]]:
-    """Yields each batch with its result, keeping a few batches on the device."""
-    waiting: deque[tuple[LengthBatch, jax.Array]] = deque()
+def _pipelined(run: Callable[[LengthBatch], Any], batches: Iterable[LengthBatch]) -> Iterator[tuple[LengthBatch, Any]]:
+    """Yields each batch with its result, an array or several, on this host; a few batches are kept on the device."""
+    waiting: deque[tuple[LengthBatch, Any]] = deque()
     for batch in batches:
         waiting.append((batch, run(batch)))
         if len(waiting) == _IN_FLIGHT:
             done, result = waiting.popleft()
-            yield done, _fetch(result)
+            yield done, jax.tree.map(_fetch, result)
     for done, result in waiting:
-        yield done, _fetch(result)
+        yield done, jax.tree.map(_fetch, result)
 
 
 def _fetch(array: jax.Array) -> np.ndarray:
@@ -184,8 +279,9 @@ def _fetch(array: jax.Array) -> np.ndarray:
     return np.asarray(fetched)
 
 
-def _until_end(tokens: np.ndarray) -> np.ndarray:
-    """Returns the tokens before the end of the sequence, without padding the model may have emitted."""
+def _until_end(tokens: np.ndarray, log_prob: float) -> Generated:
+    """Returns a decoded row up to the end of the sequence, without padding that the model may have emitted."""
     ends = np.flatnonzero(tokens == EOS)
-    kept = tokens[: ends[0]] if len(ends) else tokens
-    return kept[kept != PAD]
+    length = int(ends[0]) + 1 if len(ends) else len(tokens)
+    kept = tokens[:length]
+    return Generated(kept[(kept != PAD) & (kept != EOS)], log_prob, length)

@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -32,6 +32,8 @@ class Prediction:
         prediction: the model's output, decoded.
         target_log_prob: natural log-likelihood of the target's tokens given the input, where it was computed;
             seqio's score metrics need it.
+        choice_log_probs: that of each label that the task has, by its text, where they were computed; metrics of
+            choices need them.
     """
 
     index: int
@@ -39,6 +41,7 @@ class Prediction:
     target: str
     prediction: str
     target_log_prob: float | None = None
+    choice_log_probs: Mapping[str, float] | None = None
 
 
 def predictions_path(folder: str | Path, task: str, split: str) -> Path:
@@ -51,6 +54,8 @@ def decoded(
     outputs: Sequence[np.ndarray],
     tokenizer: TokenDecoder,
     target_log_probs: Sequence[float] | np.ndarray | None = None,
+    choices: Sequence[str] = (),
+    choice_log_probs: np.ndarray | None = None,
 ) -> Iterator[Prediction]:
     """Yields the predictions of a whole store as text, in its order.
 
@@ -59,6 +64,8 @@ def decoded(
         outputs: one token sequence for each example, as `generate` returns them.
         tokenizer: the vocabulary of both.
         target_log_probs: one log-likelihood for each example, as `score_targets` returns them.
+        choices: the labels of the task, if they were scored.
+        choice_log_probs: [examples, labels], as `score_choices` returns them.
 
     Raises:
         ValueError: there are more outputs than examples or fewer.
@@ -69,7 +76,8 @@ def decoded(
         inputs, targets = store.example(index)
         texts = [tokenizer.decode(tokens.tolist()) for tokens in (inputs, targets, output)]
         log_prob = None if target_log_probs is None else float(target_log_probs[index])
-        yield Prediction(index, *texts, target_log_prob=log_prob)
+        scores = None if choice_log_probs is None else dict(zip(choices, choice_log_probs[index].tolist(), strict=True))
+        yield Prediction(index, *texts, target_log_prob=log_prob, choice_log_probs=scores)
 
 
 def write_predictions(path: Path, predictions: Iterable[Prediction]) -> int:
@@ -77,9 +85,7 @@ def write_predictions(path: Path, predictions: Iterable[Prediction]) -> int:
     count = 0
     with atomic_write(path) as file:
         for prediction in predictions:
-            row = dataclasses.asdict(prediction)
-            if row["target_log_prob"] is None:
-                del row["target_log_prob"]
+            row = {name: value for name, value in dataclasses.asdict(prediction).items() if value is not None}
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
             count += 1
     return count

@@ -58,7 +58,7 @@ def _task_evaluation(spec: SplitSpec, predictions: list[Prediction]) -> TaskEval
     task = spec.task
     if isinstance(task, DeclaredTask):
         texts, examples = task.scored_examples(spec)
-        return declared_metrics(task.name, task.scoring, texts, examples, predictions)
+        return declared_metrics(task.name, task.scoring, texts, examples, predictions, tuple(task.choices))
     from t5mix.cache.seqio_task import SeqioTask
     from t5mix.evaluation.seqio_metrics import task_metrics
 

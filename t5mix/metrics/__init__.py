@@ -7,10 +7,12 @@ does not matter, and nothing is drawn at random.
 Each is defined by what every example adds to it (`example_scores`), so that a bootstrap over examples takes sums
 instead of evaluating it again. Those with options are classes: `bleu` is `Bleu()`.
 
-Metrics of likelihoods, `(targets, scores) -> {name: value}`, are lower for better models, and have their own units.
+Metrics of likelihoods are `(targets, scores) -> {name: value}`. Perplexity and bits per byte are lower for better
+models, and have their own units; the accuracy of the most probable label is like any other.
 """
 
 from t5mix.metrics.catalogue import METRICS, metric
+from t5mix.metrics.choice import choice_accuracy, choice_accuracy_by_token, most_probable
 from t5mix.metrics.classification import (
     F1,
     accuracy,
@@ -22,7 +24,7 @@ from t5mix.metrics.classification import (
     on_labels,
 )
 from t5mix.metrics.correlation import pearson, spearman
-from t5mix.metrics.likelihood import bits_per_byte, choice_accuracy, most_probable, perplexity
+from t5mix.metrics.likelihood import bits_per_byte, perplexity
 from t5mix.metrics.question_answering import TokenF1, normalize_answer, squad, token_f1, trivia_qa
 from t5mix.metrics.summarization import Rouge, rouge
 from t5mix.metrics.translation import Bleu, ChrF, bleu, chrf
@@ -38,6 +40,7 @@ __all__ = [
     "bits_per_byte",
     "bleu",
     "choice_accuracy",
+    "choice_accuracy_by_token",
     "chrf",
     "exact_match",
     "f1",

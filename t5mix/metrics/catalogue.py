@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from t5mix.errors import T5MixError, UnknownNameError
+from t5mix.metrics.choice import choice_accuracy, choice_accuracy_by_token
 from t5mix.metrics.classification import F1, accuracy, exact_match, group_exact_match, macro_f1, matthews
 from t5mix.metrics.correlation import pearson, spearman
 from t5mix.metrics.example_scores import ExampleMetric, ExampleScores
@@ -32,6 +33,8 @@ METRICS: dict[str, ExampleMetric] = {
         rouge,
         perplexity,
         bits_per_byte,
+        choice_accuracy,
+        choice_accuracy_by_token,
     )
 }
 """Those that need no option, as they are without."""
@@ -117,7 +120,7 @@ class _Named(ExampleMetric):
 
     def __init__(self, of: ExampleMetric) -> None:
         self._of = of
-        self.best = of.best
+        self.best, self.takes = of.best, of.takes
         self.kind = _with_options(of.kind, of.options_text)
         self.__doc__ = of.__doc__
 
@@ -126,6 +129,9 @@ class _Named(ExampleMetric):
 
     def signatures(self, targets: Sequence[Any]) -> dict[str, str]:
         return self._rename(self._of.signatures(targets))
+
+    def perfect(self, targets: Sequence[Any], predictions: Sequence[Any]) -> Sequence[Any]:
+        return self._of.perfect(targets, predictions)
 
     def limit(self, value: str, targets: Sequence[Any]) -> str:
         return self._of.limit(value.partition(":")[0], targets)

@@ -7,7 +7,7 @@ import dataclasses
 import functools
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -19,6 +19,13 @@ Metric = Callable[[Sequence[Any], Sequence[Any]], dict[str, float]]
 
 LOSSES = ("loss", "perplexity", "bits_per_byte")
 """Of which less is better."""
+
+Takes = Literal["prediction", "target_log_prob", "choice_log_probs"]
+"""What a metric takes of a model for each example, by the fields of `t5mix.evaluation.predictions.Prediction`: the
+generated text, the log-likelihood of the target, or those of all labels that the task has."""
+
+CHOICES = ("choice_accuracy", "choice_accuracy_by_token")
+"""What is computed from the likelihoods of all labels."""
 
 TEACHER_FORCED = (*LOSSES, "token_accuracy")
 """What is computed from the likelihoods of the targets, and never a task's headline."""
@@ -85,10 +92,12 @@ class ExampleMetric:
     Attributes:
         kind: the name it goes by in configuration.
         best: the value of a perfect model.
+        takes: what it takes of a model as predictions.
     """
 
     kind: str
     best: float = 100.0
+    takes: Takes = "prediction"
 
     @property
     def __name__(self) -> str:
@@ -114,6 +123,15 @@ class ExampleMetric:
     def signatures(self, targets: Sequence[Any]) -> dict[str, str]:
         """Returns what others need to know to compare a value with theirs, by its name; of most metrics nothing."""
         return {}
+
+    def perfect(self, targets: Sequence[Any], predictions: Sequence[Any]) -> Sequence[Any]:
+        """Returns what the metric takes of a perfect model.
+
+        Args:
+            targets: of all examples, post-processed.
+            predictions: the targets as the vocabulary writes them, post-processed as predictions.
+        """
+        return predictions
 
     def limit(self, value: str, targets: Sequence[Any]) -> str:
         """Returns why the targets keep a perfect model from the best value; empty where the metric knows no reason.

@@ -96,18 +96,16 @@ def perfect_score(scoring: Scoring, texts: Sequence[str], examples: Sequence[Map
     """
     trips = {text: scoring.trip(text) for text in dict.fromkeys(texts)}
     targets = scoring.targets(texts, examples)
-    if scoring.of_likelihoods:
-        outputs, wrong = [0.0] * len(texts), []  # the logarithm of 1
-    else:
-        outputs = scoring.outputs([trips[text] for text in texts], examples)
-        pairs = enumerate(zip(targets, outputs, strict=True))
-        wrong = [index for index, (target, output) in pairs if not _agree(target, output)]
+    outputs = scoring.outputs([trips[text] for text in texts], examples)
+    pairs = enumerate(zip(targets, outputs, strict=True))
+    compared = "prediction" in scoring.takes
+    wrong = [index for index, (target, output) in pairs if compared and not _agree(target, output)]
     lost_texts = {text for text, written in trips.items() if _is_lost(text, written)}
     lost = [index for index, text in enumerate(texts) if text in lost_texts] if lost_texts else []
     mismatched, unwritable = (_written(texts, trips, indices) for indices in (wrong, lost))
     values, capped, doubts = {}, {}, {}
     for metric in scoring.metrics:
-        values_of_metric = metric(targets, outputs)
+        values_of_metric = metric(targets, metric.perfect(targets, outputs))
         values |= values_of_metric
         for name, value in values_of_metric.items():
             if texts and not abs(value - metric.best) <= _TOLERANCE:

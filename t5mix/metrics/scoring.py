@@ -4,9 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from t5mix.errors import T5MixError
-from t5mix.metrics.example_scores import ExampleMetric, ExampleScores, TaskEvaluation
-from t5mix.metrics.likelihood import LikelihoodMetric
+from t5mix.metrics.example_scores import ExampleMetric, ExampleScores, Takes, TaskEvaluation
 from t5mix.metrics.postprocessors import Postprocessor, Trip, unchanged
 
 
@@ -25,9 +26,9 @@ class Scoring:
     trip: Trip = unchanged
 
     @property
-    def of_likelihoods(self) -> bool:
-        """Whether the metrics take the log-likelihoods of the targets in place of generated texts."""
-        return any(isinstance(metric, LikelihoodMetric) for metric in self.metrics)
+    def takes(self) -> frozenset[Takes]:
+        """What the metrics take of a model."""
+        return frozenset(metric.takes for metric in self.metrics)
 
     def targets(self, texts: Iterable[str], examples: Iterable[Mapping[str, Any]]) -> list[Any]:
         """Returns what metrics take as targets.
@@ -54,24 +55,35 @@ class Scoring:
         return [self.postprocess(text, example=example, is_target=False) for text, example in pairs]
 
     def evaluate(
-        self, texts: Sequence[str], predictions: Sequence[Any], examples: Sequence[Mapping[str, Any]]
+        self,
+        texts: Sequence[str],
+        predictions: Sequence[str],
+        examples: Sequence[Mapping[str, Any]],
+        *,
+        target_log_probs: Sequence[float] = (),
+        choice_log_probs: Sequence[Sequence[float]] | np.ndarray = (),
     ) -> TaskEvaluation:
         """Scores the predictions of a task.
 
         Args:
             texts: the target texts, as the files have them.
-            predictions: in the same order; generated texts, or for metrics of likelihoods the natural log-likelihoods
-                of the targets.
-            examples: in the same order; see `targets`.
+            predictions: the generated texts, in the same order, as all that follows; none if no metric takes them.
+            examples: see `targets`.
+            target_log_probs: the natural log-likelihoods of the targets, where a metric takes them.
+            choice_log_probs: those of all labels, in the order in which the task declares them; likewise.
 
         Raises:
             T5MixError: see `targets`.
         """
         targets = self.targets(texts, examples)
-        outputs = list(predictions) if self.of_likelihoods else self.outputs(predictions, examples)
+        outputs: dict[Takes, Any] = {
+            "prediction": self.outputs(predictions, examples) if "prediction" in self.takes else [],
+            "target_log_prob": target_log_probs,
+            "choice_log_probs": choice_log_probs,
+        }
         scores: dict[str, ExampleScores] = {}
         signatures: dict[str, str] = {}
         for metric in self.metrics:
-            scores |= metric.example_scores(targets, outputs)
+            scores |= metric.example_scores(targets, outputs[metric.takes])
             signatures |= metric.signatures(targets)
         return TaskEvaluation({name: of.value() for name, of in scores.items()}, scores, signatures)

@@ -83,7 +83,8 @@ def metrics_section(analysis: Analysis) -> Section:
         rows.append(row)
     caption = (
         "Mean over seeds, and below it the standard deviation between seeds. Loss (nats a token, lower is better) and "
-        "token accuracy are teacher-forced; the other metrics judge generated text."
+        "token accuracy are teacher-forced, as are metrics of likelihoods such as choice_accuracy; the other metrics "
+        "judge generated text."
     )
     return Section("metrics", "Every metric", [Table(caption, ["task and metric", *methods], rows)], in_markdown=False)
 

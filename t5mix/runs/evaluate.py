@@ -16,11 +16,11 @@ from t5mix.console.stage import stage
 from t5mix.data.manifest import TaskEntry
 from t5mix.data.token_store import TokenStore, open_store
 from t5mix.errors import T5MixError
-from t5mix.evaluation.generate import generate, score_targets
+from t5mix.evaluation.generate import generate, score_choices, score_targets
 from t5mix.evaluation.predictions import Prediction, decoded, predictions_path, write_predictions
 from t5mix.evaluation.scoring_client import Scorer
 from t5mix.evaluation.teacher_forced import evaluate_losses
-from t5mix.metrics.example_scores import TEACHER_FORCED, TaskEvaluation
+from t5mix.metrics.example_scores import CHOICES, TEACHER_FORCED, TaskEvaluation
 from t5mix.runs.evaluation_data import evaluation_data
 from t5mix.runs.load import TrainedModel, checkpoint_of, load_model
 from t5mix.tracking.run_directory import RunDirectory
@@ -111,10 +111,11 @@ def _teacher_forced(
 def _predict(
     model: TrainedModel, store: TokenStore, task_id: int, experiment: Experiment, task: TaskEntry
 ) -> Iterator[Prediction]:
-    """Yields what a task's metrics need: generated text, the targets' likelihoods, or both."""
+    """Yields what a task's metrics need: generated text, the likelihoods of targets and of labels, or some of them."""
     options: dict[str, Any] = {"batch_size": experiment.evaluation.batch_size, "task_id": task_id}
     max_length = experiment.lengths.targets
-    if task.likelihoods and set(task.metrics) <= set(TEACHER_FORCED):
+    of_likelihoods = {*(TEACHER_FORCED if task.likelihoods else ()), *(CHOICES if task.choices else ())}
+    if set(task.metrics) <= of_likelihoods:
         outputs = [np.zeros(0, np.int32)] * len(store)
     else:
         outputs = generate(model.graphdef, model.params, store, max_length=max_length, label=task.name, **options)
@@ -123,4 +124,8 @@ def _predict(
         likelihoods = score_targets(
             model.graphdef, model.params, store, label=f"{task.name} targets", **options
         ).log_probs
-    return decoded(store, outputs, model.tokenizer, likelihoods)
+    choices = None
+    if task.choices:
+        tokens = list(task.choices.values())
+        choices = score_choices(model.graphdef, model.params, store, tokens, label=f"{task.name} labels", **options)
+    return decoded(store, outputs, model.tokenizer, likelihoods, tuple(task.choices), choices)

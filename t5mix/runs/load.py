@@ -142,9 +142,22 @@ def load_model(path: Path, base: LoadedBase | Path | None = None) -> TrainedMode
         saved = saved_shapes(path)
         frozen = [name for name, leaf in params.items() if leaf.ndim > 1 and name not in saved]
         params |= {name: params[name].astype(metadata.frozen_dtype) for name in frozen}
-    vocabulary = kept_vocabulary(metadata.vocabulary, path)
-    tokenizer = Tokenizer(vocabulary)
-    return TrainedModel(path, graphdef, params, metadata.model, tokenizer, vocabulary, policy, opened)
+    tokenizer = _tokenizer(metadata, path)
+    return TrainedModel(path, graphdef, params, metadata.model, tokenizer, tokenizer.entry, policy, opened)
+
+
+def load_tokenizer(path: Path) -> Tokenizer:
+    """Loads what turns text into the tokens of a checkpoint, without its parameters.
+
+    Raises:
+        T5MixError: there is no checkpoint, or its vocabulary's file is gone or changed.
+    """
+    path = find_checkpoint(path)
+    return _tokenizer(CheckpointMetadata.read(path), path)
+
+
+def _tokenizer(metadata: CheckpointMetadata, checkpoint: Path) -> Tokenizer:
+    return Tokenizer(kept_vocabulary(metadata.vocabulary, checkpoint))
 
 
 def base_path(name: str | None) -> Path | None:

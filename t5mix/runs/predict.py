@@ -12,12 +12,15 @@ from t5mix.data.ragged import Ragged
 from t5mix.data.token_store import open_store
 from t5mix.data.tokenizer import Tokenizer
 from t5mix.errors import T5MixError
-from t5mix.evaluation.generate import generate
+from t5mix.evaluation.generate import generate_scored
 from t5mix.runs.load import TrainedModel
+from t5mix.sources.input_texts import InputTexts, declared_inputs
 from t5mix.tracking.run_directory import RunDirectory
 
+_BATCHES_AT_ONCE = 16  # sorted by length among themselves
 
-def task_inputs(run: Path, task: str, split: str, tokenizer: Tokenizer) -> Iterator[str]:
+
+def task_inputs(run: Path, task: str, split: str, tokenizer: Tokenizer) -> InputTexts:
     """Returns the inputs of one split of a task as the model sees them.
 
     Args:
@@ -36,20 +39,30 @@ def task_inputs(run: Path, task: str, split: str, tokenizer: Tokenizer) -> Itera
     if declaration is not None and declaration.objective is None:  # which then may lack targets
         if split not in declaration.files:
             raise T5MixError(f"Task {task!r} has no split {split!r}; it has {', '.join(declaration.files)}.")
-        return (example["inputs"] for example in declaration.inputs_only(declaration.files[split]))
+        return declared_inputs(declaration, split)
     manifest = prepare_in_subprocess(request)
     if len(manifest.tasks) != 1:
         raise T5MixError(f"{task} is a mixture of {', '.join(t.name for t in manifest.tasks)}. Name one task.")
     store = open_store(manifest.tasks[0].path(split))
-    return (tokenizer.decode(store.example(index)[0].tolist()) for index in range(len(store)))
+    return InputTexts(lambda _: (tokenizer.decode(store.example(index)[0].tolist()) for index in range(len(store))))
 
 
 class Answer(NamedTuple):
-    """An input, what the model makes of it, and whether the input was cut to the longest that it may have."""
+    """What a model makes of an input.
+
+    Attributes:
+        text: the input.
+        prediction: the answer.
+        cut: whether the input was cut to the longest that it may have.
+        score: natural log-likelihood of the answer's tokens, the end-of-sequence token included.
+        tokens: how many these are; an answer of `max_length` tokens may lack the end-of-sequence token.
+    """
 
     text: str
     prediction: str
     cut: bool
+    score: float
+    tokens: int
 
 
 def predict_texts(model: TrainedModel, texts: Sequence[str], *, batch_size: int, **settings: Any) -> list[str]:
@@ -78,7 +91,7 @@ def answer_texts(
     """
     encoded = Ragged.of([model.tokenizer.encode(text) for text in texts])
     limit = input_length or int(encoded.lengths.max(initial=1))
-    outputs = generate(
+    outputs = generate_scored(
         model.graphdef,
         model.params,
         encoded.cut(limit).rows(),
@@ -86,12 +99,19 @@ def answer_texts(
         max_length=max_length,
         task_id=model.task_id(task),
     )
-    predictions = (model.tokenizer.decode(output.tolist()) for output in outputs)
-    return list(map(Answer, texts, predictions, (encoded.lengths > limit).tolist()))
+    return [
+        Answer(text, model.tokenizer.decode(output.tokens.tolist()), cut, output.log_prob, output.length)
+        for text, output, cut in zip(texts, outputs, (encoded.lengths > limit).tolist(), strict=True)
+    ]
+
+
+def inputs_at_once(batch_size: int) -> int:
+    """Returns how many inputs `predict_lines` sorts and answers together; the next ones do not depend on them."""
+    return _BATCHES_AT_ONCE * batch_size
 
 
 def predict_lines(model: TrainedModel, lines: Iterable[str], *, batch_size: int, **settings: Any) -> Iterator[Answer]:
     """Yields the answer to each line, holding no more than a few batches of them in memory; see `answer_texts`."""
     waiting = iter(lines)
-    while block := list(itertools.islice(waiting, 16 * batch_size)):
+    while block := list(itertools.islice(waiting, inputs_at_once(batch_size))):
         yield from answer_texts(model, block, batch_size=batch_size, **settings)

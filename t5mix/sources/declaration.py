@@ -201,13 +201,17 @@ class TaskDeclaration:
         """
         return ExampleReader(self).read(shards_of(files))
 
-    def inputs_only(self, files: Any) -> Iterator[ExampleFields]:
+    def inputs_only(self, files: Any, problems: Problems | None = None) -> Iterator[ExampleFields]:
         """Yields the `inputs` of some files in their order; whether there are targets does not matter.
+
+        Args:
+            files: see `examples`.
+            problems: where rows that are wrong are noted; None for an error at the first.
 
         Raises:
             T5MixError: see `examples`.
         """
-        return ExampleReader(self, only_inputs=True).read(shards_of(files))
+        return ExampleReader(self, problems, only_inputs=True).read(shards_of(files))
 
     def has_targets(self, split: str) -> bool:
         """Says whether a split has targets; another than train and validation may lack them, for predictions alone.

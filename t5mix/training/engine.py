@@ -192,6 +192,10 @@ class Engine:
 
         return {name: put(rows) for name, rows in batch.items()}
 
+    def put_rows(self, rows: np.ndarray) -> jax.Array:
+        """Brings this process's part of rows that every process has, as many as a batch's, to the devices."""
+        return self.put({"rows": rows[self.rows]})["rows"]
+
     def step(self, state: TrainState, batch: dict[str, np.ndarray]) -> tuple[TrainState, StepMetrics]:
         """Takes one step; the old state is used up.
 

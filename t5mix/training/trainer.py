@@ -1,6 +1,7 @@
 """The training loop: data in, steps, logs, evaluations, checkpoints, and out again where it was stopped."""
 
 import contextlib
+import functools
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -21,6 +22,8 @@ from t5mix.distributed.consensus import StopConsensus
 from t5mix.distributed.processes import is_main_process, processes_that_differ
 from t5mix.distributed.signals import StopRequest
 from t5mix.errors import T5MixError
+from t5mix.evaluation.choices import evaluate_choices
+from t5mix.evaluation.generate import score_choices
 from t5mix.evaluation.teacher_forced import evaluate_losses
 from t5mix.files import check_room, disk_errors
 from t5mix.mixing.budget import BudgetEstimate, estimate_budget, read_task_sizes
@@ -165,6 +168,9 @@ class Trainer:
             for i, store in self.validation.items()
             if len(store)
         }
+        for i, store in self.validation.items():
+            if job.manifest.tasks[i].choices and len(store):
+                tasks[self.names[i]] |= self._choices(i, params)
         self.logger.log_evaluation(step, time.perf_counter() - started, tasks)
         better = {
             task: {"step": step, "loss": values["loss"]}
@@ -173,6 +179,19 @@ class Trainer:
         }
         self.best |= better
         return bool(better)
+
+    def _choices(self, task_id: int, params: Params) -> dict[str, float]:
+        """Returns the values of a task's metrics of choices, on its validation split."""
+        job = self.job
+        score = functools.partial(
+            score_choices,
+            *(job.engine.graphdef, params),
+            batch_size=job.config.batch_size,
+            put=job.engine.put_rows,
+            task_id=task_id,
+        )
+        store, task = self.validation[task_id], job.manifest.tasks[task_id]
+        return evaluate_choices(score, store, task, job.config.evaluation_examples)
 
     def checkpoint(self, state: TrainState) -> None:
         """Saves all that the run needs to go on from here.

@@ -43,6 +43,14 @@ def test_a_perfect_model_gets_all_labels_right(vocabulary: VocabularyEntry):
         assert ours.metrics == theirs.metrics == pytest.approx({"accuracy": score})
 
 
+def test_seqio_does_without_metrics_of_choices(vocabulary: VocabularyEntry):
+    metrics = ("choice_accuracy", "accuracy")
+    task = DeclaredTask("scored_labels", declaration(metrics=metrics), vocabulary)
+    by_seqio = declared_to_seqio("scored_labels", declaration(metrics=metrics), vocabulary)
+    assert (task.metrics, tuple(task.choices)) == (metrics, tuple(LABELS.values()))
+    assert [metric.__name__ for metric in by_seqio.metric_fns] == ["accuracy"]
+
+
 def test_labels_that_the_vocabulary_cannot_tell_apart_are_refused(vocabulary: VocabularyEntry):
     with pytest.raises(T5MixError, match="Declared task 'scored_alike': The vocabulary writes the labels 'ö' and 'é'"):
         DeclaredTask("scored_alike", declaration(labels={0: "ö", 1: "é"}), vocabulary)

@@ -30,6 +30,17 @@ TASK: dict[str, Any] = {"files": {"train": "a.tsv"}, "inputs": "{text}", "target
         ({"documents": "line"}, r"documents is 'line': input should be 'lines', 'paragraphs' or 'articles'"),
         ({"format": "xlsx"}, r"format is 'xlsx': input should be 'tsv', 'csv', 'jsonl', .* or 'text'"),
         ({"objective": "span_coruption"}, r"objective is 'span_coruption': input should be 'span_corruption' or 'lm'"),
+        ({"labels": {0: "a"}, "metrics": ["choice_accuracy"]}, None),
+        ({"metrics": ["choice_accuracy"]}, "'choice_accuracy' cannot score text: it chooses among labels"),
+        (
+            {"labels": {0: "a", 1: "ab" * 12}, "metrics": ["accuracy", "choice_accuracy_by_token"]},
+            r"the label 'abab.*' has \d\d tokens where lengths\.targets allows 24, and whole labels are needed for "
+            r"choice_accuracy_by_token\. Set lengths\.targets to \d\d or more, shorten the label, or leave",
+        ),
+        (
+            {"labels": {0: "a", 1: "ö", 2: "é"}, "metrics": ["choice_accuracy"]},
+            "The vocabulary writes the labels 'ö' and 'é' alike",
+        ),
         ({"inputs": "text"}, r"'reviews': inputs 'text' names no field; write the field's name in braces, \{name\}\.$"),
     ],
 )

@@ -1,9 +1,12 @@
 """Ctrl-C and SIGTERM at any moment of any command."""
 
+import os
 import re
 import shutil
 import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -112,6 +115,43 @@ def test_a_command_at_ten_moments(name: str, prepared: Path, tmp_path: Path):
     assert any(statuses)
     again = interrupted.run_command(COMMANDS[name], tmp_path / f"{MOMENTS // 2}")
     assert again.status == 0, again.err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_interrupted_predictions_are_continued_to_the_same_bytes(
+    prepared: Path, tmp_path: Path, number: signal.Signals
+):
+    folder = tmp_path / "folder"
+    shutil.copytree(prepared, folder)
+    rows = [f'"{chr(97 + row % 26)}{", b" * (row * 7 % 11)}"' for row in range(4000)]
+    (folder / "rows.csv").write_text("\n".join(["text", *rows]), encoding="utf-8")
+    command = ["predict", "run", "--inputs", "letters: {text}", "--input", "rows.csv", "--json", "--scores"]
+    command += ["--batch-size", "8", "--output"]
+    assert interrupted.run_command([*command, "whole.jsonl"], folder).status == 0
+    partial = folder / "answers.jsonl.partial"
+    with subprocess.Popen(
+        [sys.executable, "-m", "t5mix.cli.main", *command, "answers.jsonl"],
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+    ) as process:
+        while process.poll() is None and not (partial.exists() and partial.stat().st_size):
+            time.sleep(0.002)
+        process.send_signal(number)
+        _, err = process.communicate()
+    kept = len(partial.read_bytes().splitlines()) // 128 * 128
+    assert 0 < kept < 4000
+    if number == signal.SIGTERM:
+        last = f"t5mix: interrupted. The same command continues after the {kept:,} answers in {partial.name}."
+        assert err.splitlines()[-1] == last
+    ended = interrupted.run_command([*command, "answers.jsonl"], folder)
+    assert ended.status == 0
+    assert f"Continuing after the {kept:,} answers that are there." in ended.err
+    assert (folder / "answers.jsonl").read_bytes() == (folder / "whole.jsonl").read_bytes()
+    assert list(folder.glob("answers.jsonl.*")) == []
 
 
 def differing(folder: Path, whole: Path) -> list[Path]:

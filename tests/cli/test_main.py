@@ -72,7 +72,7 @@ def test_show_prints_what_can_be_run(capsys: pytest.CaptureFixture[str], tmp_pat
             ([*command, "nowhere"], "t5mix: nowhere is no run of t5mix: there is no such folder.\n")
             for command in (["eval"], ["predict"], ["curves"], ["delta", "show"])
         ),
-        (["predict", "nowhere", "--input", "no.txt"], "t5mix: The input file no.txt is missing."),
+        (["predict", "nowhere", "--input", "no.txt"], "t5mix: There is no file no.txt (working directory: "),
     ],
 )
 def test_what_the_user_can_mend_is_one_message_and_status_2(

@@ -68,7 +68,7 @@ class Runs:
 
     def __init__(self, tiny: ModuleType, folder: Path) -> None:
         self.tiny, self.folder = tiny, folder
-        self.manifest = tiny.make_manifest(folder)
+        self.manifest = tiny.with_choices(tiny.make_manifest(folder), "choice_accuracy")
         self.manifest.save(folder / "data_manifest.json")
         recorded = tiny.Recorded(tiny.make_engine(CONFIG))
         assert self.on_one("one", recorded).finished
@@ -135,8 +135,11 @@ def test_the_number_of_processes_changes_no_loss(runs: Runs, name: str):
             assert other["loss"] == pytest.approx(one["loss"], rel=1e-5)
         for task, values in one["tasks"].items():
             assert other["tasks"][task]["loss"] == pytest.approx(values["loss"], rel=1e-5)
-            for key in ("examples", "loss_tokens", "tokens", "epochs", "proportion"):
+            for key in ("examples", "loss_tokens", "tokens", "epochs", "proportion", "choice_accuracy"):
                 assert other["tasks"][task].get(key) == values.get(key)
+    evaluated = [line["tasks"]["first"] for line in found if line["kind"] == "evaluation"]
+    assert all("choice_accuracy" in values for values in evaluated)
+    assert evaluated
 
 
 @pytest.mark.slow

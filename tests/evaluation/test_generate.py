@@ -9,7 +9,7 @@ import pytest
 
 from t5mix.data.ragged import token_batch
 from t5mix.data.token_store import write_store
-from t5mix.evaluation.generate import generate, score_targets
+from t5mix.evaluation.generate import generate, generate_scored, score_targets
 from t5mix.model.config import T5Config
 from t5mix.model.decoding import greedy_decode
 from t5mix.model.t5 import abstract_model, init_params, merge_params
@@ -124,3 +124,31 @@ def test_the_log_likelihood_of_a_greedy_output_is_the_decoders(model, tmp_path):
         tmp_path / "store", [token_batch([(inputs, targets)])], provenance={}, max_inputs=64, max_targets=64
     )
     assert score_targets(*model, store, batch_size=4).log_probs[0] == pytest.approx(log_prob[0], rel=1e-4)
+
+
+def test_scores_of_answers_are_the_models_log_likelihoods(model, store):
+    """Each answer as it was decoded, teacher-forced on its own, without the cache of the decoder."""
+    outputs = generate_scored(*model, store, batch_size=4, max_length=MAX_LENGTH)
+    assert [output.tokens.tolist() for output in outputs] == list(one_by_one(model, store))
+    forward = jax.jit(lambda batch: jax.nn.log_softmax(merge_params(*model)(batch)))
+    ended = set()
+    for index, output in enumerate(outputs):
+        inputs, answer = np.zeros((1, 24), np.int32), np.zeros(MAX_LENGTH, np.int32)
+        given = store.example(index)[0]
+        inputs[0, : len(given)] = given
+        decoded = np.asarray(decode(*model, jnp.asarray(inputs)).tokens)[0]
+        answer[:] = decoded  # with padding in its midst, if the model emits some
+        length = int(np.argmax(answer == 1)) + 1 if 1 in answer else MAX_LENGTH
+        log_probs = forward(
+            {
+                "encoder_inputs": jnp.asarray(inputs),
+                "encoder_segment_ids": jnp.asarray(inputs > 0, jnp.int32),
+                "decoder_inputs": jnp.asarray([[0, *answer[:-1]]]),
+                "decoder_segment_ids": jnp.ones((1, MAX_LENGTH), jnp.int32),
+            }
+        )
+        expected = sum(float(log_probs[0, t, answer[t]]) for t in range(length))
+        assert output.log_prob == pytest.approx(expected, rel=1e-4)
+        assert output.length == length
+        ended.add(1 in answer)
+    assert ended == {True, False}

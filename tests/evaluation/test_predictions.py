@@ -1,5 +1,8 @@
 """Predictions on disk."""
 
+import json
+import math
+
 import numpy as np
 import pytest
 
@@ -27,8 +30,14 @@ def test_round_trip(tmp_path):
     written = [
         Prediction(0, "cola sentence: caf\u00e9\u2028", "acceptable", "line\nbreak"),
         Prediction(1, "", "", "", target_log_prob=-0.1),
+        Prediction(2, "", "", "", choice_log_probs={"yes": -0.5, "no\n": -math.inf}),
     ]
-    assert write_predictions(path, iter(written)) == 2
+    assert write_predictions(path, iter(written)) == 3
+    assert [sorted(json.loads(line)) for line in path.read_text("utf-8").split("\n")[:-1]] == [
+        ["index", "input", "prediction", "target"],
+        ["index", "input", "prediction", "target", "target_log_prob"],
+        ["choice_log_probs", "index", "input", "prediction", "target"],
+    ]
     assert read_predictions(path) == written
     assert [entry.name for entry in path.parent.iterdir()] == ["glue:cola.jsonl"]
 
@@ -62,6 +71,11 @@ def test_decoded_pairs_each_output_with_its_example(tmp_path):
     assert list(decoded(store, outputs, Letters(), np.array([-1.5, -2.0]))) == [
         Prediction(0, "de", "f", "b", -1.5),
         Prediction(1, "g", "hi", "", -2.0),
+    ]
+    choices = np.array([[-0.5, -1.0], [-2.0, -0.25]], np.float32)
+    assert [each.choice_log_probs for each in decoded(store, outputs, Letters(), None, ("f", "hi"), choices)] == [
+        {"f": -0.5, "hi": -1.0},
+        {"f": -2.0, "hi": -0.25},
     ]
     with pytest.raises(ValueError, match="1 outputs for the 2 examples"):
         list(decoded(store, outputs[:1], Letters()))

@@ -35,7 +35,7 @@ def request_(tmp_path_factory):
         str(folder / name) for name in ("sst.tsv", "qa.jsonl", "zh.tsv", "notes.txt")
     )
     return DataRequest(
-        mixture=("score_sst", "score_qa", "score_zh", "score_notes"),
+        mixture=("score_sst", "score_qa", "score_zh", "score_notes", "score_choice"),
         inputs_length=32,
         targets_length=10,
         seed=0,
@@ -60,6 +60,13 @@ def request_(tmp_path_factory):
                 "inputs": "{id}",
                 "targets": "text",
                 "metrics": [{"bleu": {"tokenize": "char"}}, {"bleu": {"tokenize": "zh"}}],
+            },
+            "score_choice": {
+                "files": {"train": sentiment, "validation": sentiment},
+                "inputs": "sst2 sentence: {sentence}",
+                "targets": "label",
+                "labels": {0: "bad", 1: "very good"},
+                "metrics": ["choice_accuracy", "choice_accuracy_by_token", "accuracy"],
             },
             "score_notes": {
                 "files": {"train": notes, "validation": notes},
@@ -133,6 +140,40 @@ def test_unlabelled_text_is_scored_by_the_likelihood_of_its_tokens(request_, man
     }
     assert found.headline is None
     assert found.examples["perplexity"].rows.tolist() == [[2.0 * count, count] for count in tokens]
+
+
+LIKELIHOODS = np.array([[-4.0, -5.0], [-1.0, -2.0], [-9.0, -1.0], [-4.0, -9.0]])
+"""Of the labels bad and very good, of 4 and 10 tokens: by token the longer one always wins."""
+
+
+def test_choices_are_scored_beside_generated_text(request_, manifest, tmp_path):
+    task = manifest.task("score_choice")
+    assert (list(task.choices), task.likelihoods) == (["bad", "very good"], False)
+    assert task.choices["bad"] == (101, 100, 103, 1)
+    assert manifest.task("score_sst").choices == {}
+    store = open_store(Path(task.splits["validation"].path))
+    tokenizer = Tokenizer(manifest.vocabulary)
+    outputs = [np.array(tokenizer.encode(text), np.int32) for text in ("very good", "bad", "dad", "very good")]
+    path = predictions_path(tmp_path, "score_choice", "validation")
+    write_predictions(path, decoded(store, outputs, tokenizer, None, tuple(task.choices), LIKELIHOODS))
+    found = score_predictions(request_, tmp_path, "validation")["score_choice"]
+    # The targets are very good, bad, very good, bad.
+    assert found.metrics == {"choice_accuracy": 75.0, "choice_accuracy_by_token": 50.0, "accuracy": 50.0}
+    assert found.headline == "choice_accuracy"
+    assert found.examples["choice_accuracy"].rows.tolist() == [[0, 1], [1, 1], [1, 1], [1, 1]]
+    assert found.examples["choice_accuracy_by_token"].rows.tolist() == [[1, 1], [0, 1], [1, 1], [0, 1]]
+
+
+def test_likelihoods_of_other_labels_are_refused(request_, manifest, tmp_path):
+    predict(manifest, tmp_path, "score_choice", ["bad"] * 4)
+    said = "needs the log-likelihoods of its labels 'bad', 'very good', and its predictions hold none: generate them"
+    with pytest.raises(T5MixError, match=said):
+        score_predictions(request_, tmp_path, "validation", ["score_choice"])
+    store = open_store(Path(manifest.task("score_choice").splits["validation"].path))
+    other = decoded(store, [np.zeros(0, np.int32)] * 4, Tokenizer(manifest.vocabulary), None, ("bad", "x"), LIKELIHOODS)
+    write_predictions(predictions_path(tmp_path, "score_choice", "validation"), other)
+    with pytest.raises(T5MixError, match="hold those of 'bad', 'x'"):
+        score_predictions(request_, tmp_path, "validation", ["score_choice"])
 
 
 def test_some_of_the_tasks(request_, manifest, tmp_path):

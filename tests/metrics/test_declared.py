@@ -57,6 +57,13 @@ def test_what_fits_is_taken_and_all_else_refused(options, targets):
         (OF_LABELS, "f1:postive", r"'f1:postive' is about a label .* Did you mean 'f1:positive'"),
         (OF_LABELS, "f1:1", r"Did you mean 'f1:negative' or 'f1:positive'"),
         (OF_LABELS, "acuracy", "Did you mean 'accuracy'"),
+        (
+            OF_TEXT,
+            "choice_accuracy",
+            r"cannot score text: it chooses among labels, and the task has none; declare `labels: \{",
+        ),
+        (OF_ANSWERS, "choice_accuracy_by_token", r"cannot score answers: it chooses among labels.* What can: accuracy"),
+        (OF_LABELS, "choice_acuracy", "Did you mean 'choice_accuracy'"),
     ],
 )
 def test_the_refusal_says_why_and_what_to_take(options, entry, said):
@@ -138,6 +145,40 @@ def test_text_and_answers_are_compared_after_one_trip():
     assert found.metrics == {"exact_match": 100.0}
 
 
+# Choices ----------------------------------------------------------------------------------------------
+
+
+def test_choices_stand_beside_other_metrics_and_need_nothing_else():
+    beside = scoring(OF_LABELS, "accuracy", "choice_accuracy", "f1:positive")
+    found = beside.evaluate(
+        ["negative", "positive"], ["positive", "positive"], [{}] * 2, choice_log_probs=[[-1.0, -2.0], [-1.0, -2.0]]
+    )
+    assert found.metrics == {"accuracy": 50.0, "choice_accuracy": 50.0, "f1": pytest.approx(200 / 3)}
+    assert found.examples["choice_accuracy"].rows[:, 0].tolist() == [1, 0]
+    assert beside.takes == {"prediction", "choice_log_probs"}
+    alone = scoring(OF_LABELS, "choice_accuracy")
+    assert alone.evaluate(["positive"], [], [{}], choice_log_probs=[[-3.0, -2.0]]).metrics == {"choice_accuracy": 100.0}
+
+
+def test_choices_by_token_count_those_of_the_vocabulary():
+    of_labels = TaskDeclaration(
+        files={"train": "a.tsv"},
+        **{**OF_LABELS, "labels": {0: " no ", 1: "yes"}},
+        metrics=("choice_accuracy_by_token",),
+    )
+    tokens = {" no ": 4, "yes": 1}
+    counted = scoring_of(of_labels, count_tokens=lambda text: tokens[text])
+    found = counted.evaluate([" no "], [], [{}], choice_log_probs=[[-3.0, -1.0]]).metrics
+    assert found == {"choice_accuracy_by_token": 100.0}
+
+
+def test_labels_that_differ_in_white_space_alone_are_no_choice():
+    options = {**OF_LABELS, "labels": {0: "no", 1: "no ", 2: "yes"}}
+    assert scoring(options, "accuracy").evaluate(["no "], ["no"], [{}]).metrics == {"accuracy": 100.0}
+    with pytest.raises(T5MixError, match=r"'choice_accuracy' cannot tell the labels 'no' and 'no ' apart: only white"):
+        scoring(options, "choice_accuracy")
+
+
 def test_signatures_come_with_the_evaluation():
     found = scoring(OF_TEXT, {"bleu": {"tokenize": "zh"}}, "accuracy").evaluate(["好"], ["好"], [{}])
     assert list(found.signatures) == ["bleu"]
@@ -156,6 +197,7 @@ def test_whatever_is_asked_for_is_scored_or_refused_in_words():
         "bleu",
         "chrf",
         "rouge",
+        "choice_accuracy",
         "blue",
         "",
         5,
@@ -185,7 +227,7 @@ def test_whatever_is_asked_for_is_scored_or_refused_in_words():
         examples = [{"answers": draw.choice([[], [text, "no"]]), "targets": [5, 1]} for text in targets]
         try:
             found = scoring(shape, *entries, trip=draw.choice([lossy, str])).evaluate(
-                targets, draw.sample(texts, 3), examples
+                targets, draw.sample(texts, 3), examples, choice_log_probs=[[-1.0, -2.0]] * 3
             )
         except T5MixError:
             outcomes["refused"] += 1

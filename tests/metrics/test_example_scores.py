@@ -89,6 +89,11 @@ def likelihoods(metric):
     return Case(metric, sizes, [-float(size.tokens * rng.exponential()) for size in sizes])
 
 
+def choices(metric):
+    names, rng = ["a", "b", "c"], np.random.default_rng(6)
+    return Case(metric.among(names, [1, 2, 5]), rng.choice(names, 60).tolist(), rng.normal(-3, 1, (60, 3)).tolist())
+
+
 CASES = {
     "accuracy": labels(metrics.accuracy, ["a", "b", "c"]),
     "exact_match": labels(metrics.exact_match, ["a", "b", "c"]),
@@ -114,6 +119,8 @@ CASES = {
     "rouge, several references": texts(metrics.Rouge(tokenizer="unicode"), references=4),
     "perplexity": likelihoods(metrics.perplexity),
     "bits_per_byte": likelihoods(metrics.bits_per_byte),
+    "choice_accuracy": choices(metrics.choice_accuracy),
+    "choice_accuracy_by_token": choices(metrics.choice_accuracy_by_token),
 }
 
 

@@ -169,6 +169,18 @@ def test_likelihoods_are_perfect_where_there_is_text():
     assert found.capped == {"perplexity": "the targets have no tokens"}
 
 
+def test_choices_are_perfect_even_where_the_vocabulary_cannot_write_the_labels():
+    metrics = ["choice_accuracy", "choice_accuracy_by_token"]
+    texts = ["fine", "naïve", "very  bad", "naïve"]
+    found = perfect([*metrics, "accuracy"], texts, trip=unknown, targets="label", labels=LABELS)
+    assert found.values == {"choice_accuracy": 100.0, "choice_accuracy_by_token": 100.0, "accuracy": 100.0}
+    assert (found.problems(), len(found.warnings())) == ([], 1)
+    with pytest.raises(T5MixError, match="Example 1: The target 'bad' is none of the task's labels"):
+        perfect(metrics, ["fine", "bad"], targets="label", labels=LABELS)
+    alone = perfect(metrics, ["fine"], targets="label", labels={0: "fine"})
+    assert alone.warnings()[0] == "choice_accuracy: the task has one label, which every model chooses."
+
+
 def test_no_examples_are_no_problem_of_the_metrics():
     found = perfect(["accuracy", "bleu"], [])
     assert (found.values, found.problems(), found.warnings()) == ({"accuracy": 0.0, "bleu": 0.0}, [], [])

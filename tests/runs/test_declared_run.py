@@ -7,7 +7,12 @@ from pathlib import Path
 import pytest
 
 from t5mix.cli.main import main
+from t5mix.evaluation.predictions import read_predictions
 from tests.support.letters import letters_config
+
+METRICS = ("accuracy", "choice_accuracy", "choice_accuracy_by_token")
+LETTERS_TOKENS = {"even": 5, "odd": 4}
+"""Bytes of each label, and the end."""
 
 
 @pytest.mark.slow
@@ -19,7 +24,7 @@ def test_a_declared_task_from_file_to_answers(
     for split in ("train", "validation"):
         (tmp_path / f"{split}.tsv").write_text("\n".join(["text\tlabel", *rows]) + "\n", encoding="utf-8")
     (tmp_path / "own.yaml").write_text(
-        letters_config("steps: 4, batch_size: 4, log_every: 2, checkpoint_every: 4"), encoding="utf-8"
+        letters_config("steps: 4, batch_size: 4, log_every: 2, checkpoint_every: 4", metrics=METRICS), encoding="utf-8"
     )
     assert main(["train", "--config", "own.yaml"]) == 0
     assert "Done: 4 steps in run. Next: t5mix eval run" in capsys.readouterr().err
@@ -33,8 +38,13 @@ def test_a_declared_task_from_file_to_answers(
 
     assert main(["eval", "run", "--json"]) == 0
     scores = json.loads(capsys.readouterr().out)
-    assert 0 <= scores["letters"]["accuracy"] <= 100
-    assert (tmp_path / "run" / "predictions" / "4" / "validation" / "letters.jsonl").exists()
+    assert list(scores["letters"]) == ["loss", "token_accuracy", *METRICS]
+    predictions = read_predictions(tmp_path / "run" / "predictions" / "4" / "validation" / "letters.jsonl")
+    choices = [prediction.choice_log_probs or {} for prediction in predictions]
+    for name, tokens in (("choice_accuracy", {"even": 1, "odd": 1}), ("choice_accuracy_by_token", LETTERS_TOKENS)):
+        best = [max(tokens, key=lambda label: likelihoods[label] / tokens[label]) for likelihoods in choices]
+        right = [guess == prediction.target for guess, prediction in zip(best, predictions, strict=True)]
+        assert scores["letters"][name] == pytest.approx(100 * sum(right) / len(right))
 
     (tmp_path / "questions.txt").write_text("letters: ab ab\nletters: cd cd\n", encoding="utf-8")
     assert main(["predict", "run", "--input", "questions.txt", "--json", "--max-length", "5"]) == 0

@@ -6,14 +6,18 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from t5mix.data.manifest import DataManifest
+from t5mix.data.token_store import open_store
 from t5mix.errors import T5MixError
+from t5mix.evaluation.generate import score_choices
 from t5mix.evaluation.predictions import predictions_path, read_predictions
 from t5mix.metrics.example_scores import ExampleScores, TaskEvaluation
 from t5mix.runs import evaluate
 from t5mix.runs.evaluate import evaluate_run
+from t5mix.runs.load import checkpoint_of, load_model
 from t5mix.tracking.run_directory import RunDirectory
 
 
@@ -132,6 +136,37 @@ def test_nothing_is_generated_for_likelihoods_alone(finished: Any, tmp_path: Pat
     predictions = read_predictions(predictions_path(run / "predictions" / "6", "copy", "validation"))
     assert {prediction.prediction for prediction in predictions} == {""}
     assert all(prediction.target_log_prob for prediction in predictions)
+
+
+def test_labels_are_scored_for_the_metrics_that_choose(finished: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """As the model finds them likely on their own; text is generated if another metric asks for it."""
+    run = tmp_path / "run"
+    shutil.copytree(finished.path, run)
+    manifest = json.loads((run / "data_manifest.json").read_text("utf-8"))
+    choices, first = {"a": [4, 1], "ab": [4, 5, 1], "cde": [6, 7, 8, 1]}, {"z": [9, 1], "a": [4, 1], "ab": [4, 5, 1]}
+    manifest["tasks"][0] |= {"metrics": ["choice_accuracy"], "choices": choices}
+    manifest["tasks"][1] |= {"metrics": ["choice_accuracy", "accuracy"], "choices": first}
+    (run / "data_manifest.json").write_text(json.dumps(manifest), "utf-8")
+    own = {name: TaskEvaluation({"choice_accuracy": 50.0}) for name in ("copy", "first")}
+    scorer = SimpleNamespace(score=lambda *_: own)
+    monkeypatch.setattr(evaluate, "Scorer", lambda request: contextlib.nullcontext(scorer))
+    generated, generate = list[str](), evaluate.generate
+    monkeypatch.setattr(
+        evaluate, "generate", lambda *some, label, **rest: generated.append(label) or generate(*some, **rest)
+    )
+    assert evaluate_run(run)["copy"].headline == "choice_accuracy"
+    assert generated == ["first"]
+    folder = run / "predictions" / "6"
+    found = {}
+    for task, listed in (("copy", choices), ("first", first)):
+        predictions = read_predictions(predictions_path(folder, task, "validation"))
+        scores = [prediction.choice_log_probs or {} for prediction in predictions]
+        assert [list(each) for each in scores] == [[*listed]] * len(predictions)
+        found[task] = [each["ab"] for each in scores]
+    store = open_store(Path(manifest["tasks"][0]["splits"]["validation"]["path"]))
+    model = load_model(checkpoint_of(run, "latest"), None)
+    expected = score_choices(model.graphdef, model.params, store, [[4, 5, 1]], batch_size=2, task_id=0)
+    np.testing.assert_allclose(found["copy"], expected[:, 0], rtol=1e-4)
 
 
 def test_the_training_split_of_a_streamed_task_is_refused(finished: Any, data: Any):

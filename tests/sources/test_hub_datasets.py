@@ -132,3 +132,6 @@ def test_its_classes_are_the_labels_that_metrics_know(saved):
     assert scoring.postprocess("neither") == INVALID
     with pytest.raises(T5MixError, match=r"'f1:positive' is about a label that the task does not have.*'f1:pos'"):
         scoring_of(TaskDeclaration(**options, metrics=("f1:positive",)))
+    choice = scoring_of(TaskDeclaration(**options, metrics=("choice_accuracy",)))
+    found = choice.evaluate(["pos", "pos"], [], [{}, {}], choice_log_probs=[[-1.0, -2.0], [-2.0, -1.0]])
+    assert found.metrics == {"choice_accuracy": 50.0}

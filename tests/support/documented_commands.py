@@ -25,6 +25,7 @@ STORES = "T5MIX_DOCUMENTED_STORES"
 _REPLACED = {
     "mixing.switch=500": "mixing.switch=2",  # within the run's few steps
     "model=t5_base": "model=tiny",
+    "runs/bank/checkpoints/500": "runs/bank/checkpoints/4",
 }
 _SMALL_SWEEP = ("tuning=null", "seeds=[0]", "training.steps=4", "schedule.warmup_steps=1")
 _SECONDS = 900  # for one command, on a busy machine
@@ -49,6 +50,7 @@ def prepare_folder(folder: Path, stores: Path) -> dict[str, str]:
         (("sst2/train.tsv", "sst2/dev.tsv"), ["sentence\tlabel", *reviews]),
         (("ende.jsonl", "ende_dev.jsonl", "ende/train.jsonl", "ende/test.jsonl"), ende),
         (("notes.txt",), [f"{_sentence(index)}\n" for index in range(40)]),
+        (("lines.txt",), [_sentence(index) for index in range(5)]),
     ):
         for name in names:
             (folder / name).parent.mkdir(exist_ok=True)
@@ -89,7 +91,7 @@ def small(arguments: Sequence[str]) -> list[str]:
         words += SMALL
     if words[0] == "eval" and "--tasks" not in words and not _experiment(words[1])["tasks"]:
         words += ["--tasks", "demo_qa"]  # of the demo's ten
-    if words[0] == "sweep" and "--dry-run" not in words:
+    if words[0] == "sweep":
         words += _SMALL_SWEEP if "scale=tiny" in words else ["--dry-run"]
     if words[0] == "train" or words[:2] in (["tasks", "show"], ["mixtures", "show"]):
         words.append(f"store_dir={os.environ[STORES]}")

@@ -20,18 +20,25 @@ tasks:
     inputs: "letters: {{text}}"
     targets: label
     labels: {{0: even, 1: odd}}
-    metrics: [accuracy]
+    metrics: [{metrics}]
 """
 
 
-def letters_config(training: str, *, splits: Sequence[str] = ("train", "validation"), **options: str) -> str:
+def letters_config(
+    training: str,
+    *,
+    splits: Sequence[str] = ("train", "validation"),
+    metrics: Sequence[str] = ("accuracy",),
+    **options: str,
+) -> str:
     """The text of a YAML file.
 
     Args:
         training: the training settings, as in a YAML mapping.
         splits: of the task, each in a file `SPLIT.tsv` with the fields text and label.
+        metrics: of the task.
         options: of groups, besides `mixing: equal`.
     """
     choices = "\n".join(f"  - override {group}: {option}" for group, option in {"mixing": "equal", **options}.items())
     files = ", ".join(f"{split}: {split}.tsv" for split in splits)
-    return _CONFIG.format(choices=choices, training=training, files=files)
+    return _CONFIG.format(choices=choices, training=training, files=files, metrics=", ".join(metrics))

@@ -78,6 +78,13 @@ def make_manifest(
     )
 
 
+def with_choices(manifest: DataManifest, *metrics: str) -> DataManifest:
+    """The words are labels of the second task, the target of which is one of them."""
+    copy, first = manifest.tasks
+    choices = {f"word {word}": (word, EOS) for word in range(2, 20)}
+    return dataclasses.replace(manifest, tasks=(copy, dataclasses.replace(first, choices=choices, metrics=metrics)))
+
+
 def make_request(folder: Path, mixture: tuple[str, ...] = tuple(SIZES)) -> DataRequest:
     return DataRequest(mixture, INPUTS, TARGETS, 0, str(folder / "stores"))
 

@@ -124,6 +124,14 @@ def test_a_task_without_a_metric_is_left_out_unless_it_is_to_be_reported():
         check({"sentiment": entry("sentiment"), "qa": entry("qa")})
 
 
+def test_choices_are_reported_like_any_other_metric():
+    tasks = {**TASKS, "qa": entry("qa", "accuracy", "choice_accuracy")}
+    assert check(tasks, metrics={"qa": "choice_accuracy"})
+    with pytest.raises(UnknownNameError, match="'choice_accuracy_by_token'"):
+        check(tasks, metrics={"qa": "choice_accuracy_by_token"})
+    assert check({**TASKS, "qa": entry("qa", "choice_accuracy")})
+
+
 def test_what_a_metric_of_ones_own_gives_is_not_known_beforehand():
     assert value_names(("accuracy", "my_own")) is None
     assert value_names(("f1:yes", "rouge:tokenizer=unicode", "chrf"))[:2] == ["f1:yes", "rouge2:tokenizer=unicode"]

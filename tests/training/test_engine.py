@@ -115,7 +115,7 @@ def test_seeds_give_other_parameters_and_one_seed_the_same(tiny: ModuleType):
 def runs(tmp_path_factory: pytest.TempPathFactory, tiny: ModuleType) -> Path:
     """Runs on one device and on eight: each whole, and each continued by the other from step 4."""
     folder = tmp_path_factory.mktemp("devices")
-    manifest = tiny.make_manifest(folder)
+    manifest = tiny.with_choices(tiny.make_manifest(folder), "choice_accuracy")
     manifest.save(folder / "manifest.json")
     engine = tiny.make_engine(CONFIG)
     train(tiny.make_job(folder / "one", manifest, CONFIG, engine=engine))
@@ -160,8 +160,9 @@ def test_the_number_of_devices_changes_no_loss(runs: Path, tiny: ModuleType, nam
             assert other["loss"] == pytest.approx(one["loss"], abs=1e-5)
         for task, values in one["tasks"].items():
             assert other["tasks"][task]["loss"] == pytest.approx(values["loss"], abs=2e-5)
-            for key in ("examples", "loss_tokens", "tokens", "epochs"):
+            for key in ("examples", "loss_tokens", "tokens", "epochs", "choice_accuracy"):
                 assert other["tasks"][task].get(key) == values.get(key)
+    assert "choice_accuracy" in found[-1]["tasks"]["first"]
 
 
 def test_the_number_of_devices_changes_no_parameter(runs: Path, tiny: ModuleType):

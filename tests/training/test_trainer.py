@@ -20,8 +20,10 @@ from t5mix.checkpoint.integrity import DamagedCheckpointError
 from t5mix.checkpoint.reader import read_run_state
 from t5mix.checkpoint.writer import Checkpoints
 from t5mix.data.manifest import DataManifest
-from t5mix.data.token_store import DamagedStoreError
+from t5mix.data.ragged import token_batch
+from t5mix.data.token_store import DamagedStoreError, TokenStore, open_store, write_store
 from t5mix.errors import T5MixError
+from t5mix.evaluation.generate import score_targets
 from t5mix.training.config import TrainingConfig
 from t5mix.training.job import Outcome
 from t5mix.training.trainer import train
@@ -305,6 +307,40 @@ def test_a_damaged_store_ends_the_run_before_its_first_step(reference: Reference
     with pytest.raises(DamagedStoreError, match=r"targets\.tokens is missing"):
         train(reference.tiny.make_job(tmp_path / "run", manifest, reference.config, engine=reference.engine))
     assert list((tmp_path / "run" / "checkpoints").iterdir()) == []
+
+
+def test_choices_are_evaluated_beside_the_losses(reference: Reference, tmp_path: Path):
+    """On as many examples; what else the run does stays as it is."""
+    manifest = reference.tiny.with_choices(reference.manifest, "choice_accuracy_by_token", "choice_accuracy")
+    config = dataclasses.replace(reference.config, evaluation_examples=4)
+    assert train(reference.tiny.make_job(tmp_path, manifest, config, engine=reference.engine)).finished
+    lines = reference.tiny.logged(tmp_path)
+    assert [line for line in lines if line["kind"] == "train"] == [
+        line for line in reference.lines if line["kind"] == "train"
+    ]
+    evaluations = [line["tasks"] for line in lines if line["kind"] == "evaluation"]
+    assert evaluations[0]["copy"].keys() == {"loss", "token_accuracy"}
+    assert list(evaluations[0]["first"]) == ["loss", "token_accuracy", "choice_accuracy", "choice_accuracy_by_token"]
+    store = open_store(Path(manifest.task("first").splits["validation"].path))
+    params = {name: jnp.asarray(leaf) for name, leaf in reference.params.items()}
+    model = reference.engine.graphdef, params
+    likelihoods = np.stack(
+        [
+            score_targets(*model, with_targets(store, word, tmp_path / str(word)), batch_size=4, task_id=1).log_probs
+            for word in range(2, 20)
+        ],
+        axis=1,
+    )
+    right = [2 + guess == store.example(index)[1][0] for index, guess in enumerate(likelihoods[:4].argmax(axis=1))]
+    # All labels have two tokens.
+    assert evaluations[-1]["first"]["choice_accuracy"] == 100 * np.mean(right)
+    assert evaluations[-1]["first"]["choice_accuracy_by_token"] == 100 * np.mean(right)
+
+
+def with_targets(store: TokenStore, word: int, path: Path) -> TokenStore:
+    """A store of the same inputs that all have one target."""
+    examples = [(store.example(index)[0], np.array([word, 1], np.int32)) for index in range(len(store))]
+    return write_store(path, [token_batch(examples)], provenance={}, max_inputs=16, max_targets=8)
 
 
 def test_without_validation_splits_nothing_is_evaluated(reference: Reference, tmp_path: Path):
