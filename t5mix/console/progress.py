@@ -14,23 +14,26 @@ _SECONDS_A_LINE = 2.5
 
 
 @contextlib.contextmanager
-def progress(label: str | None, total: int | None, stream: TextIO | None = None) -> Iterator[Advance]:
+def progress(
+    label: str | None, total: int | None, stream: TextIO | None = None, *, brief: bool = False
+) -> Iterator[Advance]:
     """Shows progress while the block runs; the block calls the yielded function with each number of examples.
 
     Args:
         label: what is under way; None shows nothing (a host that is not the first, a test).
         total: number of examples in all; None where only the end will tell.
         stream: where to write, by default standard error.
+        brief: whether lines, where there is no bar, are only for work that takes longer than the time between two.
     """
     out: TextIO = sys.stderr if stream is None else stream
-    show = _nothing if label is None else _bar if out.isatty() else _lines
-    with show(label or "", total, out) as advance:
-        yield advance
-
-
-@contextlib.contextmanager
-def _nothing(label: str, total: int | None, stream: TextIO) -> Iterator[Advance]:
-    yield lambda count: None
+    if label is None:
+        yield lambda count: None
+    elif out.isatty():
+        with _bar(label, total, out) as advance:
+            yield advance
+    else:
+        with _lines(label, total, out, brief=brief) as advance:
+            yield advance
 
 
 @contextlib.contextmanager
@@ -53,7 +56,7 @@ def _bar(label: str, total: int | None, stream: TextIO) -> Iterator[Advance]:
 
 
 @contextlib.contextmanager
-def _lines(label: str, total: int | None, stream: TextIO) -> Iterator[Advance]:
+def _lines(label: str, total: int | None, stream: TextIO, *, brief: bool) -> Iterator[Advance]:
     start = time.monotonic()
     done = 0
 
@@ -81,4 +84,5 @@ def _lines(label: str, total: int | None, stream: TextIO) -> Iterator[Advance]:
     finally:
         ended.set()
         thread.join()
-    line()
+    if not brief:
+        line()

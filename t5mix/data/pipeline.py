@@ -127,8 +127,8 @@ def training_batches(
 
 def evaluation_batches(
     stores: Mapping[int, TokenStore], shape: BatchShape, limit: int | None = None, rows: slice | None = None
-) -> Iterator[Batch]:
-    """Yields the examples of some tasks once, packed.
+) -> Iterator[tuple[Batch, int]]:
+    """Yields the examples of some tasks once, packed, and how many each batch holds on all hosts together.
 
     Args:
         stores: task id -> store.
@@ -138,4 +138,4 @@ def evaluation_batches(
     """
     packer = SequencePacker(SequentialStream(stores, limit), shape)
     while (layout := packer.next()) is not None:
-        yield assemble_batch(layout, lambda task, shard: stores[task], rows)
+        yield assemble_batch(layout, lambda task, shard: stores[task], rows), len(layout.rows)

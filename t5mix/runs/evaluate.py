@@ -12,6 +12,7 @@ import numpy as np
 from t5mix.config.experiment import Experiment
 from t5mix.config.reading import read_experiment
 from t5mix.config.recorded import DATA_KEYS, with_settings
+from t5mix.console.progress import progress
 from t5mix.console.stage import stage
 from t5mix.data.manifest import TaskEntry
 from t5mix.data.token_store import TokenStore, open_store
@@ -78,8 +79,7 @@ def evaluate_run(
             raise T5MixError(
                 f"The data's vocabulary {manifest.vocabulary.path} is not the one {model.path} was trained with."
             )
-        with stage("Computing the losses"):
-            evaluations = _teacher_forced(model, experiment, by_id, stores, len(ids))
+        evaluations = _teacher_forced(model, experiment, by_id, stores, len(ids))
         folder = directory.predictions / model.path.name
         for i, task in by_id.items():
             if task.metrics:
@@ -100,7 +100,10 @@ def _teacher_forced(
 ) -> dict[str, TaskEvaluation]:
     """Returns each task's loss and token accuracy on the targets as they are."""
     sums = jax.jit(lambda params, batch: batch_sums(model.graphdef, params, batch, num_tasks))
-    totals = evaluate_losses(lambda batch: sums(model.params, batch), dict(stores), experiment.batch_shape, num_tasks)
+    with progress("losses", sum(map(len, stores.values()))) as advance:
+        totals = evaluate_losses(
+            lambda batch: sums(model.params, batch), stores, experiment.batch_shape, num_tasks, advance=advance
+        )
     losses, accuracies = totals.loss(), totals.accuracy()
     return {
         task.name: TaskEvaluation({"loss": float(losses[i]), "token_accuracy": 100 * float(accuracies[i])})

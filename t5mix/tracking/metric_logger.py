@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from t5mix.console.progress import Advance, progress
 from t5mix.console.stage import SOON
 from t5mix.tracking.metrics_file import EVALUATION, MetricsFile
 from t5mix.tracking.tensorboard import TensorBoard
@@ -27,7 +28,8 @@ class MetricLogger:
         self._board = TensorBoard(tensorboard)
         self._file = MetricsFile(metrics, first_step)
         self._progress = TrainingProgress(steps, first_step)
-        self.advance, self.info, self.during = self._progress.advance, self._progress.info, self._progress.during
+        self.advance, self.info = self._progress.advance, self._progress.info
+        self.during, self.counting = self._progress.during, self._progress.counting
         self.flush = self._file.flush
         if first_step:
             self.info(f"Continuing after step {first_step} of {steps}.")
@@ -68,6 +70,10 @@ class NullMetricLogger:
     def during(self, label: str, *, after: float = SOON) -> contextlib.AbstractContextManager[None]:
         """Shows nothing."""
         return contextlib.nullcontext()
+
+    def counting(self, label: str, examples: int) -> contextlib.AbstractContextManager[Advance]:
+        """Shows nothing."""
+        return progress(None, examples)
 
     def flush(self) -> None:
         """Has nothing to bring to the disk."""

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from t5mix.console import units
+from t5mix.console.progress import Advance, progress
 from t5mix.console.stage import SOON, stage
 
 _SECONDS_A_LINE = 2.5  # where there is no bar
@@ -73,6 +74,10 @@ class TrainingProgress:
     def during(self, label: str, *, after: float = SOON) -> contextlib.AbstractContextManager[None]:
         """Shows what else is under way (`t5mix.console.stage`); the bar itself runs on."""
         return contextlib.nullcontext() if self._bar is not None else stage(label, after=after)
+
+    def counting(self, label: str, examples: int) -> contextlib.AbstractContextManager[Advance]:
+        """Shows how far other work on so many examples has come, if it takes long; the bar itself runs on."""
+        return progress(None if self._bar is not None else label, examples, brief=True)
 
     def close(self) -> None:
         """Takes the bar down."""

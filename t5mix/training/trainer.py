@@ -154,14 +154,18 @@ class Trainer:
     def evaluate(self, state: TrainState) -> bool:
         """Evaluates the validation splits and says whether any task has a new best."""
         job, started, step, params = self.job, time.perf_counter(), int(state.step), state.params
-        totals = evaluate_losses(
-            lambda batch: job.engine.sums(params, batch),
-            self.validation,
-            job.shape,
-            len(self.names),
-            job.config.evaluation_examples,
-            job.engine.rows,
-        )
+        limit = job.config.evaluation_examples
+        examples = sum(min(len(store), limit or len(store)) for store in self.validation.values())
+        with self.logger.counting("Evaluating", examples) as advance:
+            totals = evaluate_losses(
+                lambda batch: job.engine.sums(params, batch),
+                self.validation,
+                job.shape,
+                len(self.names),
+                limit,
+                job.engine.rows,
+                advance,
+            )
         losses, accuracies = totals.loss(), totals.accuracy()
         tasks = {
             self.names[i]: {"loss": float(losses[i]), "token_accuracy": float(accuracies[i])}
@@ -170,7 +174,8 @@ class Trainer:
         }
         for i, store in self.validation.items():
             if job.manifest.tasks[i].choices and len(store):
-                tasks[self.names[i]] |= self._choices(i, params)
+                with self.logger.during("Choosing among labels", after=LATER):
+                    tasks[self.names[i]] |= self._choices(i, params)
         self.logger.log_evaluation(step, time.perf_counter() - started, tasks)
         better = {
             task: {"step": step, "loss": values["loss"]}
@@ -287,8 +292,7 @@ def _take_steps(trainer: Trainer, state: TrainState, batches: Iterator[TrainBatc
                 trainer.log(step)
             improved = False
             if trainer.validation and (last or (config.evaluate_every and step % config.evaluate_every == 0)):
-                with trainer.logger.during("Evaluating", after=LATER):
-                    improved = trainer.evaluate(state)
+                improved = trainer.evaluate(state)
             if improved or last or signal or step % config.checkpoint_every == 0:
                 trainer.checkpoint(state)
             outcome = Outcome(step, finished=last, signal=Signals(signal).name if signal else None)

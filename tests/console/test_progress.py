@@ -29,6 +29,18 @@ def test_without_a_terminal_lines_go_on_while_nothing_advances(monkeypatch: pyte
     assert len(stream.getvalue().splitlines()) > 2
 
 
+def test_brief_work_gives_no_line(monkeypatch: pytest.MonkeyPatch):
+    stream = io.StringIO()
+    with progress("Evaluating", 8, stream, brief=True) as advance:
+        advance(8)
+    assert stream.getvalue() == ""
+    monkeypatch.setattr(progress_module, "_SECONDS_A_LINE", 0.02)
+    with progress("Evaluating", 8, stream, brief=True) as advance:
+        advance(4)
+        time.sleep(0.1)
+    assert stream.getvalue().startswith("Evaluating: 4/8 examples, ")
+
+
 def test_on_a_terminal_there_is_a_bar():
     stream = Terminal()
     with progress("decoding cola", 8, stream) as advance:

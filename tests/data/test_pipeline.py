@@ -139,7 +139,9 @@ def test_hosts_see_their_rows_of_the_same_batches(manifest: DataManifest):
 def test_evaluation_sees_every_example_once(manifest: DataManifest):
     stores = {i: open_store(Path(task.splits["validation"].path)) for i, task in enumerate(manifest.tasks)}
     seen: Counter[tuple[int, ...]] = Counter()
-    for batch in evaluation_batches(stores, SHAPE):
+    counted = 0
+    for batch, count in evaluation_batches(stores, SHAPE):
+        counted += count
         for row in range(SHAPE.rows):
             for segment in range(1, batch["encoder_segment_ids"][row].max() + 1):
                 tokens = batch["encoder_inputs"][row][batch["encoder_segment_ids"][row] == segment]
@@ -152,13 +154,14 @@ def test_evaluation_sees_every_example_once(manifest: DataManifest):
             inputs, targets = store.example(index)
             expected[task, *inputs, -1, *targets] += 1
     assert seen == expected
+    assert counted == expected.total()
 
 
 @pytest.mark.parametrize(("limit", "numbers"), [(3, [3, 3]), (7, [7, 5]), (100, [9, 5])])
 def test_evaluation_is_limited_task_by_task(manifest: DataManifest, limit: int, numbers: list[int]):
     stores = {i: open_store(Path(task.splits["validation"].path)) for i, task in enumerate(manifest.tasks)}
     found = [0, 0]
-    for batch in evaluation_batches(stores, SHAPE, limit):
+    for batch, _ in evaluation_batches(stores, SHAPE, limit):
         for task in (0, 1):
             starts = (batch["decoder_positions"] == 0) & (batch["decoder_segment_ids"] > 0)
             found[task] += int((starts & (batch["decoder_task_ids"] == task)).sum())

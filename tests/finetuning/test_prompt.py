@@ -70,7 +70,7 @@ def test_a_batch_gives_what_its_examples_give_alone(model: Model, store: TokenSt
     graphdef, params = model
     forward = jax.jit(lambda params, batch: merge_params(graphdef, params)(batch))
     found, inputs, decoder_inputs = [], [], []
-    for batch in evaluation_batches({0: store}, shape):
+    for batch, _ in evaluation_batches({0: store}, shape):
         logits = np.asarray(forward(params, batch))
         for row in range(shape.rows):
             for segment in range(1, batch["encoder_segment_ids"][row].max() + 1):
@@ -117,7 +117,7 @@ def encoder_gradients(model: Model) -> Callable[..., dict[str, np.ndarray]]:
 
 @pytest.fixture
 def batch(store: TokenStore) -> dict[str, np.ndarray]:
-    (batch,) = evaluation_batches({0: store}, TrainingConfig(batch_size=8).batch_shape(30, 20, LENGTH))
+    ((batch, _),) = evaluation_batches({0: store}, TrainingConfig(batch_size=8).batch_shape(30, 20, LENGTH))
     return batch
 
 

@@ -82,9 +82,9 @@ def test_only_the_named_tasks_are_prepared(finished: Any, data: Any, monkeypatch
     data.manifest = dataclasses.replace(data.manifest, tasks=manifest.tasks[1:])
     evaluated, evaluate_losses = list[int](), evaluate.evaluate_losses
 
-    def noted(sums: Any, stores: dict[int, Any], *rest: Any) -> Any:
+    def noted(sums: Any, stores: dict[int, Any], *rest: Any, **options: Any) -> Any:
         evaluated.extend(stores)
-        return evaluate_losses(sums, stores, *rest)
+        return evaluate_losses(sums, stores, *rest, **options)
 
     monkeypatch.setattr(evaluate, "evaluate_losses", noted)
     scores = evaluate_run(finished.path, tasks=["first"])

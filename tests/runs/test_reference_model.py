@@ -41,7 +41,7 @@ def test_the_reference_model_gives_the_runs_own_losses(finished: Any, experiment
     assert manifest is not None
     store = open_store(Path(manifest.task("copy").splits["validation"].path))
     total = tokens = 0.0
-    for batch in evaluation_batches({0: store}, experiment_of(tmp_path).training.batch_shape(16, 8)):
+    for batch, _ in evaluation_batches({0: store}, experiment_of(tmp_path).training.batch_shape(16, 8)):
         typed: Batch = batch
         real = typed["decoder_segment_ids"] > 0
         total += float(np.asarray(model(typed))[real].sum())
