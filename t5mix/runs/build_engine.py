@@ -49,21 +49,21 @@ def model_config(experiment: Experiment, manifest: DataManifest | None = None) -
 
 
 def build_engine(
-    experiment: Experiment, manifest: DataManifest | None = None, policy: BoundPolicy | None = None
+    experiment: Experiment, manifest: DataManifest | None = None, previous: CheckpointMetadata | None = None
 ) -> Engine:
     """Returns the engine of an experiment.
 
     Args:
         experiment: the experiment.
         manifest: its data.
-        policy: as `bind_policy` bound it; None for a run of which there is no checkpoint.
+        previous: see `bind_policy`.
 
     Raises:
-        T5MixError: the policy does not fit the model or the run, or there are too few devices.
+        T5MixError: see `bind_policy`; the policy does not fit the model or the run, or there are too few devices.
     """
     return Engine(
         model_config(experiment, manifest),
-        policy or bind_policy(experiment, manifest),
+        bind_policy(experiment, manifest, previous),
         experiment.optimizer,
         experiment.schedule,
         experiment.training,
@@ -72,10 +72,10 @@ def build_engine(
     )
 
 
-def checkpoint_metadata(experiment: Experiment, manifest: DataManifest, policy: BoundPolicy) -> dict[str, Any]:
+def checkpoint_metadata(experiment: Experiment, manifest: DataManifest, engine: Engine) -> dict[str, Any]:
     """Returns what each checkpoint of a run says of itself, as plain data (`CheckpointMetadata`)."""
     model, frozen_dtype = model_config(experiment, manifest), experiment.training.frozen_dtype
-    return CheckpointMetadata(model, policy.policy, manifest.vocabulary, frozen_dtype).to_json()
+    return CheckpointMetadata(model, engine.policy.policy, manifest.vocabulary, frozen_dtype).to_json()
 
 
 def parameter_shapes(
@@ -93,19 +93,10 @@ def parameter_shapes(
 
 
 def training_phases(experiment: Experiment) -> TrainingPhases:
-    """Returns which parameters train when, before there is any data; allocates nothing.
+    """Asks the policy about every parameter: which trains when, before there is any data; allocates nothing.
 
     Raises:
         T5MixError: the policy does not fit the model or the run.
     """
     run = RunShape(experiment.training.steps, model_config(experiment))
     return divide_into_phases(parameter_shapes(experiment), bind_policy(experiment), run)
-
-
-def check_policy(experiment: Experiment) -> None:
-    """Refuses a policy that does not fit the model or the run, before any data is prepared.
-
-    Raises:
-        T5MixError: it does not.
-    """
-    training_phases(experiment)  # asks it about every parameter

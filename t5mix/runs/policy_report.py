@@ -4,7 +4,7 @@ import dataclasses
 
 from t5mix.config.experiment import Experiment
 from t5mix.finetuning import FineTuningPolicy, Full
-from t5mix.runs.build_engine import bind_policy, build_engine
+from t5mix.runs.build_engine import build_engine
 from t5mix.training.costs import Costs, ModuleRow, costs_of, modules
 
 
@@ -35,11 +35,10 @@ def report_policy(experiment: Experiment, *, compiled: bool = False) -> PolicyRe
     Raises:
         T5MixError: the policy does not fit the model or the run.
     """
-    policy = bind_policy(experiment)
-    engine = build_engine(experiment, policy=policy)
+    engine = build_engine(experiment)
     full = dataclasses.replace(experiment, finetuning=Full())
     return PolicyReport(
-        policy.policy,
+        engine.policy.policy,
         modules(engine),
         costs_of(engine, experiment.batch_shape, compiled=compiled),
         costs_of(build_engine(full), full.batch_shape, compiled=compiled),

@@ -16,7 +16,7 @@ from t5mix.distributed.shared_shards import shared
 from t5mix.errors import T5MixError
 from t5mix.files import check_writable, write_json
 from t5mix.mixing.base import WEIGHTS_FILE
-from t5mix.runs.build_engine import check_policy, checkpoint_metadata
+from t5mix.runs.build_engine import checkpoint_metadata, training_phases
 from t5mix.runs.engine_ahead import EngineAhead
 from t5mix.runs.evaluation_data import check_moved
 from t5mix.runs.load import CheckpointMetadata
@@ -69,7 +69,7 @@ def _train(
     end_early()
     if reference is not None:
         reference.check_vocabulary(manifest.vocabulary)
-    policy, engine = engines.build(manifest)
+    engine = engines.build(manifest)
     base, from_base = base_of_run(directory, start_from, engine, _moved_start(experiment, directory))
     run_on_main_process(lambda: directory.claim(experiment.to_json(), versions(), manifest))
     with contextlib.closing(engine), contextlib.closing(shared(ShardCache(manifest))) as shards:
@@ -83,8 +83,7 @@ def _train(
             engine=engine,
             start_from=start_from,
             seed=experiment.seed,
-            checkpoint_metadata=checkpoint_metadata(experiment, manifest, policy),
-            prompt_length=policy.prompt_length,
+            checkpoint_metadata=checkpoint_metadata(experiment, manifest, engine),
             base=base,
             from_base=from_base,
             reference=reference,
@@ -116,7 +115,7 @@ def _check_settings(experiment: Experiment, directory: RunDirectory) -> None:
     run_on_main_process(lambda: None if _is_prepared(directory) else _check_data(directory, request))
     experiment.mixing.check_steps(experiment.training.steps)
     experiment.mesh.build(experiment.training.batch_size // experiment.training.gradient_accumulation_steps)
-    check_policy(experiment)
+    training_phases(experiment)  # asks the policy about every parameter
 
 
 def _check_data(directory: RunDirectory, request: DataRequest) -> None:

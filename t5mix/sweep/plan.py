@@ -12,7 +12,7 @@ from t5mix.config.experiment import Experiment
 from t5mix.config.reading import read_experiment
 from t5mix.data.manifest import DataRequest
 from t5mix.errors import T5MixError
-from t5mix.runs.build_engine import check_policy
+from t5mix.runs.build_engine import training_phases
 from t5mix.runs.start import starting_checkpoint
 from t5mix.sweep.methods import Method, MethodVariant, Overrides, file_name
 from t5mix.sweep.planned_runs import PlannedRun, identity
@@ -149,7 +149,7 @@ class SweepPlanner:
             self._checked_requests.add(request)
         key = experiment.finetuning, experiment.model, experiment.training.steps, start
         if key not in self._checked:
-            check_policy(experiment)
+            training_phases(experiment)  # asks the policy about every parameter
             if first:
                 starting_checkpoint(experiment)
             self._checked.append(key)

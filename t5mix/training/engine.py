@@ -30,14 +30,15 @@ class Engine:
 
     Args:
         model: the architecture, vocabulary size included.
-        policy: what trains, and on which tasks.
-        optimizer: how.
+        policy: see below.
+        optimizer: how it trains.
         schedule: how fast.
         config: the loop's settings.
         mesh: the devices.
         seed: of initial parameters and dropout.
 
     Attributes:
+        policy: what trains, and on which tasks.
         graphdef: the model's structure.
         phases: which parameters train when.
         mesh: the devices.
@@ -54,7 +55,7 @@ class Engine:
         mesh: sharding.MeshConfig,
         seed: int,
     ) -> None:
-        self._model, self._policy, self._config, self._seed = model, policy, config, seed
+        self._model, self.policy, self._config, self._seed = model, policy, config, seed
         self.mesh = mesh.build(config.batch_size // config.gradient_accumulation_steps)
         self.graphdef, shapes = abstract_model(model, policy.adapt)
         run = RunShape(config.steps, model)
@@ -79,6 +80,11 @@ class Engine:
             lambda params, batch: batch_sums(self.graphdef, params, batch, policy.num_tasks),
             out_shardings=self._everywhere,
         )
+
+    @property
+    def prompt_length(self) -> int:
+        """Positions that a prompt takes of each example's inputs."""
+        return self.policy.prompt_length
 
     @property
     def params(self) -> dict[str, Any]:
@@ -175,7 +181,7 @@ class Engine:
             return {}
 
         def make(key: jax.Array) -> Params:
-            params = init_params(self._model, key, self._policy.adapt)
+            params = init_params(self._model, key, self.policy.adapt)
             return {path: params[path].astype(self._params[path].dtype) for path in paths}
 
         shardings = {path: self._params[path].sharding for path in paths}
@@ -215,9 +221,7 @@ class Engine:
         """Returns the step of a phase, traced for batches of some shape and not yet compiled (`jax.stages.Lowered`)."""
         like = self._like(phase)
         optimizer = per_group_optimizer(self._optimizers[: phase + 1], self.phases.groups[: phase + 1])
-        step = make_step(
-            self.graphdef, optimizer, self._learning_rate, self._config, self._policy.num_tasks, self._seed
-        )
+        step = make_step(self.graphdef, optimizer, self._learning_rate, self._config, self.policy.num_tasks, self._seed)
         shardings = jax.tree.map(lambda leaf: leaf.sharding, like)
         return jax.jit(step, donate_argnums=0, out_shardings=(shardings, self._everywhere)).lower(like, dict(batch))
 

@@ -33,7 +33,6 @@ class TrainingJob:
         start_from: checkpoint that the parameters come from; None for fresh ones.
         seed: of the data stream.
         checkpoint_metadata: what each checkpoint should say of itself: model, policy, vocabulary.
-        prompt_length: positions that a prompt takes of each example's inputs.
         base: the checkpoint that holds what this run's own leave out; None if they leave out nothing.
         from_base: those parameters, by path.
         reference: gives a reference model's cross-entropy of each target token of a batch, for a strategy that asks by
@@ -50,7 +49,6 @@ class TrainingJob:
     start_from: Path | None
     seed: int
     checkpoint_metadata: Mapping[str, Any]
-    prompt_length: int = 0
     base: Base | None = None
     from_base: frozenset[str] = frozenset()
     reference: Callable[[Mapping[str, np.ndarray]], Any] | None = None
@@ -59,7 +57,7 @@ class TrainingJob:
     def shape(self) -> BatchShape:
         """The shape of a training batch."""
         request = self.manifest.request
-        return self.config.batch_shape(request.inputs_length, request.targets_length, self.prompt_length)
+        return self.config.batch_shape(request.inputs_length, request.targets_length, self.engine.prompt_length)
 
 
 @dataclasses.dataclass(frozen=True)

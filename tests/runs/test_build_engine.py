@@ -13,7 +13,6 @@ from t5mix.finetuning import LoRA, PerTask
 from t5mix.runs.build_engine import (
     bind_policy,
     build_engine,
-    check_policy,
     checkpoint_metadata,
     parameter_shapes,
     training_phases,
@@ -51,7 +50,7 @@ def test_with_data_or_without_the_same_parameters_train(
 def test_a_checkpoint_says_what_its_run_was_bound_to(finished: Any, experiment_of: Make, tmp_path: Path):
     manifest = finished.data.manifest
     experiment = experiment_of(tmp_path / "run", *BANK, "training.frozen_dtype=bfloat16")
-    plain = checkpoint_metadata(experiment, manifest, bind_policy(experiment, manifest))
+    plain = checkpoint_metadata(experiment, manifest, build_engine(experiment, manifest))
     assert plain.keys() == {"model", "finetuning", "frozen_dtype", "vocabulary"}
     bank = PerTask(policy=LoRA(rank=2), tasks=("copy", "first"))
     assert plain["finetuning"] == policy_to_dict(bank)
@@ -64,6 +63,6 @@ def test_a_checkpoint_says_what_its_run_was_bound_to(finished: Any, experiment_o
 
 
 def test_a_policy_that_does_not_fit_is_refused(experiment_of: Make, tmp_path: Path):
-    check_policy(experiment_of(tmp_path / "run"))
+    training_phases(experiment_of(tmp_path / "run"))
     with pytest.raises(T5MixError, match="matches no parameter"):
-        check_policy(experiment_of(tmp_path / "run", "finetuning=regex", "finetuning.train=['decodr/.*']"))
+        training_phases(experiment_of(tmp_path / "run", "finetuning=regex", "finetuning.train=['decodr/.*']"))

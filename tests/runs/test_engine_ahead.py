@@ -28,8 +28,8 @@ def test_what_was_built_ahead_is_taken_if_the_data_is_as_guessed(
 ):
     engines = EngineAhead(experiment_of(tmp_path / "run"), None, None)
     engines.build_ahead(manifest)
-    _, engine = engines.build(manifest)
-    plain = EngineAhead(experiment_of(tmp_path / "run"), None, None).build(manifest)[1]
+    engine = engines.build(manifest)
+    plain = EngineAhead(experiment_of(tmp_path / "run"), None, None).build(manifest)
     expected = plain.start(None)
     plain.close()
     monkeypatch.setattr(Engine, "_fresh", None)  # they are there
@@ -44,10 +44,10 @@ def test_another_answer_than_the_guess_means_another_engine(
     engines = EngineAhead(experiment_of(tmp_path / "run"), None, None)
     engines.build_ahead(dataclasses.replace(manifest, tasks=manifest.tasks[:1]))
     guessed = engines._built
-    policy, engine = engines.build(manifest)
+    engine = engines.build(manifest)
     assert guessed is not None
-    assert engine is not guessed[1]
-    assert policy.num_tasks == len(manifest.tasks)
+    assert engine is not guessed
+    assert engine.policy.num_tasks == len(manifest.tasks)
     engine.close()
 
 

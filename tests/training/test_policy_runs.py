@@ -51,7 +51,6 @@ def job(tiny: ModuleType, manifest: DataManifest, run_dir: Path, engine: Any, po
         CONFIG,
         engine=engine,
         checkpoint_metadata=checkpoint_metadata,
-        prompt_length=policy.prompt_length,
     )
 
 
