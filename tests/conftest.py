@@ -3,6 +3,7 @@
 import gc
 import importlib.metadata
 import os
+import signal
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,8 @@ from tests.support import synthetic_sweep, tiny_runs
 
 pytest_plugins = ["tests.support.data_files", "tests.support.sweep_folders"]
 
+# A suite that a shell runs in the background inherits that Ctrl-C is ignored, and so would the programs it starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test asks the network

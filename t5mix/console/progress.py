@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from typing import TextIO
 
 from t5mix.console import units
+from t5mix.console.stage import SECONDS_A_LINE
 
 Advance = Callable[[int], None]
-_SECONDS_A_LINE = 2.5
 
 
 @contextlib.contextmanager
@@ -73,7 +73,7 @@ def _lines(label: str, total: int | None, stream: TextIO, *, brief: bool) -> Ite
 
     def repeat() -> None:  # also while nothing advances, as when the first batch is compiled
         with contextlib.suppress(OSError, ValueError):  # nobody reads it any more
-            while not ended.wait(_SECONDS_A_LINE):
+            while not ended.wait(SECONDS_A_LINE):
                 line()
 
     ended = threading.Event()

@@ -7,9 +7,9 @@ import time
 from collections.abc import Iterator
 from typing import TextIO
 
-SOON = 0.7
-LATER = 2.5  # of what is mostly short
-_SECONDS_A_LINE = 2.5
+SECONDS_A_LINE = 2.0  # on a busy machine some more pass, and three should not
+SOON = 0.5
+LATER = SECONDS_A_LINE  # of what is mostly short
 
 
 @contextlib.contextmanager
@@ -41,7 +41,7 @@ def _lines(label: str, out: TextIO, after: float) -> Iterator[None]:
     def repeat() -> None:
         if not done.wait(after):
             _write(out, f"{label} ...\n")
-        while not done.wait(_SECONDS_A_LINE):
+        while not done.wait(SECONDS_A_LINE):
             _write(out, f"{label} ... {time.monotonic() - started:.0f} s\n")
 
     thread = threading.Thread(target=repeat, name="stage", daemon=True)

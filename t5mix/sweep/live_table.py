@@ -1,4 +1,4 @@
-"""What a running sweep shows: a live table where there is a screen, else a line for each event."""
+"""What a running sweep shows: a live table on a terminal, else a line for each event and every few seconds."""
 
 import time
 from pathlib import Path
@@ -9,10 +9,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from t5mix.console import units
+from t5mix.console.stage import SECONDS_A_LINE
 from t5mix.sweep.folder import SweepFolder
 from t5mix.sweep.progress import RunningProcess
 from t5mix.tracking.metrics_file import read_metrics
 from t5mix.tracking.run_directory import RunDirectory
+
+_SCORED = "being scored"
 
 
 class SweepProgress:
@@ -37,6 +40,7 @@ class SweepProgress:
         self._began = time.monotonic()
         self._first_done: int | None = None
         self._last_done = -1
+        self._spoken = time.monotonic()
         if self._console.is_terminal:
             self._live.start()
 
@@ -49,9 +53,12 @@ class SweepProgress:
         elif done > self._last_done:
             self._last_done = done
             self.info(f"{done} of {total} runs done. {left}".rstrip())
+        elif processes and time.monotonic() - self._spoken >= SECONDS_A_LINE:
+            self.info(self._line(processes))
 
     def info(self, text: str) -> None:
         """Writes a line above the table."""
+        self._spoken = time.monotonic()
         self._console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def close(self) -> None:
@@ -67,14 +74,25 @@ class SweepProgress:
         seconds = (time.monotonic() - self._began) / (done - self._first_done) * (total - done)
         return f"about {units.duration(round(seconds))} left"
 
+    def _line(self, processes: list[RunningProcess]) -> str:
+        """Says in a line what the first of the running processes does."""
+        name, doing, loss, since = self._row(processes[0])
+        others = f"; {len(processes) - 1} more at once" if len(processes) > 1 else ""
+        if doing != _SCORED:
+            doing = f"step {doing}, loss {loss}" if loss else "starting"
+        return f"{name}: {doing}, {since}{others}"
+
     def _table(self, processes: list[RunningProcess]) -> Table:
         table = Table("run", "step", "loss", "running for", box=None, pad_edge=False)
         for process in processes:
-            run = process.run
-            step, loss = _progress(self._folder.runs / run.folder)
-            doing = f"{step:,} of {run.steps:,}" if step < run.steps else "being scored"
-            table.add_row(process.name, doing, loss, units.clock(time.monotonic() - process.since))
+            table.add_row(*self._row(process))
         return table
+
+    def _row(self, process: RunningProcess) -> tuple[str, str, str, str]:
+        """Returns a process's name, what it does, its last loss if it has logged one, and for how long it runs."""
+        step, loss = _progress(self._folder.runs / process.run.folder)
+        doing = f"{step:,} of {process.run.steps:,}" if step < process.run.steps else _SCORED
+        return process.name, doing, loss, units.clock(time.monotonic() - process.since)
 
 
 def _progress(run: Path) -> tuple[int, str]:

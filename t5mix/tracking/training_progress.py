@@ -9,9 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from t5mix.console import units
 from t5mix.console.progress import Advance, progress
-from t5mix.console.stage import SOON, stage
-
-_SECONDS_A_LINE = 2.5  # where there is no bar
+from t5mix.console.stage import SECONDS_A_LINE, SOON, stage
 
 
 class TrainingProgress:
@@ -51,7 +49,7 @@ class TrainingProgress:
             return
         now = time.monotonic()
         first, since = self._first = self._first or (step, now)
-        if now - self._spoken >= _SECONDS_A_LINE:
+        if now - self._spoken >= SECONDS_A_LINE:
             left = (now - since) / (step - first) * (self._steps - step) if step > first else None
             self.info(f"step {step}/{self._steps}" + ("" if left is None else f"  {units.clock(left)} left"))
 

@@ -107,8 +107,8 @@ def test_commands_find_it_before_any_work(
     # The child that prepares data starts meanwhile.
     monkeypatch.setattr("t5mix.data.prepare_client.early_preparation", lambda **_: contextlib.nullcontext())
     monkeypatch.setattr("t5mix.subprocesses.subprocess", forbidden)
-    monkeypatch.setattr("t5mix.runs.train.check_policy", lambda experiment: forbidden.check_policy)
-    monkeypatch.setattr("t5mix.sweep.plan.check_policy", lambda experiment: forbidden.check_policy)
+    monkeypatch.setattr("t5mix.runs.train.training_phases", lambda experiment: forbidden.phases)
+    monkeypatch.setattr("t5mix.sweep.plan.training_phases", lambda experiment: forbidden.phases)
     assert main(command) == 2
     message = capsys.readouterr().err
     assert f"There is no vocabulary file {tmp_path / 'none.model'}" in message

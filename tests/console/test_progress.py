@@ -21,7 +21,7 @@ def test_without_a_terminal_the_end_gives_a_line():
 
 
 def test_without_a_terminal_lines_go_on_while_nothing_advances(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(progress_module, "_SECONDS_A_LINE", 0.02)
+    monkeypatch.setattr(progress_module, "SECONDS_A_LINE", 0.02)
     stream = io.StringIO()
     with progress("decoding cola", 8, stream):
         time.sleep(0.1)
@@ -34,7 +34,7 @@ def test_brief_work_gives_no_line(monkeypatch: pytest.MonkeyPatch):
     with progress("Evaluating", 8, stream, brief=True) as advance:
         advance(8)
     assert stream.getvalue() == ""
-    monkeypatch.setattr(progress_module, "_SECONDS_A_LINE", 0.02)
+    monkeypatch.setattr(progress_module, "SECONDS_A_LINE", 0.02)
     with progress("Evaluating", 8, stream, brief=True) as advance:
         advance(4)
         time.sleep(0.1)

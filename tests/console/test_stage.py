@@ -8,7 +8,7 @@ from t5mix.console.stage import stage
 
 
 def test_a_pipe_gets_a_line_soon_and_more_while_it_lasts(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(stage_module, "_SECONDS_A_LINE", 0.02)
+    monkeypatch.setattr(stage_module, "SECONDS_A_LINE", 0.02)
     out = io.StringIO()
     with stage("Compiling", out, after=0.01):
         time.sleep(0.15)

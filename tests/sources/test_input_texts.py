@@ -83,7 +83,7 @@ def test_options_that_a_declaration_has(folder: Path):
         filled("a.dat")
     with pytest.raises(T5MixError, match="delimiter is '--'"):
         filled("a.dat", format="csv", delimiter="--")
-    with pytest.raises(T5MixError, match="delimiter and quoting are for TSV and CSV"):
+    with pytest.raises(T5MixError, match="only TSV and CSV files have delimiter"):
         filled("a.jsonl", delimiter=";")
 
 

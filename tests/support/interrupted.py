@@ -45,7 +45,6 @@ def run_command(
         after: seconds from when it first heeds signals to the signal; None for no signal.
         number: the signal.
     """
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a command inherits it if it is ignored
     out, err = folder / ".out.txt", folder / ".err.txt"
     started = time.monotonic()
     with open(out, "w") as out_file, open(err, "w") as err_file:
@@ -58,7 +57,6 @@ def run_command(
             env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
             start_new_session=True,
         )
-    signal.signal(signal.SIGINT, before)
     try:
         if after is not None:
             while process.poll() is None and not _heeds(process.pid, signal.SIGTERM):

@@ -54,6 +54,26 @@ def test_runs_losses_and_what_is_left_are_shown(tmp_path: Path, monkeypatch: pyt
         assert said.startswith("4 of 10 runs done. 6 of 10 runs done. about 20 min left")
 
 
+def test_in_a_pipe_a_line_comes_every_few_seconds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    shown = io.StringIO()
+    monkeypatch.setattr(live_table, "Console", lambda stderr: Console(file=shown, force_terminal=False, width=100))
+    screen = SweepProgress(SweepFolder(tmp_path))
+    logged = [{"kind": "train", "step": 2, "loss": 4.5}]
+    half, whole = active(tmp_path, "half", 8, logged), active(tmp_path, "whole", 2, logged)
+    base = active(tmp_path, "base", 4, [])
+    screen.update([base], 0, 3)
+    screen.update([base], 0, 3)  # no seconds have passed
+    for processes in ([half, whole], [whole], []):
+        screen._spoken -= 10
+        screen.update(processes, 0, 3)
+    screen.close()
+    assert shown.getvalue().splitlines() == [
+        "0 of 3 runs done.",
+        "half, lr 0.002, seed 1, tuning: step 2 of 8, loss 4.500, 1:05; 1 more at once",
+        "whole, lr 0.002, seed 1, tuning: being scored, 1:05",
+    ]
+
+
 def test_the_last_line_of_a_kind_is_found(tmp_path: Path):
     file = tmp_path / "metrics.jsonl"
     assert read_metrics(file).train == []
