@@ -2,12 +2,14 @@
 
     python benchmarks/responsiveness.py                       this tree
     python benchmarks/responsiveness.py --beside OTHER_TREE   another checkout too, each command in turn
+    python benchmarks/responsiveness.py --only train          the results of the other commands stay
 
 Output goes to a pipe. All stores are warm: each command is run once before it is timed.
 """
 
 import argparse
 import dataclasses
+import json
 import os
 import re
 import selectors
@@ -17,9 +19,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from provenance import save
+from provenance import RESULTS, save
 
 ROOT = Path(__file__).resolve().parents[1]
+RESULT = RESULTS / "responsiveness.json"
 SMALL = ("training.steps=4", "training.log_every=1", "training.evaluate_every=null")
 COMMANDS = {
     "help": ["--help"],
@@ -166,7 +169,8 @@ def main() -> None:
                     f"{step}, {middle.total:.1f} s in all",
                     flush=True,
                 )
-    save("responsiveness", {"commands": results})
+    kept = json.loads(RESULT.read_text(encoding="utf-8"))["commands"] if RESULT.exists() else {}
+    save(RESULT.stem, {"commands": {name: kept.get(name, {}) | results.get(name, {}) for name in COMMANDS}})
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from t5mix.console import units
+from t5mix.console.stage import stage
 from t5mix.console.tables import TextTable, print_table
 from t5mix.errors import T5MixError
 
@@ -18,9 +19,10 @@ if TYPE_CHECKING:
 
 def run(options: argparse.Namespace) -> int:
     """Shows and draws how runs went."""
-    from t5mix.plots.curves import curves_figure
-    from t5mix.plots.style import check_output, free_path, save
-    from t5mix.tracking.history import read_history, summarise
+    with stage("Loading matplotlib"):
+        from t5mix.plots.curves import curves_figure
+        from t5mix.plots.style import check_output, free_path, save
+        from t5mix.tracking.history import read_history, summarise
 
     folders = [Path(name) for name in options.runs]
     if options.out:
@@ -35,7 +37,8 @@ def run(options: argparse.Namespace) -> int:
     summaries = {
         name: {task: summarise(lines) for task, lines in history.tasks.items()} for name, history in histories.items()
     }
-    save(curves_figure(histories), out)
+    with stage("Drawing"):
+        save(curves_figure(histories), out)
     print(f"Drawn: {out}", file=sys.stderr)
     if options.json:
         runs = [

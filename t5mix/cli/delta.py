@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from t5mix.console import units
+from t5mix.console.stage import stage
 from t5mix.console.tables import TextTable, print_table
 
 if TYPE_CHECKING:
@@ -16,17 +17,22 @@ if TYPE_CHECKING:
 
 def run(options: argparse.Namespace) -> int:
     """Shows what checkpoints hold, merges one, or extracts a task from a bank."""
-    from t5mix.runs.deltas import extract_task, inspect_checkpoint, merge_delta
-    from t5mix.runs.load import base_path
+    with stage("Loading JAX"):
+        from t5mix.runs.deltas import extract_task, inspect_checkpoint, merge_delta
+        from t5mix.runs.load import base_path
 
     if options.verb == "show":
-        _show([inspect_checkpoint(Path(path)) for path in options.runs], as_json=options.json)
+        with stage("Reading the checkpoints"):
+            contents = [inspect_checkpoint(Path(path)) for path in options.runs]
+        _show(contents, as_json=options.json)
         return 0
     run, out, base = Path(options.run), Path(options.out), base_path(options.base)
-    if options.verb == "merge":
-        print(merge_delta(run, out, base=base, task=options.task))
-    else:
-        print(extract_task(run, out, options.task, base=base))
+    with stage("Writing the checkpoint"):
+        if options.verb == "merge":
+            written = merge_delta(run, out, base=base, task=options.task)
+        else:
+            written = extract_task(run, out, options.task, base=base)
+    print(written)
     return 0
 
 

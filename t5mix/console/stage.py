@@ -1,6 +1,7 @@
 """What long work is at, on standard error: a spinner on a terminal; elsewhere a line every few seconds."""
 
 import contextlib
+import os
 import sys
 import threading
 import time
@@ -21,17 +22,36 @@ def stage(label: str | None, stream: TextIO | None = None, *, after: float = SOO
         stream: where to write, by default standard error.
         after: seconds after which a pipe gets the first line, if it still goes on.
     """
-    out: TextIO = sys.stderr if stream is None else stream
     if label is None:
         yield
-    elif out.isatty():
-        from rich.console import Console
+        return
+    with _reopened(sys.stderr if stream is None else stream) as out:
+        if out.isatty():
+            from rich.console import Console
 
-        with Console(file=out).status(f"{label} ..."):
-            yield
-    else:
-        with _lines(label, out, after):
-            yield
+            with Console(file=out).status(f"{label} ..."):
+                yield
+        else:
+            with _lines(label, out, after):
+                yield
+
+
+@contextlib.contextmanager
+def _reopened(stream: TextIO) -> Iterator[TextIO]:
+    """Opens a stream's file a second time, if it has one: while TensorFlow loads, its descriptor leads elsewhere."""
+    with contextlib.suppress(OSError, ValueError):
+        stream.flush()
+    try:
+        descriptor = os.dup(stream.fileno())
+    except (OSError, ValueError):
+        yield stream
+        return
+    again = open(descriptor, "w", encoding=stream.encoding, errors=stream.errors)  # noqa: SIM115 - closed below
+    try:
+        yield again
+    finally:
+        with contextlib.suppress(OSError):  # nobody reads it any more
+            again.close()
 
 
 @contextlib.contextmanager
@@ -54,6 +74,6 @@ def _lines(label: str, out: TextIO, after: float) -> Iterator[None]:
 
 
 def _write(out: TextIO, line: str) -> None:
-    with contextlib.suppress(BrokenPipeError, ValueError):  # nobody reads it any more
+    with contextlib.suppress(OSError, ValueError):  # nobody reads it any more
         out.write(line)
         out.flush()

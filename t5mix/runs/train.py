@@ -9,9 +9,10 @@ from pathlib import Path
 from t5mix.cache.request_checks import check_request
 from t5mix.checkpoint.reader import read_run_state
 from t5mix.config.experiment import Experiment
+from t5mix.console.stage import stage
 from t5mix.data.manifest import DataManifest, DataRequest
 from t5mix.data.prepare_client import ShardCache, end_early, prepare_in_subprocess
-from t5mix.distributed.processes import all_gather, join, processes_that_differ, run_on_main_process
+from t5mix.distributed.processes import all_gather, is_main_process, join, processes_that_differ, run_on_main_process
 from t5mix.distributed.shared_shards import shared
 from t5mix.errors import T5MixError
 from t5mix.files import check_writable, write_json
@@ -47,7 +48,8 @@ def train_experiment(
     """
     join(experiment.distributed)
     directory = RunDirectory(Path(experiment.run_dir))
-    _check_settings(experiment, directory)
+    with stage("Checking the settings" if is_main_process() else None):
+        _check_settings(experiment, directory)
     with contextlib.ExitStack() as held:
         run_on_main_process(lambda: held.enter_context(directory.locked()))
         return _train(experiment, directory, splits, prepare)
