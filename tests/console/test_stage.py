@@ -50,8 +50,11 @@ def test_a_terminal_gets_a_spinner_that_leaves_nothing_behind():
 def test_lines_are_seen_while_the_descriptor_leads_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """As while TensorFlow loads, whose own messages nobody should see."""
     monkeypatch.setattr(stage_module, "SECONDS_A_LINE", 0.02)
-    with open(tmp_path / "seen.txt", "w") as stream, open(os.devnull, "w") as elsewhere:
-        with stage("Loading", stream, after=0.0):
-            os.dup2(elsewhere.fileno(), stream.fileno())
-            time.sleep(0.2)
+    with (
+        open(tmp_path / "seen.txt", "w") as stream,
+        open(os.devnull, "w") as elsewhere,
+        stage("Loading", stream, after=0.0),
+    ):
+        os.dup2(elsewhere.fileno(), stream.fileno())
+        time.sleep(0.2)
     assert len((tmp_path / "seen.txt").read_text().splitlines()) > 2
