@@ -140,7 +140,12 @@ def _raise(number: int, frame: FrameType | None) -> None:
     if _loads_a_module(frame):
         leave(number)
     _raised = number
+    sys.excepthook = _say_nothing
     raise KeyboardInterrupt(number)
+
+
+def _say_nothing(*error: object) -> None:
+    """Takes no notice of what threads of native libraries miss while the program is taken down."""
 
 
 def _loads_a_module(frame: FrameType | None) -> bool:

@@ -361,7 +361,10 @@ def test_the_examples_of_help_texts_run_to_their_end(
     monkeypatch.chdir(tmp_path)
     environment = prepare_folder(tmp_path, tmp_path_factory.getbasetemp() / "documented_stores")
     bank = "finetuning=per_task finetuning.policy=lora"
+    write_files(README)
     runs_of_pages = [
+        "t5mix vocab train reviews.tsv ende.jsonl --output mine.model --size 8192",
+        "t5mix train --config mine.yaml",
         "t5mix train --config demo",
         "t5mix train --config demo start_from=runs/demo run_dir=runs/lora finetuning=lora",
         f"t5mix train --config demo start_from=runs/demo run_dir=runs/bank {bank}",

@@ -70,6 +70,13 @@ def test_a_signal_closes_what_is_open(tmp_path: Path, number: signal.Signals, st
     assert run(tmp_path, "wait()", number) == (status, ["ready", "closed"])
 
 
+def test_what_is_missed_on_the_way_out_is_not_reported(tmp_path: Path):
+    """As by threads of native libraries, which report an error of Python where nobody can catch it."""
+    report = "lambda: sys.excepthook(RuntimeError, RuntimeError('Event loop is closed'), None)"
+    command = f"stack = contextlib.ExitStack(); stack.callback({report})\n        with stack: wait()"
+    assert run(tmp_path, command, signal.SIGINT) == (130, ["ready", "closed"])
+
+
 def test_while_a_module_loads_the_program_leaves_at_once(tmp_path: Path):
     module = (
         "import __main__\ntry:\n    __main__.wait()\nexcept BaseException:\n    raise ImportError('no numpy') from None"

@@ -46,11 +46,12 @@ def prepare_folder(folder: Path, stores: Path) -> dict[str, str]:
     reviews = [f"{_sentence(index)}\t{index % 2}" for index in range(80)]
     ende = [json.dumps({"en": _sentence(i), "de": f"{_sentence(i + 7)} ö"}, ensure_ascii=False) for i in range(80)]
     for names, lines in (
-        (("reviews.tsv", "reviews_dev.tsv"), ["text\tlabel", *reviews]),
+        (("reviews.tsv", "reviews_dev.tsv", "new.tsv"), ["text\tlabel", *reviews]),
         (("sst2/train.tsv", "sst2/dev.tsv"), ["sentence\tlabel", *reviews]),
         (("ende.jsonl", "ende_dev.jsonl", "ende/train.jsonl", "ende/test.jsonl"), ende),
         (("notes.txt",), [f"{_sentence(index)}\n" for index in range(40)]),
         (("lines.txt",), [_sentence(index) for index in range(5)]),
+        (("rows.csv",), ["id,sentence", *(f"{index},{_sentence(index)}" for index in range(5))]),
     ):
         for name in names:
             (folder / name).parent.mkdir(exist_ok=True)
