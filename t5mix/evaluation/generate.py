@@ -53,21 +53,10 @@ class Generated(NamedTuple):
 
 
 def generate(
-    graphdef: nnx.GraphDef[T5],
-    params: Params,
-    examples: TokenStore | Sequence[np.ndarray],
-    *,
-    batch_size: int,
-    max_length: int,
-    put: Put = jnp.asarray,
-    task_id: int | None = None,
-    label: str | None = None,
+    graphdef: nnx.GraphDef[T5], params: Params, examples: TokenStore | Sequence[np.ndarray], **options: Any
 ) -> list[np.ndarray]:
-    """Decodes greedily, and returns the tokens alone; see `generate_scored`."""
-    outputs = generate_scored(
-        graphdef, params, examples, batch_size=batch_size, max_length=max_length, put=put, task_id=task_id, label=label
-    )
-    return [output.tokens for output in outputs]
+    """Decodes greedily, and returns the tokens alone; the options are those of `generate_scored`."""
+    return [output.tokens for output in generate_scored(graphdef, params, examples, **options)]
 
 
 def generate_scored(
@@ -156,7 +145,7 @@ def score_choices(
     """Computes the log-likelihood of each of a few targets given each input (teacher forcing, no dropout).
 
     Args:
-        graphdef: see `generate`, as for what is not said here.
+        graphdef: see `generate_scored`, as for what is not said here.
         params: likewise.
         examples: a token store, or input token sequences.
         choices: the tokens of each target, the end-of-sequence token included.
