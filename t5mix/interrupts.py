@@ -10,6 +10,7 @@ that still compute, and those crash.
 
 import atexit
 import contextlib
+import logging
 import os
 import select
 import shutil
@@ -140,12 +141,13 @@ def _raise(number: int, frame: FrameType | None) -> None:
     if _loads_a_module(frame):
         leave(number)
     _raised = number
-    sys.excepthook = _say_nothing
+    sys.excepthook = threading.excepthook = _say_nothing
+    logging.disable()
     raise KeyboardInterrupt(number)
 
 
 def _say_nothing(*error: object) -> None:
-    """Takes no notice of what threads of native libraries miss while the program is taken down."""
+    """Takes no notice of what the threads of libraries miss while the program is taken down."""
 
 
 def _loads_a_module(frame: FrameType | None) -> bool:

@@ -6,6 +6,7 @@ stream, the totals of the open log window, what the model is). `crc32.json` join
 module and `reader` know Orbax.
 """
 
+import shutil
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,8 @@ class Checkpoints:
     def __init__(self, folder: Path, from_base: Collection[str] = ()) -> None:
         self._from_base = frozenset(from_base)
         self.folder = folder.absolute()
-        options = ocp.CheckpointManagerOptions(create=True, cleanup_tmp_directories=True)
+        run_on_main_process(lambda: _delete_unfinished(self.folder))
+        options = ocp.CheckpointManagerOptions(create=True)
         self._manager = ocp.CheckpointManager(self.folder, options=options)
         # Read once: nobody else writes there, and Orbax would read every checkpoint's metadata each time.
         self._complete: list[int] = run_on_main_process(lambda: sorted(self._manager.all_steps(read=True)))
@@ -127,6 +129,12 @@ class Checkpoints:
 
     def _path(self, step: int) -> Path:
         return self.folder / str(step)
+
+
+def _delete_unfinished(folder: Path) -> None:
+    """Deletes what a process that was killed had begun to write; Orbax would do so in a thread that `close` forgets."""
+    for unfinished in folder.glob(f"*{ocp.utils.TMP_DIR_SUFFIX}*"):
+        shutil.rmtree(unfinished)
 
 
 def size_of(tree: Any) -> int:

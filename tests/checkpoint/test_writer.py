@@ -133,6 +133,7 @@ def test_a_kill_before_the_checksums_leaves_a_good_checkpoint(checkpoints: Check
 def test_a_kill_while_writing_leaves_no_checkpoint(tmp_path: Path):
     (tmp_path / "c" / "7.orbax-checkpoint-tmp-0" / "params").mkdir(parents=True)
     opened = Checkpoints(tmp_path / "c")
+    assert not list((tmp_path / "c").iterdir())  # gone at once, not in a thread that closing forgets
     assert opened.steps() == []
     opened.close()
 
