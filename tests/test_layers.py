@@ -21,7 +21,7 @@ ORDER = (
         "data",
         "sources",
     ),
-    *("preprocessors", "metrics", "mixing", "finetuning", "cache", "distributed", "tracking", "checkpoint"),
+    *("preprocessors", "metrics", "mixing", "finetuning", "cache", "distributed", "tracking", "checkpoint", "interop"),
     *("evaluation", "training", "config", "runs", "sweep", "analysis", "plots", "report", "cli"),
 )
 """Each package or module of t5mix imports only from those before it."""
