@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from t5mix.errors import T5MixError
 from t5mix.model.config import T5Config
+from t5mix.model.t5 import abstract_model
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,3 +44,22 @@ class ForeignCheckpoint:
     format: str
     config: T5Config
     tensors: Mapping[str, Tensor]
+
+
+def check_complete(checkpoint: ForeignCheckpoint) -> None:
+    """Refuses a checkpoint whose tensors are not those of the model that it describes.
+
+    Raises:
+        T5MixError: some are missing, left over or of other shapes; up to eight are listed.
+    """
+    expected = {path: tuple(leaf.shape) for path, leaf in abstract_model(checkpoint.config)[1].items()}
+    held = {path: tensor.shape for path, tensor in checkpoint.tensors.items()}
+    differing = sorted(path for path in expected.keys() | held.keys() if expected.get(path) != held.get(path))
+    if differing:
+        lines = [
+            f"  {path}: {held.get(path, 'missing')}, expected {expected.get(path, 'none')}" for path in differing[:8]
+        ]
+        raise T5MixError(
+            f"{checkpoint.path} ({checkpoint.format}) does not hold the model that it describes; of its parameters "
+            f"{len(differing)} differ:\n" + "\n".join(lines)
+        )

@@ -5,7 +5,8 @@ Fine-tuning changes a block by replacing attributes: its `..._adapter` slots, or
 
 import dataclasses
 import functools
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 from flax import nnx
@@ -73,12 +74,13 @@ class BlockContext:
     """What a block needs besides its hidden state. Added modules, such as adapters, see it too.
 
     Attributes:
-        bias: float32, broadcastable to [B, H, Q, L]: relative positions and mask of the self-attention.
+        bias: float32, broadcastable to [B, H, Q, L]: relative positions and mask of the self-attention (one for each
+            block, when handed to a stack).
         dropout: the dropouts of the block (of all blocks, when handed to a stack).
         task_ids: [B, L] int, the task of each position of this stack, or None; for modules routed by task.
     """
 
-    bias: jax.Array
+    bias: Any
     dropout: BlockDropout = BlockDropout()
     task_ids: jax.Array | None = None
 
@@ -143,6 +145,7 @@ class EncoderBlock(nnx.Module):
         self.feed_forward_norm = RMSNorm(config, rngs=rngs)
         self.feed_forward = FeedForward(config, rngs=rngs)
         self.feed_forward_adapter = Residual()
+        self.relative_bias = _own_bias(config, bidirectional=True, rngs=rngs)
 
     def __call__(self, hidden: jax.Array, context: BlockContext) -> jax.Array:
         """[B, S, D] -> [B, S, D]."""
@@ -169,6 +172,7 @@ class DecoderBlock(nnx.Module):
         self.feed_forward_norm = RMSNorm(config, rngs=rngs)
         self.feed_forward = FeedForward(config, rngs=rngs)
         self.feed_forward_adapter = Residual()
+        self.relative_bias = _own_bias(config, bidirectional=False, rngs=rngs)
 
     def __call__(
         self, hidden: jax.Array, context: DecoderContext, cache: LayerCache | None = None
@@ -196,37 +200,53 @@ class DecoderBlock(nnx.Module):
         return self.feed_forward_adapter(hidden, dropout.outputs[2](x), context), cache
 
 
-class Encoder(nnx.Module):
+def _own_bias(config: T5Config, *, bidirectional: bool, rngs: nnx.Rngs) -> RelativeBias | None:
+    """The relative bias of one block; None where the stack has one for all."""
+    return None if config.relative_bias == "shared" else RelativeBias(config, bidirectional=bidirectional, rngs=rngs)
+
+
+class _Stack(nnx.Module):
+    """What both stacks have: blocks, a norm at the end, and a relative bias for all blocks or in each."""
+
+    def __init__(self, block: type[Any], blocks: int, config: T5Config, *, bidirectional: bool, rngs: nnx.Rngs):
+        shared = config.relative_bias == "shared"
+        self.relative_bias = RelativeBias(config, bidirectional=bidirectional, rngs=rngs) if shared else None
+        self.blocks = nnx.List([block(config, rngs=rngs) for _ in range(blocks)])
+        self.final_norm = RMSNorm(config, rngs=rngs)
+        self.remat = config.remat
+
+    def biases(self, bias_of: Callable[[RelativeBias], jax.Array]) -> tuple[jax.Array, ...]:
+        """What `bias_of` makes of each block's relative bias, once where all blocks share one."""
+        if self.relative_bias is not None:
+            return (bias_of(self.relative_bias),) * len(self.blocks)
+        return tuple(bias_of(block.relative_bias) for block in self.blocks)
+
+
+class Encoder(_Stack):
     """The encoder stack, without its embedding."""
 
     def __init__(self, config: T5Config, *, rngs: nnx.Rngs):
-        self.relative_bias = RelativeBias(config, bidirectional=True, rngs=rngs)
-        self.blocks = nnx.List([EncoderBlock(config, rngs=rngs) for _ in range(config.num_layers)])
-        self.final_norm = RMSNorm(config, rngs=rngs)
-        self.remat = config.remat
+        super().__init__(EncoderBlock, config.num_layers, config, bidirectional=True, rngs=rngs)
 
     def __call__(self, hidden: jax.Array, context: BlockContext) -> jax.Array:
         """[B, S, D] -> [B, S, D], normalised. The context's dropouts are those of all blocks."""
         for i, block in enumerate(self.blocks):
-            inner = dataclasses.replace(context, dropout=context.dropout[i])
+            inner = dataclasses.replace(context, bias=context.bias[i], dropout=context.dropout[i])
             call = functools.partial(block, context=inner)
             hidden = (jax.checkpoint(call) if self.remat else call)(hidden)
         return self.final_norm(hidden)
 
 
-class Decoder(nnx.Module):
+class Decoder(_Stack):
     """The decoder stack, without its embedding and output matrix."""
 
     def __init__(self, config: T5Config, *, rngs: nnx.Rngs):
-        self.relative_bias = RelativeBias(config, bidirectional=False, rngs=rngs)
-        self.blocks = nnx.List([DecoderBlock(config, rngs=rngs) for _ in range(config.num_decoder_layers)])
-        self.final_norm = RMSNorm(config, rngs=rngs)
-        self.remat = config.remat
+        super().__init__(DecoderBlock, config.num_decoder_layers, config, bidirectional=False, rngs=rngs)
 
     def __call__(self, hidden: jax.Array, context: DecoderContext) -> jax.Array:
         """[B, T, D] -> [B, T, D], normalised. The context's dropouts are those of all blocks."""
         for i, block in enumerate(self.blocks):
-            inner = dataclasses.replace(context, dropout=context.dropout[i])
+            inner = dataclasses.replace(context, bias=context.bias[i], dropout=context.dropout[i])
             call = functools.partial(block, context=inner)
             hidden, _ = (jax.checkpoint(call) if self.remat else call)(hidden)
         return self.final_norm(hidden)
@@ -236,7 +256,7 @@ class Decoder(nnx.Module):
     ) -> tuple[jax.Array, tuple[LayerCache, ...]]:
         """One position, [B, 1, D] -> [B, 1, D], normalised, with a cache for each block."""
         written = []
-        for block, cache in zip(self.blocks, caches, strict=True):
-            hidden, cache = block(hidden, context, cache)
+        for block, cache, bias in zip(self.blocks, caches, context.bias, strict=True):
+            hidden, cache = block(hidden, dataclasses.replace(context, bias=bias), cache)
             written.append(cache)
         return self.final_norm(hidden), tuple(written)

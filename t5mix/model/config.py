@@ -21,12 +21,13 @@ class T5Config:
         num_heads: H, heads of every attention.
         num_layers: blocks in the encoder.
         num_decoder_layers: blocks in the decoder.
-        activation: "relu" (1.0) or "gated-gelu" (1.1: tanh approximation, gated).
+        activation: "relu" (1.0), "gated-gelu" (1.1: tanh approximation, gated) or "gated-silu" (UL2).
         tie_embeddings: the output matrix is the embedding's transpose (1.0).
         scale_logits: hidden states are multiplied by d_model^-0.5 before the output matrix (1.0).
         dropout_rate: the rate at every dropout site, used when a key is given.
         relative_buckets: buckets of the relative position bias.
         relative_max_distance: the distance from which on all positions share a bucket.
+        relative_bias: "shared" by all blocks of a stack, or "per_block" (umT5, Pile-T5).
         layer_norm_epsilon: added to the mean square in the norms.
         dtype: the type that activations and matrix products are computed in. Parameters, norms,
             softmax and logits are float32 whatever it is.
@@ -40,12 +41,13 @@ class T5Config:
     num_heads: int = 6
     num_layers: int = 8
     num_decoder_layers: int = 8
-    activation: Literal["relu", "gated-gelu"] = "gated-gelu"
+    activation: Literal["relu", "gated-gelu", "gated-silu"] = "gated-gelu"
     tie_embeddings: bool = False
     scale_logits: bool = False
     dropout_rate: float = 0.1
     relative_buckets: int = 32
     relative_max_distance: int = 128
+    relative_bias: Literal["shared", "per_block"] = "shared"
     layer_norm_epsilon: float = 1e-6
     dtype: Literal["float32", "bfloat16"] = "float32"
     remat: bool = False
@@ -56,7 +58,12 @@ class T5Config:
             size = getattr(self, name)
             if size is not None and size < 1:
                 raise ValueError(f"{name} is {size}; it must be at least 1")
-        for name, allowed in (("activation", ("relu", "gated-gelu")), ("dtype", ("float32", "bfloat16"))):
+        choices = {
+            "activation": ("relu", "gated-gelu", "gated-silu"),
+            "relative_bias": ("shared", "per_block"),
+            "dtype": ("float32", "bfloat16"),
+        }
+        for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} is {getattr(self, name)!r}; it must be one of {allowed}")
         if not 0.0 <= self.dropout_rate < 1.0:

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from t5mix.model import masks
 from t5mix.model.blocks import DecoderContext, LayerCache
+from t5mix.model.layers import RelativeBias
 from t5mix.model.t5 import T5
 
 
@@ -77,9 +78,12 @@ def step(model: T5, session: Session, tokens: jax.Array, index: jax.Array) -> tu
         float32 logits [B, V] of the token at `index`, and the session to go on with.
     """
     distances = jnp.arange(session.caches[0].keys.shape[2]) - index
-    relative = model.decoder.relative_bias.of_distances(distances)[None, :, None, :]
+
+    def bias_of(relative: RelativeBias) -> jax.Array:
+        return jnp.where(distances <= 0, relative.of_distances(distances)[None, :, None, :], masks.MASKED)
+
     context = DecoderContext(
-        bias=jnp.where(distances <= 0, relative, masks.MASKED),
+        bias=model.decoder.biases(bias_of),
         cross_bias=session.cross_bias,
         index=index,
         task_ids=session.task_ids,

@@ -167,7 +167,7 @@ class NoPrompt(nnx.Module):
 
 
 class RelativeBias(nnx.Module):
-    """The relative position bias that the layers of one stack share.
+    """The relative position bias of one block, or of all blocks of a stack.
 
     It sees offsets in the row. Inside a segment these equal the differences of positions, and the mask
     hides everything else, so one bias serves all rows, packed or not.
@@ -262,14 +262,14 @@ class Attention(nnx.Module):
 
 
 class FeedForward(nnx.Module):
-    """The position-wise sublayer: one inner map and ReLU (1.0), or two and a GELU gate (1.1)."""
+    """The position-wise sublayer: one inner map and ReLU (1.0), or two and a GELU or SiLU gate (1.1, UL2)."""
 
     def __init__(self, config: T5Config, *, rngs: nnx.Rngs):
         def dense(inputs: int, outputs: int) -> Dense:
             return Dense(inputs, outputs, inputs**-0.5, dtype=config.dtype, rngs=rngs)
 
-        self.gated = config.activation == "gated-gelu"
-        if self.gated:
+        self.activation = config.activation
+        if self.activation != "relu":
             self.wi_0 = dense(config.d_model, config.d_ff)
             self.wi_1 = dense(config.d_model, config.d_ff)
         else:
@@ -278,8 +278,10 @@ class FeedForward(nnx.Module):
 
     def __call__(self, x: jax.Array, dropout: Dropout, task_ids: jax.Array | None = None) -> jax.Array:
         """[B, L, D] -> [B, L, D], with dropout on the inner activations."""
-        if self.gated:
+        if self.activation == "relu":
+            inner = jax.nn.relu(self.wi(x, task_ids))
+        elif self.activation == "gated-gelu":
             inner = jax.nn.gelu(self.wi_0(x, task_ids), approximate=True) * self.wi_1(x, task_ids)
         else:
-            inner = jax.nn.relu(self.wi(x, task_ids))
+            inner = jax.nn.silu(self.wi_0(x, task_ids)) * self.wi_1(x, task_ids)
         return self.wo(dropout(inner), task_ids)

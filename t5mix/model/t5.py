@@ -71,8 +71,8 @@ class T5(nnx.Module):
         ends_key, blocks_key = _split_key(key)
         ends = self._ends_dropout(ends_key, rows)
         dropout = BlockDropout.draw(blocks_key, self.config, blocks=self.config.num_layers, rows=rows, length=length)
-        relative = self.encoder.relative_bias(length)
-        bias = jnp.where(masks.segment_mask(segment_ids, segment_ids), relative, masks.MASKED)
+        visible = masks.segment_mask(segment_ids, segment_ids)
+        bias = self.encoder.biases(lambda relative: jnp.where(visible, relative(length), masks.MASKED))
         hidden = ends[0](self.prompt(self.token_embedding(inputs), positions, task_ids))
         hidden = self.encoder(hidden, BlockContext(bias=bias, dropout=dropout, task_ids=task_ids))
         return ends[1](hidden)
@@ -118,7 +118,7 @@ class T5(nnx.Module):
         )
         visible = masks.segment_mask(decoder_segment_ids, decoder_segment_ids) & masks.causal_mask(length)
         context = DecoderContext(
-            bias=jnp.where(visible, self.decoder.relative_bias(length), masks.MASKED),
+            bias=self.decoder.biases(lambda relative: jnp.where(visible, relative(length), masks.MASKED)),
             cross_bias=masks.mask_to_bias(masks.segment_mask(decoder_segment_ids, encoder_segment_ids)),
             encoded=encoded,
             encoded_task_ids=encoder_task_ids,

@@ -1,0 +1,90 @@
+"""Folders that Transformers saves (`save_pretrained`): T5 1.0 and 1.1, and the families that share their architecture."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from t5mix.errors import T5MixError
+from t5mix.files import read_json
+from t5mix.interop.foreign import ForeignCheckpoint, Tensor, check_complete
+from t5mix.interop.huggingface_config import Names, SpecialIds, read_config, read_special_ids
+from t5mix.interop.huggingface_names import BIAS, EMBEDDING, EMBEDDING_ALIASES, HEAD, UNUSED, huggingface_names
+from t5mix.interop.tensor_files import open_tensors
+
+_T5_IDS = SpecialIds(pad=0, eos=1, start=0)
+
+
+def is_huggingface(folder: Path) -> bool:
+    """Returns whether a folder looks like one of Transformers."""
+    return (folder / "config.json").is_file()
+
+
+def read_huggingface(folder: Path) -> ForeignCheckpoint:
+    """Returns the model in a folder of Transformers; reads no more of it than tells what it is.
+
+    Raises:
+        T5MixError: another architecture, tensors that are missing, left over or of other shapes, or a config that
+            contradicts them.
+    """
+    config = _read_config_file(folder / "config.json")
+    tensors = _with_one_embedding(folder, open_tensors(folder))
+    tensors.pop(UNUSED, None)
+    try:
+        shape = read_config(config, _names(tensors))
+        ids = read_special_ids(config)
+    except T5MixError as error:
+        raise T5MixError(f"{folder}: {error}") from error
+    if ids != _T5_IDS:
+        raise T5MixError(
+            f"{folder}: config.json has pad_token_id {ids.pad}, eos_token_id {ids.eos} and decoder_start_token_id "
+            f"{ids.start}; t5mix trains with T5's {_T5_IDS.pad}, {_T5_IDS.eos} and {_T5_IDS.start}."
+        )
+    if shape.tie_embeddings:
+        tensors.pop(HEAD, None)
+    paths = {name: (path, transposed) for path, (name, transposed) in huggingface_names(shape).items()}
+    renamed = {}
+    for name, tensor in tensors.items():
+        path, transposed = paths.get(name, (name, False))  # what has no place is told by its own name
+        renamed[path] = tensor.T if transposed else tensor
+    checkpoint = ForeignCheckpoint(folder, "Transformers", shape, renamed)
+    check_complete(checkpoint)
+    return checkpoint
+
+
+def _read_config_file(file: Path) -> dict[str, Any]:
+    try:
+        config = read_json(file)
+    except (OSError, ValueError) as error:
+        raise T5MixError(f"{file} cannot be read as JSON: {error}.") from error
+    if not isinstance(config, dict):
+        raise T5MixError(f"{file} must hold an object; it holds {type(config).__name__}.")
+    return config
+
+
+def _with_one_embedding(folder: Path, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Returns the tensors with the embedding under its one name, if all copies of it are the same."""
+    copies = [name for name in (EMBEDDING, *EMBEDDING_ALIASES) if name in tensors]
+    for name in copies[1:]:
+        if not same_values(tensors[copies[0]], tensors[name]):
+            raise T5MixError(
+                f"{folder}: {copies[0]} and {name} differ; a T5 model has one embedding for both of its stacks."
+            )
+    kept = {name: tensor for name, tensor in tensors.items() if name not in copies}
+    return {EMBEDDING: tensors[copies[0]], **kept} if copies else kept
+
+
+def _names(tensors: dict[str, Tensor]) -> Names:
+    head, embedding = tensors.get(HEAD), tensors.get(EMBEDDING)
+    biases = {name.split(".")[2] for name in tensors if name.endswith(BIAS)}
+    return Names(
+        gated=any(name.endswith("wi_0.weight") for name in tensors),
+        own_head=head is not None and (embedding is None or not same_values(head, embedding)),
+        head=head is not None,
+        bias_in_each_block=biases > {"0"},
+    )
+
+
+def same_values(one: Tensor, other: Tensor) -> bool:
+    """Returns whether two tensors hold the same numbers."""
+    return one.shape == other.shape and np.array_equal(one.read(), other.read())
