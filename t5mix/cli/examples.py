@@ -77,6 +77,15 @@ EXAMPLES = {
         "t5mix policy show lora model=t5_base finetuning.rank=16",
         "t5mix policy show gradual_unfreezing --config demo",
     ),
+    "import": (
+        "docs/checkpoints.md#in",
+        "t5mix import flan-t5-small runs/flan",
+        "t5mix train mixture=demo start_from=runs/flan",
+    ),
+    "export": (
+        "docs/checkpoints.md#out",
+        "t5mix export runs/flan-tuned out/flan-tuned",
+    ),
     "delta": (
         "docs/finetuning.md#checkpoints-on-a-base",
         "t5mix delta show runs/lora",

@@ -38,6 +38,8 @@ def build_parser() -> CommandParser:
     _mixtures(commands)
     _curves(commands)
     _policy(commands)
+    _import(commands)
+    _export(commands)
     _delta(commands)
     _sweep(commands)
     _report(commands)
@@ -226,6 +228,34 @@ def _policy(commands: argparse._SubParsersAction) -> None:
     _configuration(show)
     show.add_argument("--compile", action="store_true", help="compile the steps too, and count activations")
     show.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
+
+
+def _import(commands: argparse._SubParsersAction) -> None:
+    command = _add(commands, "import", "import_", "make a checkpoint of Transformers one that runs start from")
+    command.add_argument("source", metavar="FROM", help="its folder, with config.json and the weights")
+    command.add_argument("out", metavar="TO", help="a folder that does not exist yet")
+    command.add_argument(
+        "--vocabulary",
+        metavar="FILE",
+        help="a SentencePiece model, or bytes, where FROM holds none; default: FROM's own",
+    )
+    command.add_argument(
+        "--extra-ids", type=int, default=100, metavar="N", help="sentinels that are added to it; default: %(default)s"
+    )
+
+
+def _export(commands: argparse._SubParsersAction) -> None:
+    command = _add(commands, "export", "export", "write a trained model as a folder that Transformers loads")
+    command.add_argument("run", metavar="RUN", help=_RUN)
+    command.add_argument("out", metavar="TO", help="a folder that does not exist yet")
+    command.add_argument(
+        "--dtype",
+        choices=("float32", "bfloat16", "float16"),
+        default="float32",
+        help="the type of the weights; default: %(default)s",
+    )
+    command.add_argument("--task", help="the task of a bank; only a bank needs one")
+    _base(command)
 
 
 def _delta(commands: argparse._SubParsersAction) -> None:

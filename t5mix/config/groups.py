@@ -11,9 +11,9 @@ from hydra.core.config_store import ConfigStore
 def groups() -> dict[str, list[str]]:
     """Returns the options of each group: the kinds that are registered, and the presets of the model."""
     from t5mix.config.experiment import KIND_GROUPS  # loads JAX, which commands that compose nothing do without
-    from t5mix.model.presets import PRESETS
+    from t5mix.model.presets import AUTO, PRESETS
 
-    return {**{group: sorted(registry) for group, registry in KIND_GROUPS.items()}, "model": sorted(PRESETS)}
+    return {**{group: sorted(registry) for group, registry in KIND_GROUPS.items()}, "model": [AUTO, *sorted(PRESETS)]}
 
 
 def setting_keys() -> list[str]:

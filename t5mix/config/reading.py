@@ -6,15 +6,17 @@ Unknown keys, wrong types and impossible combinations are refused by name, befor
 import dataclasses
 import functools
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from t5mix.config.experiment import KIND_GROUPS, Experiment
 from t5mix.config.renamed_keys import RENAMED_KEYS
+from t5mix.config.starting_checkpoint import settings_of
 from t5mix.errors import T5MixError, UnknownNameError
 from t5mix.files import expand_home
 from t5mix.finetuning import FineTuningPolicy
 from t5mix.mixing import MixingStrategy
-from t5mix.model.presets import PRESETS
+from t5mix.model.presets import AUTO, DEFAULT_PRESET, PRESETS
 from t5mix.plugins import import_plugins
 from t5mix.sources.declaration import plain_declaration, task_declaration
 from t5mix.validation import to_plain, validate
@@ -28,11 +30,12 @@ _HINTS = {
 """What to do about a key that must be set."""
 
 
-def read_experiment(raw: Mapping[str, Any]) -> Experiment:
+def read_experiment(raw: Mapping[str, Any], origin: str | None = None) -> Experiment:
     """Turns composed configuration into an experiment.
 
     Args:
         raw: plain data; the key `variables`, which other values may refer to, is left out of account.
+        origin: the checkpoint that decides what the experiment leaves open, such as the model; None for `start_from`.
 
     Raises:
         T5MixError: a key is unknown, a value is of the wrong type or out of range, a required key is missing, or
@@ -50,6 +53,7 @@ def read_experiment(raw: Mapping[str, Any]) -> Experiment:
     for key, expand in _SHORT_FORMS.items():
         if key in values:
             values[key] = expand(values[key])
+    _settle(values, origin or values.get("start_from"))
     experiment = validate(Experiment, values, renamed=RENAMED_KEYS)
     for name, task in experiment.tasks.items():
         task_declaration(name, task)
@@ -84,6 +88,17 @@ def strategy_to_dict(strategy: MixingStrategy) -> dict[str, Any]:
     return to_plain(strategy)
 
 
+def _settle(values: dict[str, Any], start_from: Any) -> None:
+    """Settles what was left open: by the checkpoint that the run starts from, else by default."""
+    settings = settings_of(Path(start_from)) if isinstance(start_from, str) else {}
+    model = values.get("model", {})
+    if isinstance(model, dict) and model.get("preset") == AUTO:
+        default = settings.get("model") or to_plain(PRESETS[DEFAULT_PRESET])
+        values["model"] = {**default, **{key: value for key, value in model.items() if key != "preset"}}
+    if values.get("vocabulary") is None and "vocabulary" in settings:
+        values |= {key: settings[key] for key in ("vocabulary", "extra_ids")}
+
+
 def _mixture(raw: Any) -> Any:
     """Returns the names of a mixture, which may be one name."""
     return [raw] if isinstance(raw, str) else raw
@@ -112,8 +127,10 @@ def _model(raw: Any) -> dict[str, Any]:
     """Returns the settings of a model, from a preset's name or from settings on top of one."""
     settings = {"preset": raw} if isinstance(raw, str) else validate(dict[str, Any], raw, "model")
     preset = settings.pop("preset", None)
+    if preset == AUTO:
+        return {"preset": AUTO, **settings}
     if preset is not None and preset not in PRESETS:
-        raise UnknownNameError("model preset", preset, PRESETS)
+        raise UnknownNameError("model preset", preset, [AUTO, *PRESETS])
     return {**(to_plain(PRESETS[preset]) if preset else {}), **settings}
 
 

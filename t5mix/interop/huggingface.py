@@ -1,4 +1,4 @@
-"""Folders that Transformers saves (`save_pretrained`): T5 1.0 and 1.1, and the families that share their architecture."""
+"""Folders as Transformers saves them: T5 1.0 and 1.1, and the families that share their architecture."""
 
 from pathlib import Path
 from typing import Any
@@ -8,11 +8,9 @@ import numpy as np
 from t5mix.errors import T5MixError
 from t5mix.files import read_json
 from t5mix.interop.foreign import ForeignCheckpoint, Tensor, check_complete
-from t5mix.interop.huggingface_config import Names, SpecialIds, read_config, read_special_ids
+from t5mix.interop.huggingface_config import T5_IDS, Names, read_config, read_special_ids
 from t5mix.interop.huggingface_names import BIAS, EMBEDDING, EMBEDDING_ALIASES, HEAD, UNUSED, huggingface_names
 from t5mix.interop.tensor_files import open_tensors
-
-_T5_IDS = SpecialIds(pad=0, eos=1, start=0)
 
 
 def is_huggingface(folder: Path) -> bool:
@@ -35,10 +33,10 @@ def read_huggingface(folder: Path) -> ForeignCheckpoint:
         ids = read_special_ids(config)
     except T5MixError as error:
         raise T5MixError(f"{folder}: {error}") from error
-    if ids != _T5_IDS:
+    if ids != T5_IDS:
         raise T5MixError(
             f"{folder}: config.json has pad_token_id {ids.pad}, eos_token_id {ids.eos} and decoder_start_token_id "
-            f"{ids.start}; t5mix trains with T5's {_T5_IDS.pad}, {_T5_IDS.eos} and {_T5_IDS.start}."
+            f"{ids.start}; t5mix trains with T5's {T5_IDS.pad}, {T5_IDS.eos} and {T5_IDS.start}."
         )
     if shape.tie_embeddings:
         tensors.pop(HEAD, None)

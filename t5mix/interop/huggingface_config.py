@@ -1,7 +1,7 @@
 """config.json of Transformers, read and written: the one place that knows how its versions disagree.
 
-Versions 4 and 5 differ in what `tie_word_embeddings` means, when it is absent too. Whether a model is tied is decided by
-its tensors first; whether its logits are scaled, by `scale_decoder_outputs`, or what its version made of the other key.
+Versions 4 and 5 differ in what `tie_word_embeddings` means, also where it is absent. Whether a model is tied is decided
+by its tensors; whether its logits are scaled, by `scale_decoder_outputs`, or by what its version made of the other key.
 """
 
 from collections.abc import Mapping
@@ -47,6 +47,9 @@ class SpecialIds(NamedTuple):
     pad: int
     eos: int
     start: int
+
+
+T5_IDS = SpecialIds(pad=0, eos=1, start=0)
 
 
 def read_config(config: Mapping[str, Any], names: Names) -> T5Config:
@@ -160,8 +163,8 @@ def _is_tied(config: Mapping[str, Any], names: Names) -> bool:
             and not (config["model_type"] == "mt5" and _version(config) >= 5)
         ):
             raise T5MixError(
-                "config.json says, or leaves out, that the output matrix is the embedding (tie_word_embeddings), and the "
-                "weights hold another one as lm_head.weight: Transformers 4 would drop it, 5 keeps it. Set "
+                "by config.json the output matrix is the embedding (tie_word_embeddings is true or left out), and the "
+                "weights hold another one, lm_head.weight: Transformers 4 would drop it, 5 keeps it. Set "
                 "tie_word_embeddings to false if lm_head.weight was trained."
             )
         return False

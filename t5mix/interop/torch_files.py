@@ -97,8 +97,8 @@ class _Unpickler(pickle.Unpickler):
         if module == "torch" and name.endswith("Storage"):
             raise pickle.UnpicklingError(f"it holds a {name}, and weights are floating-point numbers.")
         raise pickle.UnpicklingError(
-            f"it wants to call {module}.{name}, which no file of weights needs. If you trust it, load it where it comes "
-            "from and save the weights as safetensors."
+            f"it wants to call {module}.{name}, which no file of weights needs. If you trust it, load it where it "
+            "comes from, and save the weights as safetensors."
         )
 
     def persistent_load(self, pid: Any) -> _Storage:

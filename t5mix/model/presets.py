@@ -52,3 +52,8 @@ PRESETS: dict[str, T5Config] = {
     "t5_1_1_xxl": _t5_1_1(4096, 10240, 64, 24),
 }
 """Preset name -> configuration. The two small ones leave `vocab_size` to the vocabulary."""
+
+AUTO = "auto"
+"""In a preset's place: the model of the checkpoint that a run starts from, else the default."""
+
+DEFAULT_PRESET = "tiny"

@@ -6,17 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 
 from t5mix.checkpoint.reader import Base, base_of, identity_of, saved_shapes
-from t5mix.checkpoint.train_state import TrainState
-from t5mix.checkpoint.writer import Checkpoints
 from t5mix.config.reading import policy_to_dict
 from t5mix.errors import T5MixError
 from t5mix.files import check_writable
 from t5mix.finetuning import FineTuningPolicy, Full
 from t5mix.runs.load import CheckpointMetadata, TrainedModel, load_model
-from t5mix.tracking.run_directory import find_checkpoint, keep_vocabulary, kept_vocabulary
+from t5mix.runs.new_checkpoint import write_checkpoint
+from t5mix.tracking.run_directory import find_checkpoint, kept_vocabulary
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,7 +72,7 @@ def merge_delta(path: Path, out: Path, *, base: Path | None = None, task: str | 
         T5MixError: there is no checkpoint, the policy's additions cannot be merged, or `out` exists.
     """
     model = _load(path, out, base)
-    policy, params = _single_task(model, task)
+    policy, params = model.single_task(task)
     return _write(out, model.path, Full(), policy.merged(params))
 
 
@@ -86,7 +84,7 @@ def extract_task(path: Path, out: Path, task: str, *, base: Path | None = None) 
     model = _load(path, out, base)
     if model.policy.bank is None:
         raise T5MixError(f"{model.path} holds no bank: all tasks share its modules.")
-    policy, params = _single_task(model, task)
+    policy, params = model.single_task(task)
     recorded = base_of(model.path)
     if recorded is not None:
         saved = saved_shapes(model.path)
@@ -101,33 +99,12 @@ def _load(path: Path, out: Path, base: Path | None) -> TrainedModel:
     return load_model(path, base)
 
 
-def _single_task(model: TrainedModel, task: str | None) -> tuple[FineTuningPolicy, dict[str, Any]]:
-    """Returns the policy and the parameters of one task of a model's bank; without a bank those of the whole model."""
-    bank, params = model.policy.bank, dict(model.params)
-    if bank is None:
-        if task is not None:
-            raise T5MixError(f"The model holds no bank, and so nothing of {task!r} alone.")
-        return model.policy.policy, params
-    if task is None:
-        raise T5MixError(f"The model holds a bank. Name a task of it (--task): {', '.join(bank.tasks)}.")
-    return bank.single_task(params, task)
-
-
 def _write(
     out: Path, source: Path, policy: FineTuningPolicy, params: Mapping[str, jax.Array], base: Base | None = None
 ) -> Path:
     """Writes a checkpoint that was made from the one at `source`, at the same step."""
-    step = int(source.name) if source.name.isdigit() else 0
-    float_params = {name: jnp.asarray(leaf, jnp.float32) for name, leaf in params.items()}
-    metadata = dataclasses.replace(CheckpointMetadata.read(source), policy=policy)
-    run_state = {
-        **metadata.to_json(),
-        **({"base": base.to_json()} if base else {}),
-        "made_from": str(source),
-        "best": {},
-    }
-    checkpoints = Checkpoints(out / "checkpoints")
-    checkpoints.save(TrainState(jnp.int32(step), float_params, {}, ()), run_state)
-    checkpoints.close()
-    keep_vocabulary(kept_vocabulary(metadata.vocabulary, source), out)
+    metadata = CheckpointMetadata.read(source)
+    metadata = dataclasses.replace(metadata, policy=policy, vocabulary=kept_vocabulary(metadata.vocabulary, source))
+    origin = {**({"base": base.to_json()} if base else {}), "made_from": str(source)}
+    write_checkpoint(out, metadata, params, origin, int(source.name) if source.name.isdigit() else 0)
     return find_checkpoint(out)

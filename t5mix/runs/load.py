@@ -108,6 +108,21 @@ class TrainedModel:
             )
         return bank.task_index(task)
 
+    def single_task(self, task: str | None) -> tuple[FineTuningPolicy, dict[str, Any]]:
+        """Returns the policy and the parameters of one task of a bank; without a bank those of the whole model.
+
+        Raises:
+            T5MixError: there is a bank and no task, or the other way round, or nothing for this task.
+        """
+        bank, params = self.policy.bank, dict(self.params)
+        if bank is None:
+            if task is not None:
+                raise T5MixError(f"The model holds no bank, and so nothing of {task!r} alone.")
+            return self.policy.policy, params
+        if task is None:
+            raise T5MixError(f"The model holds a bank. Name a task of it (--task): {', '.join(bank.tasks)}.")
+        return bank.single_task(params, task)
+
     def switch(self, path: Path) -> "TrainedModel":
         """Loads another checkpoint on the same base, which is not read again.
 

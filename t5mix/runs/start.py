@@ -4,15 +4,15 @@ from pathlib import Path
 
 from t5mix.checkpoint.reader import Base, base_of, identity_of, saved_shapes
 from t5mix.config.experiment import Experiment
+from t5mix.config.starting_checkpoint import SHAPE
 from t5mix.errors import T5MixError
 from t5mix.finetuning import POLICIES
 from t5mix.model.t5 import abstract_model
 from t5mix.runs.build_engine import parameter_shapes
+from t5mix.runs.importing import starting_folder
 from t5mix.runs.load import CheckpointMetadata
 from t5mix.tracking.run_directory import RunDirectory, find_checkpoint, has_checkpoint
 from t5mix.training.engine import Engine
-
-_SHAPE = ("d_model", "d_ff", "d_kv", "num_heads", "num_layers", "num_decoder_layers", "activation", "tie_embeddings")
 
 
 def starting_checkpoint(experiment: Experiment) -> Path | None:
@@ -23,7 +23,7 @@ def starting_checkpoint(experiment: Experiment) -> Path | None:
     """
     if experiment.start_from is None:
         return None
-    checkpoint = find_checkpoint(Path(experiment.start_from).expanduser())
+    checkpoint = starting_folder(Path(experiment.start_from))
     metadata = CheckpointMetadata.read(checkpoint)
     _check_shape(checkpoint, metadata, experiment)
     _check_modules(checkpoint, metadata, experiment)
@@ -72,7 +72,7 @@ def _moved_base(checkpoint: Path, base: Base | None, start_from: str) -> Base:
             f"start_from is {start_from}, which is not what the run started from. {checkpoint} holds all its "
             "parameters itself: leave start_from as it was, or choose another run_dir."
         )
-    folder = find_checkpoint(Path(start_from))
+    folder = starting_folder(Path(start_from))
     within = base_of(folder)
     return Base(within.path if within else folder.absolute(), base.identity)
 
@@ -81,8 +81,8 @@ def _check_shape(checkpoint: Path, metadata: CheckpointMetadata, experiment: Exp
     saved, configured = metadata.model, experiment.model
     differing = [
         f"model.{name} is {getattr(saved, name)} there and {getattr(configured, name)} here"
-        for name in _SHAPE
-        if getattr(saved, name) != getattr(configured, name)
+        for name in SHAPE
+        if getattr(configured, name) not in (None, getattr(saved, name))  # the data decide an open vocab_size
     ]
     if differing:
         raise T5MixError(f"start_from: {checkpoint} holds another model: {'; '.join(differing)}.")

@@ -7,12 +7,12 @@ from pathlib import Path
 from t5mix.data.manifest import DataManifest, DataRequest
 from t5mix.errors import T5MixError, UnknownNameError
 from t5mix.metrics.catalogue import values_by_name
+from t5mix.runs.importing import starting_folder
 from t5mix.runs.start import vocabulary_of
 from t5mix.sweep.plan import SweepPlanner, Trial
 from t5mix.sweep.planned_runs import with_ancestors
 from t5mix.sweep.reported_metrics import has_score, reported_metrics
 from t5mix.sweep.spec import Sweep
-from t5mix.tracking.run_directory import find_checkpoint
 
 
 def data_splits(sweep: Sweep) -> tuple[str, ...]:
@@ -43,7 +43,7 @@ def check_data(planner: SweepPlanner, trials: Iterable[Trial], prepare: Callable
             seed=0,
             declared=declared,
             streamed=streamed,
-            start_vocabulary=None if start is None else vocabulary_of(find_checkpoint(Path(start).expanduser())),
+            start_vocabulary=None if start is None else vocabulary_of(starting_folder(Path(start))),
         )
         mixtures.setdefault(alike.to_json(), {}).update(dict.fromkeys(request.mixture))
     entries = {}

@@ -127,7 +127,8 @@ class SweepPlanner:
             return self._planned[key]
         start = [] if parent is None else [f"start_from={parent}"]
         try:
-            experiment = read_experiment(self._composer.compose([*overrides, f"run_dir={_RUN_DIR}", *start]))
+            raw = self._composer.compose([*overrides, f"run_dir={_RUN_DIR}", *start])
+            experiment = read_experiment(raw, self._origin(parent))
             if parent is None and first == (_FROM_SCRATCH,) and experiment.start_from is not None:
                 raise T5MixError(
                     f"from_scratch is set, but its settings have start_from={experiment.start_from}: keep one."
@@ -139,6 +140,12 @@ class SweepPlanner:
         self.runs.setdefault(run.id, run)
         self._planned[key] = run.id
         return run.id
+
+    def _origin(self, parent: str | None) -> str | None:
+        """Returns the checkpoint that a chain of runs starts from, which decides what they leave open."""
+        while parent is not None and (run := self.runs[parent]).parent is not None:
+            parent = run.parent
+        return None if parent is None else self.runs[parent].experiment.start_from
 
     def _check(self, experiment: Experiment, *, first: bool) -> None:
         start = experiment.start_from if first else None

@@ -1,0 +1,89 @@
+"""Checkpoints of other frameworks made ones of t5mix, once: what `t5mix import` and `start_from` do."""
+
+from pathlib import Path
+
+import jax.numpy as jnp
+
+from t5mix.cache.vocabulary import vocabulary_entry
+from t5mix.console.stage import stage
+from t5mix.data.manifest import VocabularyEntry
+from t5mix.errors import T5MixError
+from t5mix.files import atomic_folder, check_writable, sha256_of_json
+from t5mix.finetuning import Full
+from t5mix.interop.foreign import ForeignCheckpoint
+from t5mix.interop.formats import is_foreign, read_foreign
+from t5mix.interop.vocabularies import find_vocabulary
+from t5mix.runs.load import CheckpointMetadata
+from t5mix.runs.new_checkpoint import write_checkpoint
+from t5mix.tracking.run_directory import find_checkpoint, has_checkpoint
+
+_CACHE = Path("~/.cache/t5mix/imported")
+
+
+def import_checkpoint(source: Path, out: Path, vocabulary: VocabularyEntry | None = None) -> Path:
+    """Writes a checkpoint of another framework as one of t5mix, which runs may start from (`start_from`).
+
+    Args:
+        source: its folder.
+        out: a folder that does not exist yet.
+        vocabulary: what its ids mean, where its folder does not say.
+
+    Returns:
+        The folder of the new checkpoint.
+
+    Raises:
+        T5MixError: `out` exists, or the checkpoint is damaged, of another architecture, or without a vocabulary.
+    """
+    if out.exists():
+        raise T5MixError(f"{out} exists already. Name a folder that does not.")
+    check_writable(out, "TO")
+    foreign = read_foreign(source)
+    vocabulary = vocabulary or _vocabulary(foreign)
+    metadata = CheckpointMetadata(foreign.config, Full(), vocabulary, "float32")
+    params = {path: jnp.asarray(tensor.read(), jnp.float32) for path, tensor in foreign.tensors.items()}
+    with atomic_folder(out, "checkpoints") as draft:
+        write_checkpoint(draft, metadata, params, {"imported_from": str(source.absolute())})
+    return find_checkpoint(out)
+
+
+def starting_folder(path: Path) -> Path:
+    """Returns the folder of a checkpoint of t5mix: the one that a path names, or made of the foreign one there.
+
+    What was made is kept in the user's cache, so that it is made once.
+
+    Raises:
+        T5MixError: see `import_checkpoint`; or there is no checkpoint.
+    """
+    path = path.expanduser()
+    if not is_foreign(path):
+        return find_checkpoint(path)
+    cached = _CACHE.expanduser() / f"{path.absolute().name}-{_version(path)[:12]}"
+    if has_checkpoint(cached):
+        return find_checkpoint(cached)
+    with stage(f"Importing {path}"):
+        return import_checkpoint(path, cached)
+
+
+def _version(folder: Path) -> str:
+    """Returns what changes with any file of a folder."""
+    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    stats = [(str(file.relative_to(folder)), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    return sha256_of_json([str(folder.absolute()), stats])
+
+
+def _vocabulary(foreign: ForeignCheckpoint) -> VocabularyEntry:
+    found = find_vocabulary(foreign.path)
+    if found is None:
+        raise T5MixError(
+            f"{foreign.path} holds no vocabulary: neither spiece.model nor a tokenizer_config.json that says ByT5. "
+            "Give the one that the model was trained with: --vocabulary FILE, or --vocabulary bytes."
+        )
+    entry = vocabulary_entry(*found)
+    rows = foreign.config.vocab_size
+    assert rows is not None
+    if entry.size > rows:
+        raise T5MixError(
+            f"{foreign.path}: the vocabulary has {entry.size:,} ids, {entry.extra_ids} of them added sentinels, and "
+            f"the embedding {rows:,} rows. They do not belong together, or extra_ids in tokenizer_config.json is wrong."
+        )
+    return entry
