@@ -237,7 +237,7 @@ def _import(commands: argparse._SubParsersAction) -> None:
     command.add_argument(
         "--vocabulary",
         metavar="FILE",
-        help="a SentencePiece model, or bytes, where FROM holds none; default: FROM's own",
+        help="a SentencePiece model, or bytes; default: what FROM holds",
     )
     command.add_argument(
         "--extra-ids", type=int, default=100, metavar="N", help="sentinels that are added to it; default: %(default)s"

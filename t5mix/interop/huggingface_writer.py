@@ -75,7 +75,7 @@ def _check_range(tensors: Mapping[str, Tensor]) -> None:
         largest = float(np.max(np.abs(tensor.read())))
         if largest > _LARGEST_FLOAT16 and ".wo." not in name:
             raise T5MixError(
-                f"{name} reaches {largest:,.0f}, and float16 ends at {_LARGEST_FLOAT16:,.0f}. Write bfloat16 or float32."
+                f"{name} reaches {largest:,.0f}; float16 ends at {_LARGEST_FLOAT16:,.0f}. Write bfloat16 or float32."
             )
 
 
