@@ -8,7 +8,7 @@ import numpy as np
 from t5mix.errors import T5MixError
 from t5mix.files import read_json
 from t5mix.interop.foreign import ForeignCheckpoint, Tensor, check_complete
-from t5mix.interop.huggingface_config import T5_IDS, Names, read_config, read_special_ids
+from t5mix.interop.huggingface_config import Names, read_config, read_special_ids
 from t5mix.interop.huggingface_names import BIAS, EMBEDDING, EMBEDDING_ALIASES, HEAD, UNUSED, huggingface_names
 from t5mix.interop.tensor_files import open_tensors
 
@@ -33,11 +33,6 @@ def read_huggingface(folder: Path) -> ForeignCheckpoint:
         ids = read_special_ids(config)
     except T5MixError as error:
         raise T5MixError(f"{folder}: {error}") from error
-    if ids != T5_IDS:
-        raise T5MixError(
-            f"{folder}: config.json has pad_token_id {ids.pad}, eos_token_id {ids.eos} and decoder_start_token_id "
-            f"{ids.start}; t5mix trains with T5's {T5_IDS.pad}, {T5_IDS.eos} and {T5_IDS.start}."
-        )
     if shape.tie_embeddings:
         tensors.pop(HEAD, None)
     paths = {name: (path, transposed) for path, (name, transposed) in huggingface_names(shape).items()}
@@ -45,7 +40,7 @@ def read_huggingface(folder: Path) -> ForeignCheckpoint:
     for name, tensor in tensors.items():
         path, transposed = paths.get(name, (name, False))  # what has no place is told by its own name
         renamed[path] = tensor.T if transposed else tensor
-    checkpoint = ForeignCheckpoint(folder, "Transformers", shape, renamed)
+    checkpoint = ForeignCheckpoint(folder, "Transformers", shape, renamed, ids)
     check_complete(checkpoint)
     return checkpoint
 

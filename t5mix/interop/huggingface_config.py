@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from t5mix.errors import T5MixError
+from t5mix.interop.foreign import SpecialIds
 from t5mix.model.config import T5Config
 
 _FAMILIES = ("t5", "mt5", "umt5")
@@ -39,17 +40,6 @@ class Names(NamedTuple):
     own_head: bool
     head: bool
     bias_in_each_block: bool
-
-
-class SpecialIds(NamedTuple):
-    """The ids that a model was trained with for padding, the end of a sequence, and the decoder's first input."""
-
-    pad: int
-    eos: int
-    start: int
-
-
-T5_IDS = SpecialIds(pad=0, eos=1, start=0)
 
 
 def read_config(config: Mapping[str, Any], names: Names) -> T5Config:

@@ -11,9 +11,9 @@ import numpy as np
 from t5mix.data.manifest import VocabularyEntry
 from t5mix.errors import T5MixError
 from t5mix.files import check_room, write_json
-from t5mix.interop.foreign import Tensor
+from t5mix.interop.foreign import T5_IDS, Tensor
 from t5mix.interop.huggingface import read_huggingface
-from t5mix.interop.huggingface_config import T5_IDS, write_config
+from t5mix.interop.huggingface_config import write_config
 from t5mix.interop.huggingface_names import HEAD, huggingface_names
 from t5mix.interop.safetensors_writer import DTYPES, write_safetensors
 from t5mix.interop.vocabularies import SENTENCEPIECE_FILE

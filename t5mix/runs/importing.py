@@ -10,7 +10,7 @@ from t5mix.data.manifest import VocabularyEntry
 from t5mix.errors import T5MixError
 from t5mix.files import atomic_folder, check_writable, sha256_of_json
 from t5mix.finetuning import Full
-from t5mix.interop.foreign import ForeignCheckpoint
+from t5mix.interop.foreign import T5_IDS, ForeignCheckpoint
 from t5mix.interop.formats import is_foreign, read_foreign
 from t5mix.interop.vocabularies import find_vocabulary
 from t5mix.runs.load import CheckpointMetadata
@@ -38,6 +38,12 @@ def import_checkpoint(source: Path, out: Path, vocabulary: VocabularyEntry | Non
         raise T5MixError(f"{out} exists already. Name a folder that does not.")
     check_writable(out, "TO")
     foreign = read_foreign(source)
+    if foreign.special_ids != T5_IDS:
+        ids = foreign.special_ids
+        raise T5MixError(
+            f"{source}: the model was trained with {ids.pad} for padding, {ids.eos} for the end and {ids.start} before "
+            f"the first token; t5mix trains with T5's {T5_IDS.pad}, {T5_IDS.eos} and {T5_IDS.start}."
+        )
     vocabulary = vocabulary or _vocabulary(foreign)
     metadata = CheckpointMetadata(foreign.config, Full(), vocabulary, "float32")
     params = {path: jnp.asarray(tensor.read(), jnp.float32) for path, tensor in foreign.tensors.items()}

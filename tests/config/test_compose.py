@@ -13,7 +13,7 @@ from t5mix.config.reading import read_experiment
 from t5mix.errors import T5MixError
 from t5mix.finetuning import POLICIES
 from t5mix.mixing import STRATEGIES, Equal
-from t5mix.model.presets import PRESETS
+from t5mix.model.presets import AUTO, PRESETS
 from t5mix.training.optimizer import OPTIMIZERS
 from t5mix.training.schedule import SCHEDULES
 
@@ -50,7 +50,7 @@ def test_every_named_configuration_is_valid(name: str):
         ("finetuning", POLICIES),
         ("optimizer", OPTIMIZERS),
         ("schedule", SCHEDULES),
-        ("model", PRESETS),
+        ("model", [AUTO, *PRESETS]),
     ],
 )
 def test_every_kind_has_an_option_of_its_name_and_every_option_is_valid(group: str, registry: Any):
