@@ -40,10 +40,13 @@ def run(options: argparse.Namespace) -> int:
             summary = inputs.check()
     keep_compiled_programs()
     with stage("Loading the model"):
+        from t5mix.interop.formats import is_foreign
+        from t5mix.runs.importing import starting_folder
         from t5mix.runs.load import checkpoint_of, load_tokenizer
         from t5mix.runs.predict import task_inputs
 
-        checkpoint = checkpoint_of(run_folder, options.checkpoint)
+        imported = is_foreign(run_folder)
+        checkpoint = starting_folder(run_folder) if imported else checkpoint_of(run_folder, options.checkpoint)
     if options.task:
         inputs = task_inputs(run_folder, options.task, options.split, load_tokenizer(checkpoint))
         print(f"The inputs of {options.task}, split {options.split}; --split chooses another one.", file=sys.stderr)

@@ -53,8 +53,9 @@ def read_torch_file(file: Path) -> dict[str, Tensor]:
             folder = next(name for name in archive.namelist() if name.endswith("data.pkl")).removesuffix("data.pkl")
             views = _Unpickler(io.BytesIO(archive.read(f"{folder}data.pkl"))).load()
     except (zipfile.BadZipFile, StopIteration) as error:
+        reason = str(error) or "data.pkl is missing"
         raise T5MixError(
-            f"{file} is no whole file of weights as PyTorch 1.6 and later write it: {error or 'data.pkl is missing'}. "
+            f"{file} is no whole file of weights as PyTorch 1.6 and later write it: {reason}. "
             "Get it again, or save the model as safetensors."
         ) from error
     except pickle.UnpicklingError as error:

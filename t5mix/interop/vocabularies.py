@@ -4,13 +4,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from t5mix.cache.vocabulary import BYTES
-from t5mix.data.tokenizer import BYTE_IDS, load_sentencepiece, sentinel_ids
+from t5mix.data.tokenizer import load_sentencepiece, sentinel_ids
 from t5mix.errors import T5MixError
-from t5mix.files import read_json
+from t5mix.files import atomic_path, read_json, sha256_of
+from t5mix.interop.unigram_tokenizer import sentencepiece_model
 
 SENTENCEPIECE_FILE = "spiece.model"
 _FILES = (SENTENCEPIECE_FILE, "sentencepiece.model", "tokenizer.model")
+_TOKENIZER = "tokenizer.json"
 _T5_SENTINELS = 100
+_CACHE = Path("~/.cache/t5mix/vocabularies")
 
 
 class VocabularySettings(NamedTuple):
@@ -40,19 +43,19 @@ def find_vocabulary(folder: Path) -> VocabularySettings | None:
     for file in _FILES:
         if (folder / file).is_file():
             return VocabularySettings(str((folder / file).absolute()), _sentinels(folder / file, settings))
-    if (folder / "tokenizer.json").exists():
-        raise T5MixError(
-            f"{folder} holds its tokenizer as tokenizer.json only. Put the {SENTENCEPIECE_FILE} of the model that it "
-            "descends from beside it."
-        )
+    if (folder / _TOKENIZER).exists():
+        return _rebuilt(folder / _TOKENIZER)
     return None
 
 
-def fits(vocabulary: VocabularySettings, rows: int) -> bool:
-    """Returns whether the embedding of a model, of so many rows, has one for each id of the vocabulary."""
-    if vocabulary.vocabulary == BYTES:
-        return BYTE_IDS + vocabulary.extra_ids <= rows
-    return load_sentencepiece(Path(vocabulary.vocabulary), vocabulary.extra_ids).GetPieceSize() <= rows
+def _rebuilt(file: Path) -> VocabularySettings:
+    """Returns the SentencePiece model that a tokenizer.json was made of, which is kept in the user's cache."""
+    kept = _CACHE.expanduser() / f"{sha256_of(file)[:16]}.model"
+    model, sentinels = sentencepiece_model(file)
+    if not kept.exists():
+        with atomic_path(kept) as draft:
+            draft.write_bytes(model)
+    return VocabularySettings(str(kept.absolute()), sentinels)
 
 
 def _sentinels(model: Path, settings: dict[str, Any]) -> int:
