@@ -82,7 +82,7 @@ def _vocabulary(foreign: ForeignCheckpoint) -> VocabularyEntry:
     if found is None:
         raise T5MixError(
             f"{foreign.path} holds no vocabulary: neither spiece.model nor a tokenizer_config.json that says ByT5. "
-            "Give the one that the model was trained with: --vocabulary FILE, or --vocabulary bytes."
+            "Give the one that the model was trained with: t5mix import FROM TO --vocabulary FILE, or bytes for FILE."
         )
     entry = vocabulary_entry(*found)
     rows = foreign.config.vocab_size
