@@ -28,7 +28,7 @@ PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 GUIDES = [page for page in PAGES if page.name != "report.md"]  # reports are written by t5mix
 FOR_REAL = [
     README,
-    *(ROOT / f"docs/{name}.md" for name in ("tasks", "metrics", "training", "mixing", "finetuning", "sweeps")),
+    *(ROOT / f"docs/{name}.md" for name in ("tasks", "metrics", "training", "mixing", "finetuning", "checkpoints", "sweeps")),
 ]
 QUICKSTART = ROOT / "scripts/quickstart_report.py"
 CONFIGURATIONS = [
@@ -155,7 +155,7 @@ class Workshop:
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.runs: dict[str, dict[str, Any]] = {}
-        self.folders: set[str] = set()
+        self.folders = {"flan-t5-small"}  # which a reader has downloaded
         self.tracks = True
         (folder / "benchmarks").symlink_to(ROOT / "benchmarks")
         monkeypatch.chdir(folder)
@@ -213,10 +213,10 @@ class Workshop:
                 scale = [word.partition("=")[2] for word in options.overrides if word.startswith("scale=")]
                 self.folders.add(options.out or "-".join([f"sweeps/{options.sweep}", *scale]))
             return
-        needed = (getattr(options, key, None) for key in ("run", "directory", "base"))
+        needed = (getattr(options, key, None) for key in ("run", "directory", "base", "source"))
         for folder in [*getattr(options, "runs", ()), *filter(None, needed)]:
             self.require(folder)
-        if options.module.endswith(".delta") and hasattr(options, "out"):
+        if options.module.endswith((".delta", ".export", ".import_")) and hasattr(options, "out"):
             self.folders.add(options.out)
 
 
@@ -368,6 +368,7 @@ def test_the_examples_of_help_texts_run_to_their_end(
         "t5mix train --config demo",
         "t5mix train --config demo start_from=runs/demo run_dir=runs/lora finetuning=lora",
         f"t5mix train --config demo start_from=runs/demo run_dir=runs/bank {bank}",
+        "t5mix export runs/demo flan-t5-small",
     ]
     examples = [line for _, epilog in epilogs(build_parser()) for line in example_lines(epilog)]
     assert len(examples) > 40

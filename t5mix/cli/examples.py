@@ -80,11 +80,11 @@ EXAMPLES = {
     "import": (
         "docs/checkpoints.md#in",
         "t5mix import flan-t5-small runs/flan",
-        "t5mix train mixture=demo start_from=runs/flan",
+        "t5mix train --config demo start_from=runs/flan run_dir=runs/flan_demo",
     ),
     "export": (
         "docs/checkpoints.md#out",
-        "t5mix export runs/flan-tuned out/flan-tuned",
+        "t5mix export runs/flan_demo out/flan_demo",
     ),
     "delta": (
         "docs/finetuning.md#checkpoints-on-a-base",
