@@ -26,10 +26,8 @@ ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 GUIDES = [page for page in PAGES if page.name != "report.md"]  # reports are written by t5mix
-FOR_REAL = [
-    README,
-    *(ROOT / f"docs/{name}.md" for name in ("tasks", "metrics", "training", "mixing", "finetuning", "checkpoints", "sweeps")),
-]
+FOR_REAL_NAMES = ("tasks", "metrics", "training", "mixing", "finetuning", "checkpoints", "sweeps")
+FOR_REAL = [README, *(ROOT / f"docs/{name}.md" for name in FOR_REAL_NAMES)]
 QUICKSTART = ROOT / "scripts/quickstart_report.py"
 CONFIGURATIONS = [
     *sorted((ROOT / "t5mix/config/experiments").glob("*.yaml")),

@@ -240,7 +240,11 @@ def _import(commands: argparse._SubParsersAction) -> None:
         help="a SentencePiece model, or bytes; default: what FROM holds",
     )
     command.add_argument(
-        "--extra-ids", type=int, default=100, metavar="N", help="sentinels that are added to it; default: %(default)s"
+        "--extra-ids",
+        type=_not_negative,
+        default=100,
+        metavar="N",
+        help="sentinels that are added to it; default: %(default)s",
     )
 
 
