@@ -6,7 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
+from t5mix.errors import T5MixError
 from t5mix.model.config import T5Config
+from t5mix.model.t5 import abstract_model
+
+_LISTED = 8
+"""How many tensors an error lists."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,3 +47,39 @@ class ForeignCheckpoint:
     format: str
     config: T5Config
     tensors: Mapping[str, Tensor]
+
+
+def check_complete(checkpoint: ForeignCheckpoint) -> None:
+    """Refuses a checkpoint that does not hold exactly the parameters of the model that its configuration describes.
+
+    Raises:
+        T5MixError: lists tensors that are missing, unknown or of another shape.
+    """
+    shapes = {path: tensor.shape for path, tensor in checkpoint.tensors.items()}
+    check_shapes(checkpoint.config, shapes, f"{checkpoint.path} ({checkpoint.format})")
+
+
+def check_shapes(config: T5Config, shapes: Mapping[str, tuple[int, ...]], owner: str) -> None:
+    """Refuses parameters that are not exactly those of a model.
+
+    Args:
+        config: the model.
+        shapes: of the parameters, by path.
+        owner: whose they are, for the message.
+
+    Raises:
+        T5MixError: lists parameters that are missing, unknown or of another shape.
+    """
+    expected = {path: tuple(leaf.shape) for path, leaf in abstract_model(config)[1].items()}
+    wrong = []
+    for path in sorted(expected.keys() | shapes.keys()):
+        if path not in shapes:
+            wrong.append(f"{path} is missing; expected {list(expected[path])}")
+        elif path not in expected:
+            wrong.append(f"{path} {list(shapes[path])} is not a parameter of this model")
+        elif tuple(shapes[path]) != expected[path]:
+            wrong.append(f"{path} is {list(shapes[path])}; expected {list(expected[path])}")
+    if wrong:
+        more = [f"and {len(wrong) - _LISTED} more"] if len(wrong) > _LISTED else []
+        lines = "\n  ".join([*wrong[:_LISTED], *more])
+        raise T5MixError(f"{owner} does not hold the parameters of a T5 model. What does not fit:\n  {lines}")
