@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -32,6 +33,17 @@ class Tensor:
         return Tensor(self.shape[::-1], lambda: self.read().T)
 
 
+class SpecialIds(NamedTuple):
+    """The ids that a model was trained with for padding, the end of a sequence, and the decoder's first input."""
+
+    pad: int
+    eos: int
+    start: int
+
+
+T5_IDS = SpecialIds(pad=0, eos=1, start=0)
+
+
 @dataclasses.dataclass(frozen=True)
 class ForeignCheckpoint:
     """The model of a checkpoint of another framework.
@@ -41,12 +53,14 @@ class ForeignCheckpoint:
         format: what wrote it, for people to read.
         config: the shape of the model.
         tensors: its parameters by the path that they have in t5mix.
+        special_ids: what it was trained with.
     """
 
     path: Path
     format: str
     config: T5Config
     tensors: Mapping[str, Tensor]
+    special_ids: SpecialIds = T5_IDS
 
 
 def check_complete(checkpoint: ForeignCheckpoint) -> None:

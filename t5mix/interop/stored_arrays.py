@@ -14,7 +14,6 @@ import ml_dtypes
 import numpy as np
 
 from t5mix.errors import T5MixError
-from t5mix.interop.foreign import Tensor
 from t5mix.interop.msgpack_index import Bytes, Extension, index_msgpack
 
 CHUNKED = "__msgpack_chunked_array__"
@@ -30,28 +29,22 @@ class StoredArray:
 
     Attributes:
         shape: its shape.
-        open: returns something of that shape to index, of which only what is indexed is read.
+        open: returns something of that shape to index.
     """
 
     shape: tuple[int, ...]
     open: Callable[[], Any]
 
-    def tensor(self, index: Any = (), shape: tuple[int, ...] | None = None) -> Tensor:
-        """A part of the array as a tensor.
+    def load(self) -> np.ndarray:
+        """Returns its values.
 
-        Args:
-            index: of the part, as NumPy takes it.
-            shape: to reshape the part to; None for that of the whole array.
+        Raises:
+            T5MixError: its files are damaged.
         """
-        shape = self.shape if shape is None else shape
-
-        def read() -> np.ndarray:
-            try:
-                return np.array(self.open()[index]).reshape(shape)
-            except ValueError as error:  # TensorStore names the file
-                raise T5MixError(f"The checkpoint is damaged: {error}") from error
-
-        return Tensor(shape, read)
+        try:
+            return np.array(self.open()[()])
+        except ValueError as error:  # TensorStore names the file
+            raise T5MixError(f"The checkpoint is damaged: {error}") from error
 
 
 def zarr_array(folder: Path) -> StoredArray:

@@ -1,10 +1,13 @@
 """Reader of T5X checkpoints: msgpack with zarr folders, the older single file, Orbax's variant, scanned layers."""
 
+import functools
 import mmap
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeGuard
+
+import numpy as np
 
 from t5mix.errors import T5MixError
 from t5mix.files import read_json
@@ -15,6 +18,7 @@ from t5mix.interop.msgpack_index import Extension, index_msgpack
 from t5mix.interop.stored_arrays import CHUNKED, StoredArray, inline_array, zarr_array
 from t5mix.interop.t5x_names import t5mix_path
 
+_Load = Callable[[StoredArray], np.ndarray]
 _PLACEHOLDER = "PLACEHOLDER://"
 _METADATA = "_METADATA"  # Orbax's own list of a checkpoint's arrays
 _OF_TENSORFLOW = b"model_checkpoint_path"
@@ -51,10 +55,12 @@ def read_t5x(folder_or_file: Path) -> ForeignCheckpoint:
             f"{folder_or_file} holds no T5X checkpoint: neither a file checkpoint nor a folder checkpoint_<step>."
         )
     target, data = _target(file)
+    load_scanned = functools.lru_cache(maxsize=1)(StoredArray.load)  # the layers of an array follow each other
     tensors = {}
     for name, value in _leaves(target):
-        for layer_name, tensor in _layers(name, _stored(file, name, value, data)):
-            tensors[t5mix_path(layer_name) or layer_name] = tensor
+        for layer_name, tensor in _layers(name, _stored(file, name, value, data), load_scanned):
+            key = t5mix_path(layer_name) or layer_name
+            tensors[name if key in tensors else key] = tensor
     tensors = share_equal_biases(tensors)
     path = file.parent if file.name in ("checkpoint", _METADATA) else file
     config = infer_config(path, tensors, _settings(file))
@@ -91,7 +97,7 @@ def _first_bytes(file: Path) -> bytes:
 def _target(file: Path) -> tuple[Mapping[str, Any], Any]:
     """The tree of parameters that a file lists, and the file itself, mapped into memory."""
     if (file.parent / "manifest.ocdbt").exists():
-        raise T5MixError(f"{file.parent} is in Orbax's OCDBT format, which T5X does not write: save it as T5X does.")
+        raise T5MixError(f"{file.parent} is in Orbax's OCDBT format. Save it as T5X does, with use_ocdbt=False.")
     if _first_bytes(file) == _OF_TENSORFLOW:
         raise T5MixError(f"{file} is of TensorFlow: {file.parent} holds a Mesh TensorFlow checkpoint, not one of T5X.")
     with open(file, "rb") as opened:
@@ -112,7 +118,7 @@ def _msgpack_tree(file: Path, data: Any) -> dict[str, Any]:
     except T5MixError as error:
         raise T5MixError(f"{file} is not a T5X checkpoint: {error}") from error
     if not isinstance(tree, dict):
-        raise T5MixError(f"{file} is not a T5X checkpoint: it holds {tree!r}.")
+        raise T5MixError(f"{file} is not a T5X checkpoint: it holds a {type(tree).__name__}.")
     of_orbax = (file.parent / _METADATA).exists() or any(_is_placeholder(leaf) for _, leaf in _leaves(tree))
     if not of_orbax and tree.get("version", 0) != _VERSION:
         raise T5MixError(
@@ -168,7 +174,7 @@ def _stored(file: Path, name: str, value: Any, data: Any) -> StoredArray:
         raise T5MixError(f"{file} describes {name} in a way that t5mix does not know: {error!r}") from error
     except T5MixError as error:
         raise T5MixError(f"{file}, {name}: {error}") from error
-    raise T5MixError(f"{file}, {name}: it is {value!r}, not an array.")
+    raise T5MixError(f"{file}, {name}: it is a {type(value).__name__}, not an array.")
 
 
 def _beside(file: Path, name: str) -> Path:
@@ -178,25 +184,30 @@ def _beside(file: Path, name: str) -> Path:
     return file.parent / relative
 
 
-def _layers(name: str, array: StoredArray) -> Iterator[tuple[str, Tensor]]:
+def _layers(name: str, array: StoredArray, load_scanned: _Load) -> Iterator[tuple[str, Tensor]]:
     """The tensors that an array holds, in t5mix's layout: one, or one of each layer in axis 1 if it is scanned."""
     scanned = re.fullmatch(r"(encoder|decoder)/\1/(.+)", name)
     if scanned is None or len(array.shape) < 2:
-        yield name, _arranged(name, array, (), array.shape)
+        yield name, _arranged(name, array.shape, array.load)
         return
     for layer in range(array.shape[1]):
         shape = array.shape[:1] + array.shape[2:]
-        yield f"{scanned[1]}/layers_{layer}/{scanned[2]}", _arranged(name, array, (slice(None), layer), shape)
+        read = functools.partial(_layer, load_scanned, array, layer)
+        yield f"{scanned[1]}/layers_{layer}/{scanned[2]}", _arranged(name, shape, read)
 
 
-def _arranged(name: str, array: StoredArray, index: Any, shape: tuple[int, ...]) -> Tensor:
-    """Part of an array as t5mix has it: heads joined, the relative bias transposed."""
+def _layer(load_scanned: _Load, array: StoredArray, layer: int) -> np.ndarray:
+    return np.array(load_scanned(array)[:, layer])
+
+
+def _arranged(name: str, shape: tuple[int, ...], read: Callable[[], np.ndarray]) -> Tensor:
+    """An array of one layer as t5mix has it: heads joined, the relative bias transposed."""
     if name.endswith("/rel_embedding") and len(shape) == 2:
-        return array.tensor(index, shape).T
+        return Tensor(shape, read).T
     if len(shape) == 3 and "attention/" in name:
         first, second, third = shape
         shape = (first * second, third) if name.endswith("/out/kernel") else (first, second * third)
-    return array.tensor(index, shape)
+    return Tensor(shape, lambda: read().reshape(shape))
 
 
 def _settings(file: Path) -> dict[str, Any]:

@@ -51,7 +51,7 @@ def write_t5x(params: Mapping[str, np.ndarray], config: T5Config, folder: Path, 
     with disk_errors(path), atomic_folder(path, "checkpoint") as draft:
         target: dict[str, Any] = {}
         for name, array in sorted((t5x_name(path), array) for path, array in params.items()):
-            array = np.asarray(array).T if name.endswith("/rel_embedding") else np.asarray(array)
+            array = _arranged(name, np.asarray(array), config)
             *parents, leaf = name.split("/")
             node = target
             for parent in parents:
@@ -70,8 +70,21 @@ def _check_representable(config: T5Config) -> None:
             raise T5MixError(f"{name} is {getattr(config, name)}; T5X's network has {value} and no setting for it.")
     if config.activation not in _ACTIVATIONS:
         raise T5MixError(f"activation is {config.activation}; t5mix writes {', '.join(_ACTIVATIONS)} for T5X.")
-    if getattr(config, "relative_bias", "shared") != "shared":
-        raise T5MixError("relative_bias is per_block; T5X's network shares one bias in a stack.")
+
+
+def _is_scalable(config: T5Config) -> bool:
+    """Whether only T5X's `examples/scalable_t5` has such a model: each of its layers has a relative bias."""
+    return getattr(config, "relative_bias", "shared") == "per_block"
+
+
+def _arranged(name: str, array: np.ndarray, config: T5Config) -> np.ndarray:
+    """A parameter as T5X's network has it."""
+    if name.endswith("/rel_embedding"):
+        return array.T
+    if _is_scalable(config) and "attention/" in name:  # with an axis of heads
+        heads, size = config.num_heads, config.d_kv
+        return array.reshape((heads, size, -1) if name.endswith("/out/kernel") else (-1, heads, size))
+    return array
 
 
 def _output(params: Mapping[str, np.ndarray], config: T5Config) -> np.ndarray:
@@ -109,11 +122,12 @@ def _packed(value: np.generic) -> msgpack.ExtType:
 
 
 def _gin(config: T5Config) -> str:
+    package, scan = ("scalable_t5", "\n  scan_layers = False") if _is_scalable(config) else ("t5", "")
     return f"""\
 # The network of this checkpoint. Include it in a gin file of T5X that trains or runs it.
 from __gin__ import dynamic_registration
 
-from t5x.examples.t5 import network
+from t5x.examples.{package} import network
 
 network.Transformer.config = @network.T5Config()
 network.T5Config:
@@ -127,5 +141,5 @@ network.T5Config:
   mlp_dim = {config.d_ff}
   mlp_activations = {_ACTIVATIONS[config.activation]!r}
   dropout_rate = {config.dropout_rate!r}
-  logits_via_embedding = {config.tie_embeddings}
+  logits_via_embedding = {config.tie_embeddings}{scan}
 """

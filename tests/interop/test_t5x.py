@@ -195,6 +195,22 @@ def test_only_what_is_asked_for_is_read(tmp_path: Path, monkeypatch):
     assert all("target." in path for path in opened)
 
 
+def test_scanned_arrays_are_read_once_for_all_their_layers(tmp_path: Path, monkeypatch):
+    arrays = t5x_arrays(params_of(UNEQUAL), UNEQUAL)
+    biases = {"encoder": [arrays["encoder/relpos_bias/rel_embedding"]] * 2}
+    biases["decoder"] = [arrays["decoder/relpos_bias/rel_embedding"]] * 3
+    folder = write_t5x_folder(tmp_path / "checkpoint_7", scanned(arrays, UNEQUAL, biases))
+    opened, open_array = [], ts.open
+    monkeypatch.setattr(
+        ts, "open", lambda spec, **more: opened.append(spec["kvstore"]["path"]) or open_array(spec, **more)
+    )
+    for tensor in read_t5x(folder).tensors.values():
+        tensor.read()
+    repeated = {path for path in opened if opened.count(path) > 1}
+    assert {path for path in repeated if "relpos_bias" not in path} == set()
+    assert len(opened) > 10
+
+
 GIN = """
 DROPOUT = 0.3
 network.T5Config:
@@ -251,6 +267,14 @@ def test_tensors_that_do_not_fit_are_listed(tmp_path: Path):
     assert "encoder/layers_1/mlp/experts/kernel [20, 12] is not a parameter of this model" in text
     assert "decoder/blocks/0/feed_forward/wo/kernel is [12, 20]; expected [20, 12]" in text
     assert "more" not in text
+
+
+def test_a_layer_that_is_there_twice_is_refused(tmp_path: Path):
+    arrays = t5x_arrays(params_of(UNEQUAL), UNEQUAL)
+    kernel = arrays["encoder/layers_0/mlp/wo/kernel"]
+    arrays["encoder/encoder/mlp/wo/kernel"] = np.stack([kernel, kernel], axis=1)
+    text = refusal(write_t5x_file(tmp_path, arrays))
+    assert "wo/kernel [20, 12] is not a parameter of this model" in text
 
 
 def test_long_lists_are_cut(tmp_path: Path):

@@ -59,6 +59,30 @@ def test_round_trip_is_identical(tmp_path: Path, config: T5Config, dtype: Any):
     assert contents(tmp_path / "first") == contents(tmp_path / "second")
 
 
+@pytest.mark.skipif(
+    "relative_bias" not in {field.name for field in dataclasses.fields(T5Config)}, reason="models share their biases"
+)
+def test_a_bias_of_each_layer_needs_the_scalable_network(tmp_path: Path):
+    changes: dict[str, Any] = {"relative_bias": "per_block", "activation": "gated-silu"}
+    config = dataclasses.replace(UNEQUAL, **changes)
+    params = random_params(config)
+    path = write_t5x(params, config, tmp_path, 0)
+    tree = flax.serialization.msgpack_restore((path / "checkpoint").read_bytes())["optimizer"]["target"]
+    layer = tree["decoder"]["layers_2"]
+    shapes = {
+        "query": layer["encoder_decoder_attention"]["query"]["kernel"]["metadata"]["shape"],
+        "out": layer["encoder_decoder_attention"]["out"]["kernel"]["metadata"]["shape"],
+        "bias": layer["relpos_bias"]["rel_embedding"]["metadata"]["shape"],
+    }
+    assert shapes == {"query": [12, 3, 8], "out": [3, 8, 12], "bias": [3, 32]}
+    gin = (path / "config.gin").read_text()
+    assert "from t5x.examples.scalable_t5 import network" in gin
+    assert "scan_layers = False" in gin
+    checkpoint = read_t5x(path)
+    assert checkpoint.config == config
+    assert_same(checkpoint.tensors, params)
+
+
 def test_tied_and_unscaled_becomes_an_output_of_its_own(tmp_path: Path):
     config = dataclasses.replace(SQUARE, scale_logits=False)
     params = random_params(config)
