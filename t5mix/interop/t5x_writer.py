@@ -110,8 +110,6 @@ def _write_array(folder: Path, name: str, array: np.ndarray) -> dict[str, Any]:
         },
     }
     placed = {**spec, "kvstore": {"driver": "file", "path": f"{(folder / name).absolute()}/"}}
-    # Zeros are written too: a chunk that is not there then means that a file got lost.
-    placed["store_data_equal_to_fill_value"] = True
     ts.open(placed, create=True).result().write(array).result()
     return spec
 
