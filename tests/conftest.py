@@ -37,6 +37,7 @@ TENSORFLOW_FILES = (
     *("cache/", "preprocessors/", "sources/test_seqio_sources.py", "tasks/", "mixtures/"),
     *("data/test_prepare_client.py", "evaluation/test_scoring_worker.py", "evaluation/test_seqio_metrics.py"),
     *("metrics/", "mixing/test_seqio_export.py", "sweep/test_equal_budget.py", "sweep/test_sweep_run.py"),
+    "interop/test_mesh_tensorflow.py",
 )
 """Tests that load TensorFlow, which takes ten seconds and a gigabyte: one worker runs all of them."""
 

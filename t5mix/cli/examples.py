@@ -80,11 +80,10 @@ EXAMPLES = {
     "import": (
         "docs/checkpoints.md#in",
         "t5mix import flan-t5-small runs/flan",
-        "t5mix train --config demo start_from=runs/flan run_dir=runs/flan_demo",
     ),
     "export": (
         "docs/checkpoints.md#out",
-        "t5mix export runs/flan_demo out/flan_demo",
+        "t5mix export runs/demo out/demo --dtype bfloat16",
     ),
     "delta": (
         "docs/finetuning.md#checkpoints-on-a-base",

@@ -1,13 +1,13 @@
 """The arguments of the commands."""
 
 import argparse
-from collections.abc import Callable
 from typing import Any, get_args
 
 from t5mix import __version__
 from t5mix.cli.arguments import CommandParser
 from t5mix.cli.completion import SHELLS, completion_script
 from t5mix.cli.examples import ALL_COMMANDS, examples_of
+from t5mix.cli.whole_numbers import in_memory, not_negative, positive, steps
 from t5mix.sources.file_names import Format
 from t5mix.yaml_files import packaged_yaml
 
@@ -152,17 +152,17 @@ def _predict(commands: argparse._SubParsersAction) -> None:
         "--scores", action="store_true", help="with --json: the log-likelihood of each answer, and its tokens"
     )
     command.add_argument(
-        "--batch-size", type=_in_memory, default=64, metavar="N", help="inputs answered at once; default: %(default)s"
+        "--batch-size", type=in_memory, default=64, metavar="N", help="inputs answered at once; default: %(default)s"
     )
     command.add_argument(
         "--max-length",
-        type=_in_memory,
+        type=in_memory,
         metavar="N",
         help="most tokens of an answer; default: those of the run's targets",
     )
     command.add_argument(
         "--max-input-length",
-        type=_in_memory,
+        type=in_memory,
         metavar="N",
         help="most tokens of an input, longer ones are cut; default: those of the run's inputs",
     )
@@ -176,7 +176,7 @@ def _tasks(commands: argparse._SubParsersAction) -> None:
     _configuration(show)
     show.add_argument("--split", default="train", help="the split to show; default: %(default)s")
     show.add_argument(
-        "--examples", type=_positive, default=3, metavar="N", help="how many to show; default: %(default)s"
+        "--examples", type=positive, default=3, metavar="N", help="how many to show; default: %(default)s"
     )
     show.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
     check = _verb(verbs, "check", "read all rows of tasks, and say what a perfect model would score")
@@ -203,7 +203,7 @@ def _mixtures(commands: argparse._SubParsersAction) -> None:
         help="a strategy to show, such as temperature:temperature=4,max_examples=65536; repeat it to compare several; "
         "default: the experiment's own",
     )
-    show.add_argument("--steps", type=_steps, metavar="N", help="of the run to forecast; default: training.steps")
+    show.add_argument("--steps", type=steps, metavar="N", help="of the run to forecast; default: training.steps")
     show.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
     show.add_argument("--plot", metavar="FILE", help="draw it too, as .png, .svg or .pdf; default: no picture")
 
@@ -241,7 +241,7 @@ def _import(commands: argparse._SubParsersAction) -> None:
     )
     command.add_argument(
         "--extra-ids",
-        type=_not_negative,
+        type=not_negative,
         default=100,
         metavar="N",
         help="sentinels that are added to it; default: %(default)s",
@@ -299,15 +299,15 @@ def _sweep(commands: argparse._SubParsersAction) -> None:
         default="local",
         help="where the runs' processes run; default: %(default)s",
     )
-    command.add_argument("--jobs", type=_positive, metavar="N", help="the most runs at once; default: as many as fit")
+    command.add_argument("--jobs", type=positive, metavar="N", help="the most runs at once; default: as many as fit")
     command.add_argument(
-        "--cores", type=_positive, metavar="N", help="cores of each run on a CPU; default: a quarter of those there are"
+        "--cores", type=positive, metavar="N", help="cores of each run on a CPU; default: a quarter of those there are"
     )
     command.add_argument(
-        "--gpus", type=_not_negative, default=0, metavar="N", help="GPUs of each run on a cluster; default: %(default)s"
+        "--gpus", type=not_negative, default=0, metavar="N", help="GPUs of each run on a cluster; default: %(default)s"
     )
     command.add_argument(
-        "--retries", type=_not_negative, default=2, metavar="N", help="of a run that failed; default: %(default)s"
+        "--retries", type=not_negative, default=2, metavar="N", help="of a run that failed; default: %(default)s"
     )
     command.add_argument("--address", help="of a Ray cluster, such as auto; default: one is started here")
     command.add_argument(
@@ -324,29 +324,6 @@ def _report(commands: argparse._SubParsersAction) -> None:
     command.add_argument("directory", metavar="DIR", help="the results' folder")
     command.add_argument("--out", metavar="DIR", help="the report's folder; default: DIR/report")
     command.add_argument("--json", action="store_true", help="print JSON instead of a table")
-
-
-def _whole_number(least: int, most: int = 1_000_000) -> Callable[[str], int]:
-    """Returns what reads an option that counts something; by default, `most` is more than anybody has of it."""
-
-    def read(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
-        if value < least:
-            raise argparse.ArgumentTypeError(f"{value} is not {least} or more")
-        if value > most:
-            raise argparse.ArgumentTypeError(f"{value:,} is too large: the most is {most:,}")
-        return value
-
-    return read
-
-
-_positive = _whole_number(1)
-_not_negative = _whole_number(0)
-_steps = _whole_number(1, (1 << 31) - 1)
-_in_memory = _whole_number(1, 1 << 16)  # rows or tokens that a device holds at once
 
 
 def _base(command: argparse.ArgumentParser) -> None:
@@ -382,10 +359,10 @@ def _vocabulary(commands: argparse._SubParsersAction) -> None:
     train.add_argument("files", nargs="+", metavar="FILE", help="what to train on; the ending tells the format")
     train.add_argument("--output", required=True, metavar="FILE.model", help="the vocabulary to write")
     train.add_argument(
-        "--size", type=_positive, default=8192, metavar="N", help="ids in all, sentinels included; default: %(default)s"
+        "--size", type=positive, default=8192, metavar="N", help="ids in all, sentinels included; default: %(default)s"
     )
     train.add_argument(
-        "--extra-ids", type=_not_negative, default=100, metavar="N", help="sentinels; default: %(default)s"
+        "--extra-ids", type=not_negative, default=100, metavar="N", help="sentinels; default: %(default)s"
     )
     train.add_argument(
         "--fields",

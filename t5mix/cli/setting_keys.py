@@ -35,6 +35,7 @@ GROUPS = {
     "optimizer": ("adafactor", "adamw"),
     "schedule": ("constant", "cosine", "linear", "rsqrt"),
     "model": (
+        "auto",
         "mini",
         "t5_11b",
         "t5_1_1_base",
@@ -118,6 +119,7 @@ SETTING_KEYS = (
     "model.num_decoder_layers",
     "model.num_heads",
     "model.num_layers",
+    "model.relative_bias",
     "model.relative_buckets",
     "model.relative_max_distance",
     "model.remat",

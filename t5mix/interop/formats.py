@@ -5,11 +5,20 @@ from pathlib import Path
 from t5mix.errors import T5MixError
 from t5mix.interop.foreign import ForeignCheckpoint
 from t5mix.interop.huggingface import is_huggingface, read_huggingface
+from t5mix.interop.mesh_tensorflow import is_mesh_tensorflow, read_mesh_tensorflow
+from t5mix.interop.t5x import is_t5x, read_t5x
+
+_READERS = (
+    (is_huggingface, read_huggingface),
+    (is_t5x, read_t5x),
+    (is_mesh_tensorflow, read_mesh_tensorflow),
+)
+"""How each format is recognised, and its reader."""
 
 
 def is_foreign(path: Path) -> bool:
     """Returns whether a path names a checkpoint of another framework."""
-    return is_huggingface(path)
+    return any(looks_like(path) for looks_like, _ in _READERS)
 
 
 def read_foreign(path: Path) -> ForeignCheckpoint:
@@ -20,9 +29,10 @@ def read_foreign(path: Path) -> ForeignCheckpoint:
     """
     if not path.exists():
         raise T5MixError(f"There is no folder {path} (working directory: {Path.cwd()}).")
-    if is_huggingface(path):
-        return read_huggingface(path)
+    for looks_like, read in _READERS:
+        if looks_like(path):
+            return read(path)
     raise T5MixError(
-        f"{path} is no checkpoint that t5mix imports: it has no config.json, as folders of Transformers have. A run of "
-        "t5mix is named as it is (start_from, eval, predict)."
+        f"{path} is no checkpoint that t5mix imports: neither config.json of Transformers, nor checkpoint_N of T5X, "
+        "nor model.ckpt-N of Mesh TensorFlow is there. A run of t5mix is named as it is (start_from, eval, predict)."
     )
