@@ -231,8 +231,13 @@ def _policy(commands: argparse._SubParsersAction) -> None:
 
 
 def _import(commands: argparse._SubParsersAction) -> None:
-    command = _add(commands, "import", "import_", "make a checkpoint of Transformers one that runs start from")
-    command.add_argument("source", metavar="FROM", help="its folder, with config.json and the weights")
+    command = _add(
+        commands,
+        "import",
+        "import_",
+        "make a checkpoint of Transformers, T5X or Mesh TensorFlow one that runs start from",
+    )
+    command.add_argument("source", metavar="FROM", help="its folder")
     command.add_argument("out", metavar="TO", help="a folder that does not exist yet")
     command.add_argument(
         "--vocabulary",
@@ -249,9 +254,12 @@ def _import(commands: argparse._SubParsersAction) -> None:
 
 
 def _export(commands: argparse._SubParsersAction) -> None:
-    command = _add(commands, "export", "export", "write a trained model as a folder that Transformers loads")
+    command = _add(commands, "export", "export", "write a trained model for Transformers or T5X")
     command.add_argument("run", metavar="RUN", help=_RUN)
     command.add_argument("out", metavar="TO", help="a folder that does not exist yet")
+    command.add_argument(
+        "--format", choices=("huggingface", "t5x"), default="huggingface", help="whose files; default: %(default)s"
+    )
     command.add_argument(
         "--dtype",
         choices=("float32", "bfloat16", "float16"),

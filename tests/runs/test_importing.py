@@ -12,7 +12,7 @@ from t5mix.cache.vocabulary import vocabulary_entry
 from t5mix.cli.main import main
 from t5mix.errors import T5MixError
 from t5mix.runs import importing
-from t5mix.runs.exporting import export_huggingface
+from t5mix.runs.exporting import export_model
 from t5mix.runs.importing import import_checkpoint, starting_folder
 from t5mix.runs.load import load_model
 from tests.support.huggingface_folders import TINY, tensors, write_folder
@@ -34,11 +34,25 @@ def test_what_is_imported_and_exported_again_is_the_same(source: Path, tmp_path:
     model = load_model(checkpoint)
     assert model.config == BYT5
     assert model.tokenizer.encode("a") == [100, 1]
-    export_huggingface(tmp_path / "imported", tmp_path / "out")
+    export_model(tmp_path / "imported", tmp_path / "out")
     before, after = (safetensors.numpy.load_file(folder / "model.safetensors") for folder in (source, tmp_path / "out"))
     assert before.keys() == after.keys()
     for name, values in before.items():
         np.testing.assert_array_equal(after[name], values)
+
+
+def test_what_is_exported_to_t5x_comes_back(source: Path, tmp_path: Path):
+    config = dataclasses.replace(BYT5, relative_buckets=32)
+    write_folder(source, config, changed={"tokenizer_class": "ByT5Tokenizer"})
+    import_checkpoint(source, tmp_path / "imported")
+    export_model(tmp_path / "imported", tmp_path / "out", "t5x")
+    assert (tmp_path / "out" / "checkpoint_0" / "checkpoint").is_file()
+    import_checkpoint(tmp_path / "out", tmp_path / "again", vocabulary_entry("bytes", 0))
+    one, other = (load_model(tmp_path / name) for name in ("imported", "again"))
+    assert dataclasses.replace(one.config, dropout_rate=other.config.dropout_rate) == other.config
+    assert one.params.keys() == other.params.keys()
+    for name, leaf in one.params.items():
+        np.testing.assert_array_equal(other.params[name], leaf)
 
 
 def test_a_folder_is_imported_once_for_as_long_as_it_stays_the_same(source: Path):
@@ -74,7 +88,7 @@ def test_what_cannot_be_imported(source: Path, tmp_path: Path):
 
 def test_a_model_with_modules_that_cannot_be_merged_is_not_exported(tmp_path: Path, source: Path):
     with pytest.raises(T5MixError, match=r"exists already"):
-        export_huggingface(source, source)
+        export_model(source, source)
 
 
 @pytest.mark.slow
