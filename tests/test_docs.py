@@ -153,7 +153,7 @@ class Workshop:
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.runs: dict[str, dict[str, Any]] = {}
-        self.folders = {"flan-t5-small"}  # which a reader has downloaded
+        self.folders = {"flan-t5-small", "t5.1.1.small/checkpoint_1000000"}  # which a reader has downloaded
         self.tracks = True
         (folder / "benchmarks").symlink_to(ROOT / "benchmarks")
         monkeypatch.chdir(folder)
