@@ -65,4 +65,12 @@ def _damage(path: Path) -> str | None:
 def checksums(path: Path) -> dict[str, int]:
     """Returns the CRC-32 of each file of a checkpoint, by its path in the folder."""
     files = sorted(file for file in path.rglob("*") if file.is_file() and file.name != CHECKSUMS)
-    return {str(file.relative_to(path)): zlib.crc32(file.read_bytes()) for file in files}
+    return {str(file.relative_to(path)): _crc32(file) for file in files}
+
+
+def _crc32(file: Path) -> int:
+    crc = 0
+    with open(file, "rb") as opened:
+        while block := opened.read(1 << 24):
+            crc = zlib.crc32(block, crc)
+    return crc

@@ -4,6 +4,7 @@ A checkpoint of a run that trains only some parameters of another's holds what d
 checkpoint that the rest is read from, with the hash of its content. Only this module and `writer` know Orbax.
 """
 
+import functools
 import hashlib
 import logging
 from collections.abc import Collection, Mapping
@@ -16,6 +17,9 @@ import orbax.checkpoint as ocp
 from jax.sharding import SingleDeviceSharding
 
 from t5mix.checkpoint.integrity import verify
+from t5mix.checkpoint.plain_checkpoint import PARAMS_FILE
+from t5mix.checkpoint.safetensors_files import open_safetensors
+from t5mix.checkpoint.tensors import Tensor
 from t5mix.checkpoint.train_state import Params
 from t5mix.distributed.processes import run_on_main_process
 from t5mix.errors import T5MixError
@@ -54,7 +58,7 @@ class LoadedBase(NamedTuple):
     @classmethod
     def of(cls, params: Params) -> "LoadedBase":
         """Returns the base that some parameters are."""
-        return cls(_hash(params), params)
+        return cls(_hash({name: Tensor.of(leaf) for name, leaf in params.items()}), params)
 
 
 def base_of(path: Path) -> Base | None:
@@ -102,9 +106,7 @@ def identity_of(path: Path) -> str:
         DamagedCheckpointError: a file is missing or changed.
     """
     run_on_main_process(lambda: verify(path))
-    whole = {name: ocp.RestoreArgs(restore_type=np.ndarray) for name in saved_shapes(path)}
-    with ocp.PyTreeCheckpointer() as checkpointer:
-        return _hash(checkpointer.restore(path.absolute() / "params", restore_args=whole))
+    return _hash(open_params(path))
 
 
 def check_base(path: Path, base: Base, identity: str, folder: Path) -> None:
@@ -126,10 +128,10 @@ def check_base(path: Path, base: Base, identity: str, folder: Path) -> None:
         )
 
 
-def _hash(params: Mapping[str, Any]) -> str:
+def _hash(params: Mapping[str, Tensor]) -> str:
     digest = hashlib.sha256()
-    for name, leaf in sorted(params.items()):
-        values = np.ascontiguousarray(np.asarray(leaf, np.float32))
+    for name, tensor in sorted(params.items()):
+        values = np.ascontiguousarray(tensor.read(), np.float32)
         digest.update(f"{name} {values.shape}\n".encode())
         digest.update(values.data)
     return digest.hexdigest()
@@ -149,9 +151,30 @@ def read_run_state(path: Path) -> dict[str, Any]:
 
 def saved_shapes(path: Path) -> dict[str, Any]:
     """Returns the shape and type of each parameter that the checkpoint at `path` holds itself."""
+    if (path / PARAMS_FILE).exists():
+        params = open_safetensors(path / PARAMS_FILE)
+        return {name: jax.ShapeDtypeStruct(tensor.shape, np.float32) for name, tensor in params.items()}
     with ocp.StandardCheckpointer() as checkpointer:
         metadata = checkpointer.metadata(path.absolute() / "params").item_metadata
     return {name: jax.ShapeDtypeStruct(leaf.shape, np.float32) for name, leaf in metadata.items()}  # type: ignore[union-attr]
+
+
+def open_params(path: Path) -> dict[str, Tensor]:
+    """Returns the parameters that the checkpoint at `path` holds itself, each read when it is asked for."""
+    if (path / PARAMS_FILE).exists():
+        return open_safetensors(path / PARAMS_FILE)
+
+    def read(name: str) -> np.ndarray:
+        wanted = {name: ocp.RestoreArgs(restore_type=np.ndarray)}
+        with ocp.PyTreeCheckpointer() as checkpointer:
+            restored = checkpointer.restore(
+                path.absolute() / "params",
+                args=ocp.args.PyTreeRestore(item={name: 0}, restore_args=wanted, partial_restore=True),  # type: ignore[call-arg]
+            )
+        return restored[name]
+
+    shapes = saved_shapes(path)
+    return {name: Tensor(tuple(leaf.shape), functools.partial(read, name)) for name, leaf in shapes.items()}
 
 
 def read_params(
@@ -222,6 +245,9 @@ def _restore(path: Path, like: Mapping[str, Any]) -> Params:
     if not like:
         return {}
     one_device = SingleDeviceSharding(jax.local_devices()[0])
+    if (path / PARAMS_FILE).exists():
+        params = open_safetensors(path / PARAMS_FILE)
+        return {name: _placed(params[name].read(), leaf, one_device) for name, leaf in like.items()}
     target = {
         name: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=getattr(leaf, "sharding", None) or one_device)
         for name, leaf in like.items()
@@ -235,3 +261,9 @@ def _restore(path: Path, like: Mapping[str, Any]) -> Params:
                 partial_restore=True,
             ),
         )
+
+
+def _placed(values: np.ndarray, like: Any, one_device: SingleDeviceSharding) -> jax.Array:
+    """Puts values where they are wanted, in the type that they are wanted in; each process its own part."""
+    sharding = getattr(like, "sharding", None) or one_device
+    return jax.make_array_from_callback(values.shape, sharding, lambda part: values[part].astype(like.dtype))

@@ -79,6 +79,7 @@ EXAMPLES = {
     ),
     "import": (
         "docs/checkpoints.md#in",
+        "t5mix import flan-t5-small runs/flan --dry-run",
         "t5mix import flan-t5-small runs/flan",
     ),
     "export": (

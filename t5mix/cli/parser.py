@@ -251,6 +251,8 @@ def _import(commands: argparse._SubParsersAction) -> None:
         metavar="N",
         help="sentinels that are added to it; default: %(default)s",
     )
+    command.add_argument("--dry-run", action="store_true", help="say what FROM holds, and stop")
+    command.add_argument("--json", action="store_true", help="with --dry-run: print JSON instead of a table")
 
 
 def _export(commands: argparse._SubParsersAction) -> None:

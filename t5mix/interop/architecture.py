@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from t5mix.checkpoint.tensors import Tensor
 from t5mix.errors import T5MixError
-from t5mix.interop.foreign import Tensor
 from t5mix.model.config import T5Config
 
 _STACKS = ("encoder", "decoder")

@@ -1,36 +1,17 @@
 """A checkpoint of another framework, as every reader of one describes it: nothing is loaded before it is asked for."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
+from t5mix.checkpoint.tensors import Tensor
 from t5mix.errors import T5MixError
 from t5mix.model.config import T5Config
 from t5mix.model.t5 import abstract_model
 
 _LISTED = 8
 """How many tensors an error lists."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Tensor:
-    """A parameter that lies in a file.
-
-    Attributes:
-        shape: as t5mix has it.
-        read: returns its values in that shape, in the type of the file.
-    """
-
-    shape: tuple[int, ...]
-    read: Callable[[], np.ndarray]
-
-    @property
-    def T(self) -> "Tensor":  # noqa: N802  # as NumPy calls it
-        """The transpose of a matrix."""
-        return Tensor(self.shape[::-1], lambda: self.read().T)
 
 
 class SpecialIds(NamedTuple):

@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from t5mix.checkpoint.tensors import Tensor
 from t5mix.errors import T5MixError
 from t5mix.files import read_json
-from t5mix.interop.foreign import ForeignCheckpoint, Tensor, check_complete
+from t5mix.interop.foreign import ForeignCheckpoint, check_complete
 from t5mix.interop.huggingface_config import Names, read_config, read_special_ids
 from t5mix.interop.huggingface_names import BIAS, EMBEDDING, EMBEDDING_ALIASES, HEAD, UNUSED, huggingface_names
 from t5mix.interop.tensor_files import open_tensors

@@ -8,14 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from t5mix.checkpoint.safetensors_files import DTYPES, write_safetensors
+from t5mix.checkpoint.tensors import Tensor
 from t5mix.data.manifest import VocabularyEntry
 from t5mix.errors import T5MixError
 from t5mix.files import check_room, write_json
-from t5mix.interop.foreign import T5_IDS, Tensor
+from t5mix.interop.foreign import T5_IDS
 from t5mix.interop.huggingface import read_huggingface
 from t5mix.interop.huggingface_config import write_config
 from t5mix.interop.huggingface_names import HEAD, huggingface_names
-from t5mix.interop.safetensors_writer import DTYPES, write_safetensors
 from t5mix.interop.vocabularies import SENTENCEPIECE_FILE
 from t5mix.model.config import T5Config
 
@@ -24,7 +25,7 @@ _LARGEST_FLOAT16 = float(np.finfo(np.float16).max)
 
 
 def write_huggingface(
-    folder: Path, config: T5Config, params: Mapping[str, Any], vocabulary: VocabularyEntry, dtype: str = "float32"
+    folder: Path, config: T5Config, params: Mapping[str, Tensor], vocabulary: VocabularyEntry, dtype: str = "float32"
 ) -> None:
     """Writes a model, its tokenizer and their configurations, and reads them back.
 
@@ -53,13 +54,11 @@ def write_huggingface(
     _check(folder, config, params, dtypes)
 
 
-def _tensors(config: T5Config, params: Mapping[str, Any]) -> dict[str, Tensor]:
+def _tensors(config: T5Config, params: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Returns the tensors of a model by the names of Transformers."""
     tensors: dict[str, Tensor] = {}
     for path, (name, transposed) in huggingface_names(config).items():
-        leaf = params[path]
-        tensor = Tensor(tuple(leaf.shape), lambda leaf=leaf: np.asarray(leaf))
-        tensors[name] = tensor.T if transposed else tensor
+        tensors[name] = params[path].T if transposed else params[path]
     if config.tie_embeddings and not config.scale_logits:
         # Version 4 scales what is tied, so the head is written as if it were not.
         tensors[HEAD] = tensors["shared.weight"]
@@ -96,12 +95,12 @@ def _write_tokenizer(folder: Path, vocabulary: VocabularyEntry) -> None:
     write_json(folder / "tokenizer_config.json", {**settings, **special, "model_max_length": 512})
 
 
-def _check(folder: Path, config: T5Config, params: Mapping[str, Any], dtypes: Mapping[str, str]) -> None:
+def _check(folder: Path, config: T5Config, params: Mapping[str, Tensor], dtypes: Mapping[str, str]) -> None:
     """Reads what was written, and compares every number."""
     back = read_huggingface(folder)
     names = huggingface_names(config)
     for path, tensor in back.tensors.items():
-        expected = np.asarray(params[path])
+        expected = params[path].read()
         if path == "output/kernel" and config.scale_logits and not config.tie_embeddings:
             expected = expected * np.float32(config.d_model**-0.5)
         expected = expected.astype(DTYPES[dtypes[names[path].name]][1])

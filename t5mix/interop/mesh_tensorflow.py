@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from t5mix.checkpoint.tensors import Tensor
 from t5mix.errors import T5MixError
 from t5mix.interop.architecture import infer_config, share_equal_biases
-from t5mix.interop.foreign import ForeignCheckpoint, Tensor, check_complete
+from t5mix.interop.foreign import ForeignCheckpoint, check_complete
 from t5mix.interop.gin_files import model_settings
 
 _SETTINGS = {

@@ -9,10 +9,11 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
+from t5mix.checkpoint.tensors import Tensor
 from t5mix.errors import T5MixError
 from t5mix.files import read_json
 from t5mix.interop.architecture import infer_config, share_equal_biases
-from t5mix.interop.foreign import ForeignCheckpoint, Tensor, check_complete
+from t5mix.interop.foreign import ForeignCheckpoint, check_complete
 from t5mix.interop.gin_files import model_settings
 from t5mix.interop.msgpack_index import Extension, index_msgpack
 from t5mix.interop.stored_arrays import CHUNKED, StoredArray, inline_array, zarr_array

@@ -1,15 +1,12 @@
 """The tensors in a folder of Transformers: one safetensors file, several with an index, or older pickled files."""
 
-import functools
 import json
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
-import safetensors
-
+from t5mix.checkpoint.safetensors_files import open_safetensors
+from t5mix.checkpoint.tensors import Tensor
 from t5mix.errors import T5MixError
-from t5mix.interop.foreign import Tensor
 from t5mix.interop.torch_files import read_torch_file
 
 _SAFETENSORS, _TORCH = "model.safetensors", "pytorch_model.bin"
@@ -62,17 +59,4 @@ def _open_sharded(folder: Path, index_file: Path) -> dict[str, Tensor]:
 
 
 def _open(file: Path) -> dict[str, Tensor]:
-    return read_torch_file(file) if file.suffix == ".bin" else _open_safetensors(file)
-
-
-def _open_safetensors(file: Path) -> dict[str, Tensor]:
-    try:
-        opened = safetensors.safe_open(str(file), framework="numpy")  # maps the file; reads its header
-        shapes = {name: tuple(opened.get_slice(name).get_shape()) for name in opened.keys()}  # noqa: SIM118
-    except (safetensors.SafetensorError, OSError) as error:
-        raise T5MixError(f"{file} is no whole safetensors file: {error}.") from error
-
-    def read(name: str) -> np.ndarray:
-        return opened.get_tensor(name)
-
-    return {name: Tensor(shape, functools.partial(read, name)) for name, shape in shapes.items()}
+    return read_torch_file(file) if file.suffix == ".bin" else open_safetensors(file)

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import ml_dtypes
 import numpy as np
 
+from t5mix.checkpoint.tensors import Tensor
 from t5mix.errors import T5MixError
-from t5mix.interop.foreign import Tensor
 
 _TYPES = {
     "FloatStorage": np.dtype(np.float32),

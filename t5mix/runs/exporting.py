@@ -3,18 +3,20 @@
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import numpy as np
-
+from t5mix.checkpoint.integrity import verify
+from t5mix.checkpoint.reader import open_params
+from t5mix.checkpoint.safetensors_files import DTYPES
+from t5mix.checkpoint.tensors import Tensor
 from t5mix.errors import T5MixError
 from t5mix.files import atomic_folder, check_writable
 from t5mix.interop.huggingface_writer import write_huggingface
-from t5mix.interop.safetensors_writer import DTYPES
 from t5mix.interop.t5x_writer import write_t5x
 from t5mix.interop.vocabularies import SENTENCEPIECE_FILE
 from t5mix.model.t5 import abstract_model
-from t5mix.runs.load import TrainedModel, load_model
+from t5mix.runs.load import CheckpointMetadata, load_model
+from t5mix.tracking.run_directory import find_checkpoint, kept_vocabulary
 
 Format = Literal["huggingface", "t5x"]
 """What a model can be written as."""
@@ -46,26 +48,35 @@ def export_model(
     if out.exists():
         raise T5MixError(f"{out} exists already. Name a folder that does not.")
     check_writable(out, "TO")
-    model = load_model(path, base)
-    params = _plain_params(model, task)
+    path = find_checkpoint(path)
+    metadata = CheckpointMetadata.read(path)
+    vocabulary = kept_vocabulary(metadata.vocabulary, path)
+    tensors = _plain_tensors(path, metadata, base, task)
     if format == "huggingface":
         with atomic_folder(out, "config.json") as draft:
-            write_huggingface(draft, model.config, params, model.vocabulary, dtype)
+            write_huggingface(draft, metadata.model, tensors, vocabulary, dtype)
         return
-    arrays = {name: np.asarray(leaf).astype(DTYPES[dtype][1]) for name, leaf in params.items()}
-    step = int(model.path.name) if model.path.name.isdigit() else 0
+    arrays = {name: tensor.read().astype(DTYPES[dtype][1]) for name, tensor in tensors.items()}
+    step = int(path.name) if path.name.isdigit() else 0
     with atomic_folder(out, f"checkpoint_{step}") as draft:
-        write_t5x(arrays, model.config, draft, step)
-        if model.vocabulary.path:
-            shutil.copyfile(model.vocabulary.path, draft / SENTENCEPIECE_FILE)
+        write_t5x(arrays, metadata.model, draft, step)
+        if vocabulary.path:
+            shutil.copyfile(vocabulary.path, draft / SENTENCEPIECE_FILE)
 
 
-def _plain_params(model: TrainedModel, task: str | None) -> Mapping[str, Any]:
-    """Returns the parameters of the plain T5 that computes what a model does.
+def _plain_tensors(
+    path: Path, metadata: CheckpointMetadata, base: Path | None, task: str | None
+) -> Mapping[str, Tensor]:
+    """Returns the parameters of the plain T5 that computes what a model does; from the file, if they lie there.
 
     Raises:
         T5MixError: what the policy added cannot be merged.
     """
-    policy, params = model.single_task(task)
-    plain = abstract_model(model.config)[1].keys()
-    return params if params.keys() == plain else policy.merged(params)
+    own, plain = open_params(path), abstract_model(metadata.model)[1].keys()
+    if own.keys() == plain and base is None and task is None:
+        verify(path)
+        return own
+    policy, params = load_model(path, base).single_task(task)
+    if params.keys() != plain:
+        params = policy.merged(params)
+    return {name: Tensor.of(leaf) for name, leaf in params.items()}

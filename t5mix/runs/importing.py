@@ -1,23 +1,60 @@
 """Checkpoints of other frameworks made ones of t5mix, once: what `t5mix import` and `start_from` do."""
 
+import math
 from pathlib import Path
-
-import jax.numpy as jnp
+from typing import NamedTuple
 
 from t5mix.cache.vocabulary import vocabulary_entry
+from t5mix.checkpoint.plain_checkpoint import write_plain_checkpoint
 from t5mix.console.stage import stage
 from t5mix.data.manifest import VocabularyEntry
 from t5mix.errors import T5MixError
-from t5mix.files import atomic_folder, check_writable, sha256_of_json
+from t5mix.files import atomic_folder, check_room, check_writable, sha256_of_json
 from t5mix.finetuning import Full
 from t5mix.interop.foreign import T5_IDS, ForeignCheckpoint
 from t5mix.interop.formats import is_foreign, read_foreign
 from t5mix.interop.vocabularies import find_vocabulary
 from t5mix.runs.load import CheckpointMetadata
-from t5mix.runs.new_checkpoint import write_checkpoint
-from t5mix.tracking.run_directory import find_checkpoint, has_checkpoint
+from t5mix.tracking.run_directory import find_checkpoint, has_checkpoint, keep_vocabulary
 
 _CACHE = Path("~/.cache/t5mix/imported")
+
+
+class ImportPlan(NamedTuple):
+    """What an import would write.
+
+    Attributes:
+        foreign: the checkpoint.
+        vocabulary: what its ids mean.
+    """
+
+    foreign: ForeignCheckpoint
+    vocabulary: VocabularyEntry
+
+    @property
+    def parameters(self) -> int:
+        """The number of parameters, of four bytes each."""
+        return sum(math.prod(tensor.shape) for tensor in self.foreign.tensors.values())
+
+
+def plan_import(source: Path, out: Path, vocabulary: VocabularyEntry | None = None) -> ImportPlan:
+    """Checks that a checkpoint can be imported; reads no more of it than tells what it is.
+
+    The arguments and errors are those of `import_checkpoint`.
+    """
+    if out.exists():
+        raise T5MixError(f"{out} exists already. Name a folder that does not.")
+    check_writable(out, "TO")
+    foreign = read_foreign(source)
+    if foreign.special_ids != T5_IDS:
+        ids = foreign.special_ids
+        raise T5MixError(
+            f"{source}: the model was trained with {ids.pad} for padding, {ids.eos} for the end and {ids.start} before "
+            f"the first token; t5mix trains with T5's {T5_IDS.pad}, {T5_IDS.eos} and {T5_IDS.start}."
+        )
+    plan = ImportPlan(foreign, vocabulary or _vocabulary(foreign))
+    check_room(out, 4 * plan.parameters)
+    return plan
 
 
 def import_checkpoint(source: Path, out: Path, vocabulary: VocabularyEntry | None = None) -> Path:
@@ -32,23 +69,15 @@ def import_checkpoint(source: Path, out: Path, vocabulary: VocabularyEntry | Non
         The folder of the new checkpoint.
 
     Raises:
-        T5MixError: `out` exists, or the checkpoint is damaged, of another architecture, or without a vocabulary.
+        T5MixError: `out` exists, the disk has too little room, or the checkpoint is damaged, of another architecture,
+            or without a vocabulary.
     """
-    if out.exists():
-        raise T5MixError(f"{out} exists already. Name a folder that does not.")
-    check_writable(out, "TO")
-    foreign = read_foreign(source)
-    if foreign.special_ids != T5_IDS:
-        ids = foreign.special_ids
-        raise T5MixError(
-            f"{source}: the model was trained with {ids.pad} for padding, {ids.eos} for the end and {ids.start} before "
-            f"the first token; t5mix trains with T5's {T5_IDS.pad}, {T5_IDS.eos} and {T5_IDS.start}."
-        )
-    vocabulary = vocabulary or _vocabulary(foreign)
+    foreign, vocabulary = plan_import(source, out, vocabulary)
     metadata = CheckpointMetadata(foreign.config, Full(), vocabulary, "float32")
-    params = {path: jnp.asarray(tensor.read(), jnp.float32) for path, tensor in foreign.tensors.items()}
+    run_state = {**metadata.to_json(), "imported_from": str(source.absolute()), "best": {}}
     with atomic_folder(out, "checkpoints") as draft:
-        write_checkpoint(draft, metadata, params, {"imported_from": str(source.absolute())})
+        write_plain_checkpoint(draft / "checkpoints" / "0", foreign.tensors, run_state)
+        keep_vocabulary(vocabulary, draft)
     return find_checkpoint(out)
 
 

@@ -11,6 +11,7 @@ import pytest
 import safetensors.numpy
 
 from t5mix.cache.vocabulary import vocabulary_entry
+from t5mix.checkpoint.tensors import Tensor
 from t5mix.errors import T5MixError
 from t5mix.interop.huggingface import read_huggingface
 from t5mix.interop.huggingface_names import EMBEDDING, HEAD
@@ -36,7 +37,7 @@ def params_of(folder: Path) -> dict[str, np.ndarray]:
 
 def written(folder: Path, config: T5Config, params: dict[str, np.ndarray], dtype: str = "float32") -> Path:
     folder.mkdir()
-    write_huggingface(folder, config, params, BYTES, dtype)
+    write_huggingface(folder, config, {path: Tensor.of(values) for path, values in params.items()}, BYTES, dtype)
     return folder
 
 
@@ -83,7 +84,8 @@ def test_the_tokenizer(tmp_path: Path, vocabulary_file: Path):
     params = params_of(write_folder(tmp_path / "source"))
     out = tmp_path / "out"
     out.mkdir()
-    write_huggingface(out, TINY, params, vocabulary_entry(str(vocabulary_file), 100), "float32")
+    tensors_in_memory = {path: Tensor.of(values) for path, values in params.items()}
+    write_huggingface(out, TINY, tensors_in_memory, vocabulary_entry(str(vocabulary_file), 100), "float32")
     assert (out / "spiece.model").read_bytes() == vocabulary_file.read_bytes()
     settings: dict[str, Any] = json.loads((out / "tokenizer_config.json").read_text())
     assert settings["extra_ids"] == len(settings["additional_special_tokens"]) == 100

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,14 @@ import pytest
 import safetensors.numpy
 
 from t5mix.cache.vocabulary import vocabulary_entry
+from t5mix.checkpoint import safetensors_files
 from t5mix.cli.main import main
 from t5mix.errors import T5MixError
+from t5mix.interop.foreign import T5_IDS
+from t5mix.interop.huggingface_config import write_config
+from t5mix.interop.huggingface_names import huggingface_names
+from t5mix.model.presets import PRESETS
+from t5mix.model.t5 import abstract_model, count_params
 from t5mix.runs import importing
 from t5mix.runs.exporting import export_model
 from t5mix.runs.importing import import_checkpoint, starting_folder
@@ -53,6 +60,36 @@ def test_what_is_exported_to_t5x_comes_back(source: Path, tmp_path: Path):
     assert one.params.keys() == other.params.keys()
     for name, leaf in one.params.items():
         np.testing.assert_array_equal(other.params[name], leaf)
+
+
+def test_eleven_billion_parameters_are_planned_without_loading_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    """The files are sparse: a header, and a length that says 42 GiB."""
+    folder, config = tmp_path / "t5-11b", PRESETS["t5_11b"]
+    folder.mkdir()
+    shapes, index = abstract_model(config)[1], {}
+    names = sorted((name, path, transposed) for path, (name, transposed) in huggingface_names(config).items())
+    for number, first in enumerate(range(0, len(names), 200)):
+        file, header, end = f"model-{number}.safetensors", {}, 0
+        for name, path, transposed in names[first : first + 200]:
+            shape = shapes[path].shape[::-1] if transposed else shapes[path].shape
+            begin, end = end, end + 4 * math.prod(shape)
+            header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [begin, end]}
+            index[name] = file
+        text = json.dumps(header).encode()
+        with open(folder / file, "wb") as out:
+            out.write(len(text).to_bytes(8, "little") + text)
+            out.truncate(8 + len(text) + end)
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": index}))
+    settings = {**write_config(config, T5_IDS), "tokenizer_class": "ByT5Tokenizer"}
+    (folder / "config.json").write_text(json.dumps(settings))
+    monkeypatch.setattr(importing, "check_room", lambda folder, needed: None)
+    monkeypatch.setattr(safetensors_files, "_read", lambda file, name: pytest.fail(f"{name} was loaded"))
+    assert main(["import", str(folder), str(tmp_path / "out"), "--dry-run", "--json"]) == 0
+    planned = json.loads(capsys.readouterr().out)
+    assert planned["parameters"] == count_params(config)
+    assert planned["model"]["num_heads"] == 128
 
 
 def test_a_folder_is_imported_once_for_as_long_as_it_stays_the_same(source: Path):

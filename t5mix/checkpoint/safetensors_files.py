@@ -1,5 +1,6 @@
-"""Writing a safetensors file one tensor after the other, so that no more than one is in memory twice."""
+"""safetensors files, read and written one tensor after the other, so that no more than one is in memory."""
 
+import functools
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,8 +8,10 @@ from typing import Any
 
 import ml_dtypes
 import numpy as np
+import safetensors
 
-from t5mix.interop.foreign import Tensor
+from t5mix.checkpoint.tensors import Tensor
+from t5mix.errors import T5MixError
 
 DTYPES: dict[str, tuple[str, np.dtype[Any]]] = {
     "float32": ("F32", np.dtype(np.float32)),
@@ -41,3 +44,23 @@ def write_safetensors(file: Path, tensors: Mapping[str, Tensor], dtypes: Mapping
         for name, tensor in tensors.items():
             values = np.ascontiguousarray(tensor.read(), DTYPES[dtypes[name]][1])
             values.view(np.uint8).tofile(out)
+
+
+def open_safetensors(file: Path) -> dict[str, Tensor]:
+    """Returns the tensors of a file by name; reads their shapes alone.
+
+    Raises:
+        T5MixError: it was cut short, or is no such file.
+    """
+    try:
+        with safetensors.safe_open(str(file), framework="numpy") as opened:
+            shapes = {name: tuple(opened.get_slice(name).get_shape()) for name in opened.keys()}  # noqa: SIM118
+    except (safetensors.SafetensorError, OSError) as error:
+        raise T5MixError(f"{file} is no whole safetensors file: {error}.") from error
+    return {name: Tensor(shape, functools.partial(_read, file, name)) for name, shape in shapes.items()}
+
+
+def _read(file: Path, name: str) -> np.ndarray:
+    # Opened each time: what an open file has mapped stays in memory.
+    with safetensors.safe_open(str(file), framework="numpy") as opened:
+        return opened.get_tensor(name)
