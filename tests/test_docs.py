@@ -215,6 +215,7 @@ class Workshop:
         for folder in [*getattr(options, "runs", ()), *filter(None, needed)]:
             self.require(folder)
         if options.module.endswith((".delta", ".export", ".import_")) and hasattr(options, "out"):
+            Path(options.out).mkdir(parents=True, exist_ok=True)
             self.folders.add(options.out)
 
 

@@ -16,6 +16,7 @@ from t5mix.console.progress import progress
 from t5mix.console.stage import stage
 from t5mix.errors import T5MixError
 from t5mix.files import atomic_write, check_writable_file, sha256_of_json
+from t5mix.interop.hub_models import find_folder
 from t5mix.runs.answer_file import answer_file
 from t5mix.tracking.run_directory import RunDirectory, check_exists
 
@@ -29,7 +30,7 @@ _MAX_LENGTH = 64  # tokens of an answer, where nothing says how long the targets
 def run(options: argparse.Namespace) -> int:
     """Answers lines, the rows of files, or a task's inputs."""
     _check_combination(options)
-    run_folder, named = Path(options.run), options.input or "-"
+    run_folder, named = find_folder(Path(options.run)), options.input or "-"
     inputs = None if options.task or named == "-" else _file_inputs(options)
     check_exists(run_folder)
     if options.output != "-":

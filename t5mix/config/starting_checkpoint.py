@@ -7,6 +7,7 @@ from typing import Any
 from t5mix.checkpoint.reader import read_run_state
 from t5mix.data.manifest import VocabularyEntry
 from t5mix.interop.formats import is_foreign, read_foreign
+from t5mix.interop.hub_models import find_folder
 from t5mix.interop.vocabularies import VocabularySettings, find_vocabulary
 from t5mix.tracking.run_directory import find_checkpoint, has_checkpoint, kept_vocabulary
 
@@ -27,7 +28,7 @@ def settings_of(checkpoint: Path) -> dict[str, Any]:
     Raises:
         T5MixError: it is damaged, or of another architecture.
     """
-    checkpoint = checkpoint.expanduser()
+    checkpoint = find_folder(checkpoint)
     if is_foreign(checkpoint):
         foreign = read_foreign(checkpoint)
         model, vocabulary = dataclasses.asdict(foreign.config), find_vocabulary(checkpoint)

@@ -13,6 +13,7 @@ from t5mix.files import atomic_folder, check_room, check_writable, sha256_of_jso
 from t5mix.finetuning import Full
 from t5mix.interop.foreign import T5_IDS, ForeignCheckpoint
 from t5mix.interop.formats import is_foreign, read_foreign
+from t5mix.interop.hub_models import find_folder
 from t5mix.interop.vocabularies import find_vocabulary
 from t5mix.runs.load import CheckpointMetadata
 from t5mix.tracking.run_directory import find_checkpoint, has_checkpoint, keep_vocabulary
@@ -45,6 +46,7 @@ def plan_import(source: Path, out: Path, vocabulary: VocabularyEntry | None = No
     if out.exists():
         raise T5MixError(f"{out} exists already. Name a folder that does not.")
     check_writable(out, "TO")
+    source = find_folder(source)
     foreign = read_foreign(source)
     if foreign.special_ids != T5_IDS:
         ids = foreign.special_ids
@@ -74,7 +76,7 @@ def import_checkpoint(source: Path, out: Path, vocabulary: VocabularyEntry | Non
     """
     foreign, vocabulary = plan_import(source, out, vocabulary)
     metadata = CheckpointMetadata(foreign.config, Full(), vocabulary, "float32")
-    run_state = {**metadata.to_json(), "imported_from": str(source.absolute()), "best": {}}
+    run_state = {**metadata.to_json(), "imported_from": str(foreign.path.absolute()), "best": {}}
     with atomic_folder(out, "checkpoints") as draft:
         write_plain_checkpoint(draft / "checkpoints" / "0", foreign.tensors, run_state)
         keep_vocabulary(vocabulary, draft)
@@ -89,7 +91,7 @@ def starting_folder(path: Path) -> Path:
     Raises:
         T5MixError: see `import_checkpoint`; or there is no checkpoint.
     """
-    path = path.expanduser()
+    path = find_folder(path)
     if not is_foreign(path):
         return find_checkpoint(path)
     cached = _CACHE.expanduser() / f"{path.absolute().name}-{_version(path)[:12]}"
