@@ -18,6 +18,7 @@ ORDER = (
         "subprocesses",
         "tensorflow_setup",
         "model",
+        "decoding",
         "data",
         "sources",
     ),

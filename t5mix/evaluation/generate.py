@@ -14,8 +14,9 @@ from t5mix.checkpoint.train_state import Params
 from t5mix.console.progress import progress
 from t5mix.data.token_store import TokenStore
 from t5mix.data.tokenizer import EOS, PAD
+from t5mix.decoding import Decoded, GenerationConfig
+from t5mix.decoding import decode as decode_batch
 from t5mix.evaluation.buckets import LengthBatch, bucket, length_batches, pad
-from t5mix.model.decoding import Decoded, greedy_decode
 from t5mix.model.t5 import T5, merge_params
 
 Put = Callable[[np.ndarray], jax.Array]
@@ -95,7 +96,7 @@ def generate_scored(
     with progress(label, len(outputs)) as advance:
         for batch, decoded in _pipelined(decode, length_batches(inputs.lengths, batch_size)):
             for row, index in enumerate(batch.indices[: batch.examples]):
-                outputs[index] = _until_end(decoded.tokens[row], float(decoded.log_probs[row]))
+                outputs[index] = _until_end(decoded.tokens[row, 0], float(decoded.scores[row, 0]))
             advance(batch.examples)
     return outputs
 
@@ -195,10 +196,11 @@ class _Inputs:
 def _decode(
     graphdef: nnx.GraphDef[T5], params: Params, inputs: jax.Array, max_length: int, task_id: int | None
 ) -> Decoded:
-    """[B, S] -> [B, max_length] and [B]."""
+    """[B, S] -> what is decoded, one sequence of each row."""
     task_ids = None if task_id is None else jnp.full(inputs.shape[:1], task_id, jnp.int32)
     model = merge_params(graphdef, params)
-    return greedy_decode(model, inputs, max_length, eos_id=EOS, pad_id=PAD, task_ids=task_ids)
+    config = GenerationConfig(max_new_tokens=max_length)
+    return decode_batch(model, inputs, config, eos_id=EOS, pad_id=PAD, task_ids=task_ids)
 
 
 @functools.partial(jax.jit, static_argnames=("graphdef", "task_id"))
