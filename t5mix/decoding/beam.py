@@ -82,7 +82,7 @@ def beam_search(
         keys: [B] the random key of each input, to draw beams; None takes the best.
         tree: the answers that are allowed; None for all.
     """
-    rules, length = BeamRules.of(config), config.max_new_tokens
+    rules, length = BeamRules.of(config), config.limit
     count = config.num_beams
     shape = (blank.shape[0], count)
     slots = jnp.arange(count)

@@ -35,7 +35,7 @@ class BeamRules:
     @classmethod
     def of(cls, config: GenerationConfig) -> "BeamRules":
         """Returns the rules that a configuration asks for."""
-        limit, penalty = config.max_new_tokens, config.length_penalty
+        limit, penalty = config.limit, config.length_penalty
         if config.beam_rules == "t5x":
             # T5X counts the start token in the length that it judges live beams at.
             return cls(-1e7, False, False, _normalizers((5 + np.arange(limit + 2)) / 6, penalty), limit + 1, False)

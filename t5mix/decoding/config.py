@@ -1,9 +1,11 @@
 """What is asked of decoding, in the names and with the meanings of Hugging Face's GenerationConfig."""
 
+import dataclasses
 import math
 from typing import Literal
 
 from t5mix.configurable import configurable
+from t5mix.errors import T5MixError
 
 
 @configurable
@@ -14,7 +16,8 @@ class GenerationConfig:
     50, and lengths are given as `max_length`, which counts the start token too.
 
     Attributes:
-        max_new_tokens: L, the most tokens of an answer, the end-of-sequence token included, the start token not.
+        max_new_tokens: L, the most tokens of an answer, the end-of-sequence token included, the start token not; None
+            leaves it to what decodes: the longest targets of training, say.
         min_new_tokens: the end-of-sequence token is barred until an answer has so many tokens.
         do_sample: draw tokens at random, rather than take the most probable.
         num_beams: K; above 1, beam search (with `do_sample`: beams are drawn without replacement).
@@ -35,7 +38,7 @@ class GenerationConfig:
         beam_rules: whose rules beams follow: Hugging Face's `_beam_search`, or T5X's `beam_search`.
     """
 
-    max_new_tokens: int = 128
+    max_new_tokens: int | None = None
     min_new_tokens: int = 0
     do_sample: bool = False
     num_beams: int = 1
@@ -53,8 +56,9 @@ class GenerationConfig:
     beam_rules: Literal["huggingface", "t5x"] = "huggingface"
 
     def __post_init__(self) -> None:
-        for name in ("max_new_tokens", "num_beams", "num_return_sequences"):
+        for name in ("num_beams", "num_return_sequences"):
             self._require(name, getattr(self, name) >= 1, "it must be 1 or more")
+        self._require("max_new_tokens", self.max_new_tokens is None or self.max_new_tokens >= 1, "it must be 1 or more")
         for name in ("min_new_tokens", "top_k", "no_repeat_ngram_size"):
             self._require(name, getattr(self, name) >= 0, "it must be 0 or more")
         for name in ("temperature", "repetition_penalty"):
@@ -74,10 +78,29 @@ class GenerationConfig:
         self._check_lengths()
         self._check_combinations()
 
+    @property
+    def limit(self) -> int:
+        """L.
+
+        Raises:
+            T5MixError: `max_new_tokens` is None.
+        """
+        if self.max_new_tokens is None:
+            raise T5MixError("max_new_tokens is not set: say how many tokens an answer may have.")
+        return self.max_new_tokens
+
+    def with_limit(self, longest: int) -> "GenerationConfig":
+        """Returns the same with `longest` for `max_new_tokens`, unless that is set.
+
+        Raises:
+            ValueError: answers would have to be longer.
+        """
+        return self if self.max_new_tokens is not None else dataclasses.replace(self, max_new_tokens=longest)
+
     def _check_lengths(self) -> None:
         limit = self.max_new_tokens
         for name, length in (("min_new_tokens", self.min_new_tokens), ("forced_prefix", len(self.forced_prefix))):
-            if length > limit:
+            if limit is not None and length > limit:
                 raise ValueError(
                     f"{name} asks for {length} tokens, and max_new_tokens allows {limit}: raise the latter"
                 )

@@ -58,7 +58,7 @@ def decode(
     strategy = decode_apart if config.num_beams == 1 else beam_search
     return strategy(
         functools.partial(step, model),
-        start(model, inputs, config.max_new_tokens, sequences=sequences, task_ids=task_ids, pad_id=pad_id),
+        start(model, inputs, config.limit, sequences=sequences, task_ids=task_ids, pad_id=pad_id),
         jnp.all(inputs == pad_id, axis=1),
         config,
         processors_of(config, eos_id, tree),

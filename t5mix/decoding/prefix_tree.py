@@ -88,9 +88,9 @@ class PrefixTree:
 
     def check(self, config: GenerationConfig) -> None:
         """Raises T5MixError if a configuration keeps these answers from being given."""
-        if self.longest > config.max_new_tokens:
+        if self.longest > config.limit:
             raise T5MixError(
-                f"max_new_tokens is {config.max_new_tokens}, and the longest allowed answer has {self.longest} tokens, "
+                f"max_new_tokens is {config.limit}, and the longest allowed answer has {self.longest} tokens, "
                 f"its end included: raise max_new_tokens to {self.longest}."
             )
         if self.shortest <= config.min_new_tokens:

@@ -51,7 +51,7 @@ def decode_apart(
         keys: [B, R] the random key of each sequence; None takes the most probable token.
         tree: the answers that are allowed; None for all.
     """
-    shape, length = (blank.shape[0], config.num_return_sequences), config.max_new_tokens
+    shape, length = (blank.shape[0], config.num_return_sequences), config.limit
     begin = _Progress(
         index=jnp.zeros((), jnp.int32),
         last=jnp.full(shape, start_id, jnp.int32),

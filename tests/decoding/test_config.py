@@ -62,10 +62,16 @@ def test_a_word_that_is_not_known_is_refused_in_plain_data():
     ("settings", "message"),
     [
         ({"max_new_tokens": 3}, "the longest allowed answer has 4 tokens, its end included: raise max_new_tokens to 4"),
-        ({"min_new_tokens": 2}, "the shortest allowed answer has 1: lower min_new_tokens to 1"),
-        ({"no_repeat_ngram_size": 2}, "no_repeat_ngram_size cannot be combined with allowed answers"),
-        ({"forced_prefix": (5,)}, "forced_prefix cannot be combined"),
-        ({"num_beams": 4, "num_return_sequences": 3}, "2 answers are allowed: lower num_return_sequences to 2"),
+        ({"max_new_tokens": 9, "min_new_tokens": 2}, "the shortest allowed answer has 1: lower min_new_tokens to 1"),
+        (
+            {"max_new_tokens": 9, "no_repeat_ngram_size": 2},
+            "no_repeat_ngram_size cannot be combined",
+        ),
+        ({"max_new_tokens": 9, "forced_prefix": (5,)}, "forced_prefix cannot be combined"),
+        (
+            {"max_new_tokens": 9, "num_beams": 4, "num_return_sequences": 3},
+            "2 answers are allowed: lower num_return_seq",
+        ),
     ],
 )
 def test_answers_that_a_configuration_bars_are_refused(settings: dict[str, Any], message: str):
@@ -81,3 +87,12 @@ def test_answers_that_a_configuration_bars_are_refused(settings: dict[str, Any],
 def test_answers_that_cannot_be_given_are_refused(answers: list[list[int]], message: str):
     with pytest.raises(T5MixError, match=message):
         PrefixTree.of(answers, eos_id=1)
+
+
+def test_a_length_that_is_not_set_is_the_callers():
+    assert GenerationConfig().with_limit(7).limit == 7
+    assert GenerationConfig(max_new_tokens=3).with_limit(7).limit == 3
+    with pytest.raises(ValueError, match="min_new_tokens asks for 9 tokens, and max_new_tokens allows 7"):
+        GenerationConfig(min_new_tokens=9).with_limit(7)
+    with pytest.raises(T5MixError, match="max_new_tokens is not set"):
+        _ = GenerationConfig().limit

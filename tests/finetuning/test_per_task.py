@@ -337,7 +337,9 @@ def test_without_task_ids_there_is_an_error():
         jax.eval_shape(lambda params: merge_params(graphdef, params)(batch), case.params)
     with pytest.raises(T5MixError, match=message):
         jax.eval_shape(
-            lambda params: decode(merge_params(graphdef, params), batch["encoder_inputs"], GenerationConfig()),
+            lambda params: decode(
+                merge_params(graphdef, params), batch["encoder_inputs"], GenerationConfig(max_new_tokens=4)
+            ),
             case.params,
         )
 
