@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "t5mix"
 ORDER = (
-    *("__init__", "interrupts", "child_process", "errors", "registry", "configurable", "console", "files"),
+    *("interrupts", "child_process", "errors", "registry", "configurable", "console", "files"),
     *(
         "yaml_files",
         "validation",
@@ -18,11 +18,13 @@ ORDER = (
         "subprocesses",
         "tensorflow_setup",
         "model",
+        "decoding",
         "data",
         "sources",
     ),
     *("preprocessors", "metrics", "mixing", "finetuning", "cache", "distributed", "tracking", "checkpoint", "interop"),
     *("evaluation", "training", "config", "runs", "sweep", "analysis", "plots", "report", "cli"),
+    *("python_api", "__init__"),
 )
 """Each package or module of t5mix imports only from those before it."""
 

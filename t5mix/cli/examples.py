@@ -36,6 +36,7 @@ EXAMPLES = {
         "t5mix predict runs/demo --input lines.txt --output answers.txt",
         't5mix predict runs/demo --inputs "demo_sentiment sentence: {sentence}" --input rows.csv --json --scores',
         "t5mix predict runs/demo --task demo_qa --split validation --json",
+        "t5mix predict runs/demo --input lines.txt --num-beams 4 --num-return-sequences 2 --json",
     ),
     "tasks": (
         "docs/tasks.md",

@@ -7,6 +7,7 @@ from t5mix import __version__
 from t5mix.cli.arguments import CommandParser
 from t5mix.cli.completion import SHELLS, completion_script
 from t5mix.cli.examples import ALL_COMMANDS, examples_of
+from t5mix.cli.generation_options import add_generation_options
 from t5mix.cli.whole_numbers import in_memory, not_negative, positive, steps
 from t5mix.sources.file_names import Format
 from t5mix.yaml_files import packaged_yaml
@@ -166,6 +167,7 @@ def _predict(commands: argparse._SubParsersAction) -> None:
         metavar="N",
         help="most tokens of an input, longer ones are cut; default: those of the run's inputs",
     )
+    add_generation_options(command, not_negative)
 
 
 def _tasks(commands: argparse._SubParsersAction) -> None:

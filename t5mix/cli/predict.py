@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from t5mix.cli.generation_options import generation_config, given_generation
 from t5mix.compiled_programs import keep_compiled_programs
 from t5mix.console.progress import progress
 from t5mix.console.stage import stage
@@ -64,17 +65,20 @@ def _answer(
     from t5mix.runs.predict import inputs_at_once, predict_lines
 
     trained = _trained_lengths(Path(options.run))
+    max_length, given = options.max_length or trained.get("targets", _MAX_LENGTH), given_generation(options)
     settings = {
         "batch_size": options.batch_size,
-        "max_length": options.max_length or trained.get("targets", _MAX_LENGTH),
+        "max_length": max_length,
         "input_length": options.max_input_length or trained.get("inputs"),
         "task": options.bank or options.task,
     }
+    generation = generation_config(given, max_length)
     in_file = options.output != "-"
     command = None
     if in_file and summary is not None:
         with stage("Loading the model"):
-            command = _command(checkpoint, summary, {**settings, "json": options.json, "scores": options.scores})
+            shown = {"json": options.json, "scores": options.scores}
+            command = _command(checkpoint, summary, {**settings, **given, **shown})
     with _writing(options.output, command, inputs_at_once(options.batch_size)) as (write, done):
         with stage("Loading the model"):
             model = load_model(checkpoint, base_path(options.base))
@@ -82,7 +86,9 @@ def _answer(
         left = None if summary is None else summary.count - done
         count = cut = 0
         with progress("Answers" if in_file else None, left) as advance:
-            for answer in predict_lines(model, itertools.islice(inputs, done, None), **settings):
+            for answer in predict_lines(
+                model, itertools.islice(inputs, done, None), generation=generation, first_number=done, **settings
+            ):
                 write(_line(answer, in_json=options.json, scores=options.scores))
                 count, cut = count + 1, cut + answer.cut
                 advance(1)
@@ -106,6 +112,8 @@ def _check_combination(options: argparse.Namespace) -> None:
     for name in ("format", "delimiter", "quoting"):
         if getattr(options, name) is not None and options.inputs is None:
             raise T5MixError(f"--{name} is for files with fields: say what to make of these, --inputs TEMPLATE.")
+    if (options.num_return_sequences or 1) > 1 and not options.json:
+        raise T5MixError("--num-return-sequences adds to the records of --json, as alternatives: give both.")
     if options.scores and not options.json:
         raise T5MixError("--scores adds to the records of --json: give both.")
 
@@ -159,10 +167,18 @@ def _line(answer: "Answer", *, in_json: bool, scores: bool) -> str:
     """Returns the one line that an answer is written as."""
     if not in_json:
         return answer.prediction.replace("\n", "\\n")
-    record: dict[str, Any] = {"input": answer.text, "prediction": answer.prediction}
+    record = {"input": answer.text, **_record(answer, scores)}
+    if answer.alternatives:
+        record["alternatives"] = [_record(alternative, scores) for alternative in answer.alternatives]
+    return json.dumps(record, ensure_ascii=False)
+
+
+def _record(answer: "Answer", scores: bool) -> dict[str, Any]:
+    """Returns an answer without its input."""
+    record: dict[str, Any] = {"prediction": answer.prediction}
     if scores:
         record |= {"score": answer.score if math.isfinite(answer.score) else None, "tokens": answer.tokens}
-    return json.dumps(record, ensure_ascii=False)
+    return record
 
 
 def _command(checkpoint: Path, summary: "InputSummary", settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any
 from t5mix.configurable import configurable
 from t5mix.data.manifest import DataRequest, VocabularyEntry
 from t5mix.data.packing import BatchShape
+from t5mix.decoding import GenerationConfig
 from t5mix.distributed.processes import DistributedConfig
 from t5mix.errors import T5MixError
 from t5mix.files import expand_home
@@ -52,10 +53,12 @@ class EvaluationConfig:
     """Evaluation by the metrics of the tasks.
 
     Attributes:
-        batch_size: sequences decoded at once, or inputs whose targets or labels are scored at once.
+        batch_size: inputs answered at once, or whose targets or labels are scored at once.
+        generation: how answers are decoded; by default greedily. `max_new_tokens` is `lengths.targets` unless given.
     """
 
     batch_size: int = 64
+    generation: GenerationConfig = dataclasses.field(default_factory=GenerationConfig)
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:
@@ -116,6 +119,7 @@ class Experiment:
     def __post_init__(self) -> None:
         if not 0 <= self.extra_ids <= _MOST_SENTINELS:
             raise ValueError(f"extra_ids is {self.extra_ids}: it must be from 0 to {_MOST_SENTINELS:,}")
+        self.evaluation.generation.with_limit(self.lengths.targets)  # which refuses what does not fit
 
     def data_request(self, splits: tuple[str, ...] = ("train", "validation")) -> DataRequest:
         """Returns what the run wants of its data."""

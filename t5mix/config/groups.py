@@ -2,8 +2,9 @@
 
 import dataclasses
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from hydra.core.config_store import ConfigStore
 
@@ -23,11 +24,18 @@ def setting_keys() -> list[str]:
     keys = set()
     for name, type_ in typing.get_type_hints(Experiment).items():
         classes = list(KIND_GROUPS[name].values()) if name in KIND_GROUPS else [type_]
-        owned = {field.name for cls in classes if dataclasses.is_dataclass(cls) for field in dataclasses.fields(cls)}
+        owned = {key for cls in classes for key in _keys_of(cls)}
         keys |= {f"{name}.{key}" for key in owned}
         if not owned or name in groups():
             keys.add(name)
     return sorted(keys)
+
+
+def _keys_of(cls: Any) -> Iterator[str]:
+    """Yields the keys of a dataclass, in place of one that holds a dataclass those of the latter; nothing of others."""
+    for field in dataclasses.fields(cls) if dataclasses.is_dataclass(cls) else ():
+        inner = [f"{field.name}.{key}" for key in _keys_of(typing.get_type_hints(cls)[field.name])]
+        yield from inner or [field.name]
 
 
 def kind_key(group: str) -> str:

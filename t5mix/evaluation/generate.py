@@ -1,5 +1,6 @@
 """A model over a whole token store: what it answers, and how probable it finds the targets or some labels."""
 
+import dataclasses
 import functools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,14 +15,17 @@ from t5mix.checkpoint.train_state import Params
 from t5mix.console.progress import progress
 from t5mix.data.token_store import TokenStore
 from t5mix.data.tokenizer import EOS, PAD
+from t5mix.decoding import Decoded, GenerationConfig
+from t5mix.decoding import decode as decode_batch
 from t5mix.evaluation.buckets import LengthBatch, bucket, length_batches, pad
-from t5mix.model.decoding import Decoded, greedy_decode
 from t5mix.model.t5 import T5, merge_params
 
 Put = Callable[[np.ndarray], jax.Array]
 """Brings the rows of a batch to the devices, sharded over them if the caller wishes."""
 
 _IN_FLIGHT = 2  # batches handed to the device before the first is waited for: it never idles, memory stays bounded
+_GREEDY = GenerationConfig()
+_NO_SEQUENCE = -1e6  # above the score of places in which a beam search has found nothing
 _CHOICE_TOKENS = 16  # that go through the decoder at once: the logits take no more memory than those of short targets
 
 
@@ -55,47 +59,61 @@ class Generated(NamedTuple):
 def generate(
     graphdef: nnx.GraphDef[T5], params: Params, examples: TokenStore | Sequence[np.ndarray], **options: Any
 ) -> list[np.ndarray]:
-    """Decodes greedily, and returns the tokens alone; the options are those of `generate_scored`."""
-    return [output.tokens for output in generate_scored(graphdef, params, examples, **options)]
+    """Returns the tokens of the best answer, or of the first sample; the options are those of `generate_several`."""
+    return [outputs[0].tokens for outputs in generate_several(graphdef, params, examples, **options)]
 
 
 def generate_scored(
+    graphdef: nnx.GraphDef[T5], params: Params, examples: TokenStore | Sequence[np.ndarray], **options: Any
+) -> list[Generated]:
+    """Returns the best answer, or the first sample; the options are those of `generate_several`."""
+    return [outputs[0] for outputs in generate_several(graphdef, params, examples, **options)]
+
+
+def generate_several(
     graphdef: nnx.GraphDef[T5],
     params: Params,
     examples: TokenStore | Sequence[np.ndarray],
     *,
     batch_size: int,
     max_length: int,
+    generation: GenerationConfig = _GREEDY,
+    first_number: int = 0,
     put: Put = jnp.asarray,
     task_id: int | None = None,
     label: str | None = None,
-) -> list[Generated]:
-    """Decodes greedily, by length bucket.
+) -> list[list[Generated]]:
+    """Decodes by length bucket.
 
     Args:
         graphdef: the model's structure (`t5mix.model.t5.split`).
         params: its parameters by path, wherever they lie.
         examples: a token store, or input token sequences.
         batch_size: rows of every batch, on all devices together.
-        max_length: the most tokens to decode, the end-of-sequence token included.
+        max_length: the most tokens to decode, the end-of-sequence token included, unless `generation` says.
+        generation: how to decode; by default greedily.
+        first_number: the number of the first example in the data, which samples depend on.
         put: brings [B, S] to the devices; the default leaves it to JAX.
         task_id: the task of all examples, for modules routed by task.
         label: what the progress display calls this; None shows nothing.
 
     Returns:
-        What was decoded for each example, in the order of `examples`.
+        What was decoded for each example, in the order of `examples`: beams from the best one on, samples as drawn.
     """
     inputs = _Inputs(examples)
-    outputs = [Generated(np.zeros(0, np.int32), 0.0, 0)] * len(inputs.lengths)
+    outputs: list[list[Generated]] = [[] for _ in inputs.lengths]
+    config = generation.with_limit(max_length)
+    unseeded = dataclasses.replace(config, seed=0)  # one compilation serves all seeds
 
     def decode(batch: LengthBatch) -> Decoded:
         tokens = put(pad([inputs[index] for index in batch.indices], batch.length, PAD))
-        return _decode(graphdef, params, tokens, max_length, task_id)
+        numbers = (batch.indices + first_number).astype(np.uint32)
+        return _decode(graphdef, params, tokens, numbers, np.uint32(config.seed), unseeded, task_id)
 
     with progress(label, len(outputs)) as advance:
         for batch, decoded in _pipelined(decode, length_batches(inputs.lengths, batch_size)):
             for row, index in enumerate(batch.indices[: batch.examples]):
-                outputs[index] = _until_end(decoded.tokens[row], float(decoded.log_probs[row]))
+                outputs[index] = _sequences(decoded, row)
             advance(batch.examples)
     return outputs
 
@@ -103,7 +121,7 @@ def generate_scored(
 def score_targets(
     graphdef: nnx.GraphDef[T5],
     params: Params,
-    store: TokenStore,
+    examples: TokenStore | Sequence[tuple[np.ndarray, np.ndarray]],
     *,
     batch_size: int,
     put: Put = jnp.asarray,
@@ -112,19 +130,24 @@ def score_targets(
 ) -> TargetScores:
     """Computes the log-likelihood of every target given its input (teacher forcing, no dropout).
 
-    The arguments are those of `generate`.
+    The arguments are those of `generate_several`; examples are a token store, or pairs of inputs and targets.
     """
-    input_lengths, target_lengths = np.diff(store.input_offsets), np.diff(store.target_offsets)
-    log_probs = np.zeros(len(store), np.float32)
+    if isinstance(examples, TokenStore):
+        input_lengths, target_lengths = np.diff(examples.input_offsets), np.diff(examples.target_offsets)
+        example = examples.example
+    else:
+        input_lengths, target_lengths = np.array([[len(end) for end in pair] for pair in examples]).reshape(-1, 2).T
+        example = examples.__getitem__
+    log_probs = np.zeros(len(examples), np.float32)
 
     def score(batch: LengthBatch) -> jax.Array:
-        pairs = [store.example(int(index)) for index in batch.indices]
+        pairs = [example(int(index)) for index in batch.indices]
         longest = bucket(int(target_lengths[batch.indices].max()))
         inputs = put(pad([pair[0] for pair in pairs], batch.length, PAD))
         targets = put(pad([pair[1] for pair in pairs], longest, PAD))
         return _log_likelihood(graphdef, params, inputs, targets, task_id)
 
-    with progress(label, len(store)) as advance:
+    with progress(label, len(examples)) as advance:
         for batch, scores in _pipelined(score, length_batches(input_lengths, batch_size)):
             log_probs[batch.indices[: batch.examples]] = scores[: batch.examples]
             advance(batch.examples)
@@ -145,7 +168,7 @@ def score_choices(
     """Computes the log-likelihood of each of a few targets given each input (teacher forcing, no dropout).
 
     Args:
-        graphdef: see `generate_scored`, as for what is not said here.
+        graphdef: see `generate_several`, as for what is not said here.
         params: likewise.
         examples: a token store, or input token sequences.
         choices: the tokens of each target, the end-of-sequence token included.
@@ -191,14 +214,25 @@ class _Inputs:
 # The compiled functions are shared by all evaluations of a run: one compilation for each shape.
 
 
-@functools.partial(jax.jit, static_argnames=("graphdef", "max_length", "task_id"))
+@functools.partial(jax.jit, static_argnames=("graphdef", "config", "task_id"))
 def _decode(
-    graphdef: nnx.GraphDef[T5], params: Params, inputs: jax.Array, max_length: int, task_id: int | None
+    graphdef: nnx.GraphDef[T5],
+    params: Params,
+    inputs: jax.Array,
+    numbers: np.ndarray,
+    seed: np.uint32,
+    config: GenerationConfig,
+    task_id: int | None,
 ) -> Decoded:
-    """[B, S] -> [B, max_length] and [B]."""
+    """[B, S], and the rows' numbers [B] -> what is decoded, R sequences of each row."""
     task_ids = None if task_id is None else jnp.full(inputs.shape[:1], task_id, jnp.int32)
     model = merge_params(graphdef, params)
-    return greedy_decode(model, inputs, max_length, eos_id=EOS, pad_id=PAD, task_ids=task_ids)
+    options = {"task_ids": task_ids, "seed": seed, "row_numbers": numbers}
+    decoded = decode_batch(model, inputs, config, eos_id=EOS, pad_id=PAD, **options)
+    if config.num_beams == 1:
+        return decoded
+    found = decoded.scores > _NO_SEQUENCE
+    return decoded._replace(scores=jnp.where(found, decoded.log_probs.sum(axis=-1), -jnp.inf))
 
 
 @functools.partial(jax.jit, static_argnames=("graphdef", "task_id"))
@@ -266,6 +300,13 @@ def _fetch(array: jax.Array) -> np.ndarray:
 
     fetched: Any = multihost_utils.process_allgather(array, tiled=True)
     return np.asarray(fetched)
+
+
+def _sequences(decoded: Decoded, row: int) -> list[Generated]:
+    """Returns what was decoded for a row; a beam search may have found less than it was asked for, but one."""
+    scores, tokens = decoded.scores[row].tolist(), np.asarray(decoded.tokens[row])
+    count = max(1, sum(score > -np.inf for score in scores)) if len(scores) > 1 else 1
+    return [_until_end(tokens[place], scores[place]) for place in range(count)]
 
 
 def _until_end(tokens: np.ndarray, log_prob: float) -> Generated:

@@ -116,12 +116,19 @@ def _predict(
 ) -> Iterator[Prediction]:
     """Yields what a task's metrics need: generated text, the likelihoods of targets and of labels, or some of them."""
     options: dict[str, Any] = {"batch_size": experiment.evaluation.batch_size, "task_id": task_id}
-    max_length = experiment.lengths.targets
     of_likelihoods = {*(TEACHER_FORCED if task.likelihoods else ()), *(CHOICES if task.choices else ())}
     if set(task.metrics) <= of_likelihoods:
         outputs = [np.zeros(0, np.int32)] * len(store)
     else:
-        outputs = generate(model.graphdef, model.params, store, max_length=max_length, label=task.name, **options)
+        outputs = generate(
+            model.graphdef,
+            model.params,
+            store,
+            max_length=experiment.lengths.targets,
+            generation=experiment.evaluation.generation,
+            label=task.name,
+            **options,
+        )
     likelihoods = None
     if task.likelihoods:
         likelihoods = score_targets(

@@ -18,14 +18,14 @@ from t5mix.model.t5 import abstract_model
 from t5mix.runs.load import CheckpointMetadata, load_model
 from t5mix.tracking.run_directory import find_checkpoint, kept_vocabulary
 
-Format = Literal["huggingface", "t5x"]
+ExportFormat = Literal["huggingface", "t5x"]
 """What a model can be written as."""
 
 
 def export_model(
     path: Path,
     out: Path,
-    format: Format = "huggingface",
+    format: ExportFormat = "huggingface",
     *,
     dtype: str = "float32",
     base: Path | None = None,

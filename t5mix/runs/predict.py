@@ -11,8 +11,9 @@ from t5mix.data.prepare_client import prepare_in_subprocess
 from t5mix.data.ragged import Ragged
 from t5mix.data.token_store import open_store
 from t5mix.data.tokenizer import Tokenizer
+from t5mix.decoding import GenerationConfig
 from t5mix.errors import T5MixError
-from t5mix.evaluation.generate import generate_scored
+from t5mix.evaluation.generate import Generated, generate_several
 from t5mix.runs.load import TrainedModel
 from t5mix.sources.input_texts import InputTexts, declared_inputs
 from t5mix.tracking.run_directory import RunDirectory
@@ -56,6 +57,7 @@ class Answer(NamedTuple):
         cut: whether the input was cut to the longest that it may have.
         score: natural log-likelihood of the answer's tokens, the end-of-sequence token included.
         tokens: how many these are; an answer of `max_length` tokens may lack the end-of-sequence token.
+        alternatives: further answers, if several were asked for: the next best beams, or more samples.
     """
 
     text: str
@@ -63,6 +65,7 @@ class Answer(NamedTuple):
     cut: bool
     score: float
     tokens: int
+    alternatives: tuple["Answer", ...] = ()
 
 
 def predict_texts(model: TrainedModel, texts: Sequence[str], *, batch_size: int, **settings: Any) -> list[str]:
@@ -78,6 +81,8 @@ def answer_texts(
     max_length: int,
     input_length: int | None = None,
     task: str | None = None,
+    generation: GenerationConfig | None = None,
+    first_number: int = 0,
 ) -> list[Answer]:
     """Returns the answers to texts, in their order.
 
@@ -85,24 +90,33 @@ def answer_texts(
         model: the model.
         texts: inputs, with the prefix their task was trained with.
         batch_size: sequences decoded at once.
-        max_length: the most tokens of an answer.
+        max_length: the most tokens of an answer, unless `generation` says.
         input_length: the most tokens of an input; longer ones are cut as those of training are. None for no limit.
         task: the task whose module of a bank answers; models without a bank need none.
+        generation: how to decode; None for greedily.
+        first_number: the number of the first text in the data, which samples depend on.
     """
     encoded = Ragged.of([model.tokenizer.encode(text) for text in texts])
     limit = input_length or int(encoded.lengths.max(initial=1))
-    outputs = generate_scored(
+    outputs = generate_several(
         model.graphdef,
         model.params,
         encoded.cut(limit).rows(),
         batch_size=batch_size,
         max_length=max_length,
+        generation=generation or GenerationConfig(),
+        first_number=first_number,
         task_id=model.task_id(task),
     )
-    return [
-        Answer(text, model.tokenizer.decode(output.tokens.tolist()), cut, output.log_prob, output.length)
-        for text, output, cut in zip(texts, outputs, (encoded.lengths > limit).tolist(), strict=True)
-    ]
+
+    def answer(text: str, cut: bool, output: Generated) -> Answer:
+        return Answer(text, model.tokenizer.decode(output.tokens.tolist()), cut, output.log_prob, output.length)
+
+    answers = []
+    for text, several, cut in zip(texts, outputs, (encoded.lengths > limit).tolist(), strict=True):
+        first, *others = (answer(text, cut, output) for output in several)
+        answers.append(first._replace(alternatives=tuple(others)))
+    return answers
 
 
 def inputs_at_once(batch_size: int) -> int:
@@ -110,8 +124,11 @@ def inputs_at_once(batch_size: int) -> int:
     return _BATCHES_AT_ONCE * batch_size
 
 
-def predict_lines(model: TrainedModel, lines: Iterable[str], *, batch_size: int, **settings: Any) -> Iterator[Answer]:
+def predict_lines(
+    model: TrainedModel, lines: Iterable[str], *, batch_size: int, first_number: int = 0, **settings: Any
+) -> Iterator[Answer]:
     """Yields the answer to each line, holding no more than a few batches of them in memory; see `answer_texts`."""
     waiting = iter(lines)
     while block := list(itertools.islice(waiting, inputs_at_once(batch_size))):
-        yield from answer_texts(model, block, batch_size=batch_size, **settings)
+        yield from answer_texts(model, block, batch_size=batch_size, first_number=first_number, **settings)
+        first_number += len(block)

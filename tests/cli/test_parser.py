@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from t5mix.cli.arguments import CommandParser
+from t5mix.cli.generation_options import finite_number
 from t5mix.cli.parser import build_parser
 from t5mix.config.config_files import named_configs
 
@@ -29,9 +30,9 @@ COUNTS = [
     (parser, action.option_strings[0])
     for parser in EVERY.values()
     for action in parser.arguments()
-    if action.option_strings and action.type is not None
+    if action.option_strings and action.type not in (None, finite_number)
 ]
-"""The options that are numbers, of every command."""
+"""The options that are whole numbers, of every command."""
 
 
 @pytest.mark.parametrize(("parser", "option"), COUNTS, ids=[f"{parser.prog} {option}" for parser, option in COUNTS])
@@ -43,6 +44,14 @@ def test_numbers_that_an_option_cannot_take_are_refused(
         parser.parse_args([f"{option}={value}"])
     reason = {"-1": "-1 is not ", "99999999999999999999": "99,999,999,999,999,999,999 is too large: the most is "}
     assert f"argument {option}: {reason.get(value, f'{value!r} is not a whole number')}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--temperature", "--top-p", "--length-penalty"])
+@pytest.mark.parametrize("value", ["nan", "inf", "many", ""])
+def test_values_that_are_no_numbers_are_refused(option: str, value: str, capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit, match="2"):
+        EVERY["t5mix predict"].parse_args(["run", f"{option}={value}"])
+    assert f"argument {option}: {value!r} is not a number" in capsys.readouterr().err
 
 
 def anchors(page: Path) -> set[str]:

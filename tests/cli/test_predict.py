@@ -13,7 +13,10 @@ from typing import Any
 
 import pytest
 
+from t5mix.cli.generation_options import given_generation
 from t5mix.cli.main import main
+from t5mix.cli.parser import build_parser
+from t5mix.decoding import GenerationConfig
 from t5mix.runs.predict import Answer
 from t5mix.sources.input_texts import InputTexts
 from tests.support.stages import without_stages
@@ -280,3 +283,59 @@ def test_a_device_is_written_to_as_it_is(run: Path):
     (run / "in.txt").write_text("a\n")
     assert main(["predict", str(run), "--input", str(run / "in.txt"), "--output", os.devnull]) == 0
     assert Path(os.devnull).is_char_device()
+
+
+def test_options_say_how_to_decode(run: Path, capsys: pytest.CaptureFixture[str]):
+    (run / "in.txt").write_text("a\n")
+    command = ["predict", str(run), "--input", str(run / "in.txt")]
+    assert main(command) == 0
+    assert used["generation"] == GenerationConfig(max_new_tokens=64)
+    assert main([*command, "--num-beams", "4", "--early-stopping", "never", "--length-penalty", "-0.5"]) == 0
+    assert used["generation"] == GenerationConfig(
+        max_new_tokens=64, num_beams=4, early_stopping="never", length_penalty=-0.5
+    )
+    assert main([*command, "--num-beams", "2", "--early-stopping", "true", "--no-repeat-ngram-size", "2"]) == 0
+    assert used["generation"].early_stopping is True
+    assert main([*command, "--do-sample", "--top-p", "0.9", "--seed", "3", "--max-length", "7"]) == 0
+    assert used["generation"] == GenerationConfig(max_new_tokens=7, do_sample=True, top_p=0.9, seed=3)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--top-k", "5"], "top_k is 5, which only samples heed: set do_sample"),
+        (["--num-beams", "2", "--num-return-sequences", "3", "--json"], "num_return_sequences is 3, and num_beams 2"),
+        (["--do-sample", "--num-return-sequences", "3"], "--num-return-sequences adds to the records of --json"),
+        (["--min-new-tokens", "65"], "min_new_tokens asks for 65 tokens, and max_new_tokens allows 64"),
+    ],
+)
+def test_options_that_contradict_each_other_are_refused(
+    options: list[str], message: str, run: Path, capsys: pytest.CaptureFixture[str]
+):
+    (run / "in.txt").write_text("a\n")
+    assert main(["predict", str(run), "--input", str(run / "in.txt"), *options]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_further_answers_are_part_of_the_record(
+    run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    other = Answer("a", "B", False, -2.0, 3)
+    monkeypatch.setattr(
+        "t5mix.runs.predict.predict_lines", lambda *_, **__: iter([Answer("a", "A", False, -1.0, 2, (other,))])
+    )
+    (run / "in.txt").write_text("a\n")
+    command = ["predict", str(run), "--input", str(run / "in.txt"), "--json", "--num-beams", "2"]
+    assert main([*command, "--num-return-sequences", "2"]) == 0
+    assert main([*command, "--num-return-sequences", "2", "--scores"]) == 0
+    plain, scored = records(capsys.readouterr().out)
+    assert plain == {"input": "a", "prediction": "A", "alternatives": [{"prediction": "B"}]}
+    assert scored["alternatives"] == [{"prediction": "B", "score": -2.0, "tokens": 3}]
+
+
+def test_what_was_not_given_is_not_part_of_the_command_that_an_answer_file_records():
+    given = given_generation(
+        build_parser().parse_args(["predict", "run", "--num-beams", "4", "--early-stopping=false"])
+    )
+    assert given == {"num_beams": 4, "early_stopping": False}
+    assert given_generation(build_parser().parse_args(["predict", "run"])) == {}

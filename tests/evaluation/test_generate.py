@@ -9,9 +9,10 @@ import pytest
 
 from t5mix.data.ragged import token_batch
 from t5mix.data.token_store import write_store
+from t5mix.decoding import GenerationConfig
+from t5mix.decoding import decode as decode_batch
 from t5mix.evaluation.generate import generate, generate_scored, score_targets
 from t5mix.model.config import T5Config
-from t5mix.model.decoding import greedy_decode
 from t5mix.model.t5 import abstract_model, init_params, merge_params
 
 CONFIG = T5Config(vocab_size=40, d_model=16, d_ff=32, d_kv=8, num_heads=2, num_layers=1, num_decoder_layers=1)
@@ -40,7 +41,8 @@ def store(tmp_path_factory):
 
 @functools.partial(jax.jit, static_argnums=0)
 def decode(graphdef, params, inputs):
-    return greedy_decode(merge_params(graphdef, params), inputs, MAX_LENGTH)
+    decoded = decode_batch(merge_params(graphdef, params), inputs, GenerationConfig(max_new_tokens=MAX_LENGTH))
+    return decoded.tokens[:, 0], decoded.scores[:, 0]
 
 
 def one_by_one(model, store):
@@ -48,7 +50,7 @@ def one_by_one(model, store):
         inputs = np.zeros((1, 24), np.int32)
         tokens = store.example(index)[0]
         inputs[0, : len(tokens)] = tokens
-        row = np.asarray(decode(*model, jnp.asarray(inputs)).tokens)[0].tolist()
+        row = np.asarray(decode(*model, jnp.asarray(inputs))[0])[0].tolist()
         row = row[: row.index(1)] if 1 in row else row
         yield [token for token in row if token]
 
@@ -136,7 +138,7 @@ def test_scores_of_answers_are_the_models_log_likelihoods(model, store):
         inputs, answer = np.zeros((1, 24), np.int32), np.zeros(MAX_LENGTH, np.int32)
         given = store.example(index)[0]
         inputs[0, : len(given)] = given
-        decoded = np.asarray(decode(*model, jnp.asarray(inputs)).tokens)[0]
+        decoded = np.asarray(decode(*model, jnp.asarray(inputs))[0])[0]
         answer[:] = decoded  # with padding in its midst, if the model emits some
         length = int(np.argmax(answer == 1)) + 1 if 1 in answer else MAX_LENGTH
         log_probs = forward(

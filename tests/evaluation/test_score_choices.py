@@ -12,10 +12,10 @@ import pytest
 from t5mix import metrics
 from t5mix.data.ragged import token_batch
 from t5mix.data.token_store import TokenStore, write_store
+from t5mix.decoding.session import start, step
 from t5mix.evaluation.generate import score_choices, score_targets
 from t5mix.finetuning import PerTask, PrefixTuning, PromptTuning
 from t5mix.model.config import T5Config
-from t5mix.model.decoding import start, step
 from t5mix.model.t5 import abstract_model, init_params, merge_params
 
 CONFIG = T5Config(vocab_size=40, d_model=16, d_ff=32, d_kv=8, num_heads=2, num_layers=1, num_decoder_layers=1)
@@ -68,9 +68,9 @@ def fed_one_by_one(model: Model, store: TokenStore, choices: Sequence[Sequence[i
         def total(choice: jax.Array) -> jax.Array:
             def feed(before: Any, index: jax.Array) -> tuple[Any, jax.Array]:
                 session, last = before
-                logits, session = step(net, session, jnp.full(len(store), last), index)
+                logits, session = step(net, session, jnp.full((len(store), 1), last), index)
                 token = choice[index]
-                return (session, token), jnp.where(token > 0, jax.nn.log_softmax(logits)[:, token], 0.0)
+                return (session, token), jnp.where(token > 0, jax.nn.log_softmax(logits)[:, 0, token], 0.0)
 
             return jax.lax.scan(feed, (begin, jnp.int32(0)), jnp.arange(longest))[1].sum(axis=0)
 

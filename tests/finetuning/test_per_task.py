@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from t5mix.decoding import GenerationConfig, decode
 from t5mix.errors import T5MixError
 from t5mix.finetuning import (
     IA3,
@@ -27,7 +28,7 @@ from t5mix.finetuning import (
     PromptTuning,
 )
 from t5mix.finetuning.base import RunShape
-from t5mix.model import T5Config, abstract_model, greedy_decode, merge_params
+from t5mix.model import T5Config, abstract_model, merge_params
 from t5mix.training.losses import token_losses
 
 Params = dict[str, Any]
@@ -280,10 +281,12 @@ def test_greedy_decoding_agrees_with_teacher_forcing(name: str):
     prompt = case.bank.prompt_length
     graphdef = structure(case.bank)[0]
 
-    def decode(params, inputs, task_ids):
-        return greedy_decode(merge_params(graphdef, params), inputs, TARGETS, eos_id=-1, task_ids=task_ids)
+    def greedy(params, inputs, task_ids):
+        config = GenerationConfig(max_new_tokens=TARGETS)
+        decoded = decode(merge_params(graphdef, params), inputs, config, eos_id=-1, task_ids=task_ids)
+        return decoded.tokens[:, 0], decoded.scores[:, 0]
 
-    run = jax.jit(decode, compiler_options=quick())
+    run = jax.jit(greedy, compiler_options=quick())
     batch, tasks = batch_of(ALONE, prompt), jnp.asarray(TASK_OF)
     inputs = batch["encoder_inputs"][:, prompt:]
     tokens, log_probs = jax.device_get(run(case.params, inputs, tasks))
@@ -297,7 +300,7 @@ def test_greedy_decoding_agrees_with_teacher_forcing(name: str):
     expected = np.asarray(jax.nn.log_softmax(model_of(case.bank)(case.parts, case.base, forced)[1]))
     np.testing.assert_array_equal(tokens, expected.argmax(-1))
     np.testing.assert_allclose(log_probs, expected.max(-1).sum(axis=1), rtol=1e-5)
-    others = run(case.params, inputs, (tasks + 1) % 3).tokens
+    others = run(case.params, inputs, (tasks + 1) % 3)[0]
     assert (tokens != np.asarray(others)).any(axis=1).all(), "the task decides what is decoded"
 
 
@@ -334,7 +337,10 @@ def test_without_task_ids_there_is_an_error():
         jax.eval_shape(lambda params: merge_params(graphdef, params)(batch), case.params)
     with pytest.raises(T5MixError, match=message):
         jax.eval_shape(
-            lambda params: greedy_decode(merge_params(graphdef, params), batch["encoder_inputs"], 4), case.params
+            lambda params: decode(
+                merge_params(graphdef, params), batch["encoder_inputs"], GenerationConfig(max_new_tokens=4)
+            ),
+            case.params,
         )
 
 

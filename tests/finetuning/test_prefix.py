@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from flax import nnx
 
+from t5mix.decoding import GenerationConfig, decode
 from t5mix.finetuning import PrefixTuning
 from t5mix.finetuning.base import RunShape
 from t5mix.finetuning.prefix import PrefixAttention
-from t5mix.model import T5Config, abstract_model, greedy_decode, init_params, merge_params
+from t5mix.model import T5Config, abstract_model, init_params, merge_params
 from t5mix.model.layers import NO_DROPOUT, Attention
 from t5mix.model.presets import PRESETS
 
@@ -104,15 +105,15 @@ def test_the_gates_move_first_and_then_keys_and_values(config: T5Config):
 
 
 def test_greedy_decoding_agrees_with_teacher_forcing(config: T5Config):
-    policy, length = PrefixTuning(length=4), 7
+    policy, generation = PrefixTuning(length=4), GenerationConfig(max_new_tokens=7)
     params = params_of(config, policy, 0.5)
     inputs = np.random.default_rng(0).integers(2, 60, (6, 9)).astype(np.int32)
     inputs[::2, 5:] = 0
     graphdef = abstract_model(config, policy.adapt)[0]
     decoded = jax.jit(
-        lambda params: greedy_decode(merge_params(graphdef, params), jnp.asarray(inputs), length, eos_id=-1)
+        lambda params: decode(merge_params(graphdef, params), jnp.asarray(inputs), generation, eos_id=-1)
     )(params)
-    tokens = np.asarray(decoded.tokens)
+    tokens = np.asarray(decoded.tokens[:, 0])
     assert len(np.unique(tokens)) > 3, "the case is too simple to tell"
     batch = {
         "encoder_inputs": inputs,
@@ -122,7 +123,7 @@ def test_greedy_decoding_agrees_with_teacher_forcing(config: T5Config):
     }
     log_probs = np.asarray(jax.nn.log_softmax(forward(config, policy, params, batch)))
     np.testing.assert_array_equal(tokens, log_probs.argmax(-1))
-    np.testing.assert_allclose(decoded.log_probs, log_probs.max(-1).sum(axis=1), rtol=1e-4)
+    np.testing.assert_allclose(decoded.log_probs[:, 0], log_probs.max(-1), rtol=1e-4)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])

@@ -12,10 +12,11 @@ from flax import nnx
 
 from t5mix.data.pipeline import evaluation_batches
 from t5mix.data.token_store import TokenStore
+from t5mix.decoding import GenerationConfig, decode
 from t5mix.finetuning import PromptTuning
 from t5mix.finetuning.base import RunShape
 from t5mix.finetuning.prompt import Prompt
-from t5mix.model import abstract_model, greedy_decode, init_params, merge_params
+from t5mix.model import abstract_model, init_params, merge_params
 from t5mix.model.presets import PRESETS
 from t5mix.training.config import TrainingConfig
 
@@ -91,16 +92,14 @@ def test_the_prompt_changes_the_logits(model: Model, store: TokenStore):
 
 
 def test_greedy_decoding_agrees_with_teacher_forcing(model: Model, store: TokenStore):
-    length, inputs = 7, padded([store.example(i)[0] for i in range(6)])
-    decode = jax.jit(
-        lambda params: greedy_decode(merge_params(model[0], params), jnp.asarray(inputs), length, eos_id=-1)
-    )
-    decoded = decode(model[1])
-    tokens = np.asarray(decoded.tokens)
+    config, inputs = GenerationConfig(max_new_tokens=7), padded([store.example(i)[0] for i in range(6)])
+    greedy = jax.jit(lambda params: decode(merge_params(model[0], params), jnp.asarray(inputs), config, eos_id=-1))
+    decoded = greedy(model[1])
+    tokens = np.asarray(decoded.tokens[:, 0])
     assert len(np.unique(tokens)) > 3, "the case is too simple to tell"
     log_probs = np.asarray(jax.nn.log_softmax(alone(model, inputs, np.pad(tokens[:, :-1], ((0, 0), (1, 0))))))
     np.testing.assert_array_equal(tokens, log_probs.argmax(-1))
-    np.testing.assert_allclose(decoded.log_probs, log_probs.max(-1).sum(axis=1), rtol=1e-4)
+    np.testing.assert_allclose(decoded.log_probs[:, 0], log_probs.max(-1), rtol=1e-4)
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ from t5mix.checkpoint.reader import read_run_state
 from t5mix.data.ragged import Ragged, token_batch
 from t5mix.data.token_store import write_store
 from t5mix.data.tokenizer import EOS, Tokenizer
+from t5mix.decoding import GenerationConfig
 from t5mix.errors import T5MixError
 from t5mix.evaluation.generate import generate, score_targets
 from t5mix.runs.load import checkpoint_of, load_model, load_tokenizer
@@ -86,6 +87,34 @@ def test_the_rest_of_lines_is_answered_as_it_was_with_those_before(finished: Any
     answers = list(predict_lines(model, lines, batch_size=2, max_length=6))
     for done in (inputs_at_once(2), 2 * inputs_at_once(2)):
         assert list(predict_lines(model, lines[done:], batch_size=2, max_length=6)) == answers[done:]
+
+
+def test_samples_belong_to_lines_whatever_is_answered_with_them(finished: Any):
+    model = load_model(finished.path)
+    lines = [f"copy {number}" for number in range(40)]
+    generation = GenerationConfig(do_sample=True, num_return_sequences=2, temperature=2.0)
+    settings = {"max_length": 6, "generation": generation}
+    answers = list(predict_lines(model, lines, batch_size=2, **settings))
+    assert [answer.text for answer in answers] == lines
+    assert all(len(answer.alternatives) == 1 for answer in answers)
+    assert len({answer.prediction for answer in answers}) > 20
+    rest = predict_lines(model, lines[33:], batch_size=4, first_number=33, **settings)
+    assert [(a.prediction, a.alternatives[0].prediction) for a in rest] == [
+        (a.prediction, a.alternatives[0].prediction) for a in answers[33:]
+    ]
+
+
+def test_beams_give_several_answers_and_their_log_likelihoods(finished: Any):
+    model = load_model(finished.path)
+    lines = ["copy a b", "x", "first something long"]
+    beams = GenerationConfig(num_beams=3, num_return_sequences=3, length_penalty=0.0, early_stopping="never")
+    answers = list(predict_lines(model, lines, batch_size=2, max_length=6, generation=beams))
+    greedy = list(predict_lines(model, lines, batch_size=2, max_length=6))
+    for answer, alone in zip(answers, greedy, strict=True):
+        scores = [answer.score, *(other.score for other in answer.alternatives)]
+        assert len(scores) == 3
+        assert scores == sorted(scores, reverse=True)  # without length penalty the score is the log-likelihood
+        assert answer.score >= alone.score - 1e-4
 
 
 def test_scores_are_log_likelihoods_of_the_answers(finished: Any, tmp_path: Path):

@@ -1,4 +1,4 @@
-"""Decoding with cached keys and values. Everything is a pure function of the model and explicit state."""
+"""Greedy decoding by itself, without processors, start token or several sequences: what `decode` must equal in bits."""
 
 from typing import NamedTuple
 
