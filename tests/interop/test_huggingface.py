@@ -9,7 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from t5mix.interop.foreign import ForeignCheckpoint
+from t5mix.decoding import GenerationConfig, decode
+from t5mix.interop.foreign import ForeignCheckpoint, SpecialIds
 from t5mix.interop.huggingface import read_huggingface
 from t5mix.interop.huggingface_names import huggingface_names
 from t5mix.model.config import T5Config
@@ -90,3 +91,31 @@ def test_the_loss_and_its_gradients(family: str):
     for path, (name, transposed) in names.items():
         gradient = gradients[path].T if transposed else gradients[path]
         assert_close(gradient, arrays[f"gradient/{name}"], 1e-4, path)
+
+
+SEARCHES = {
+    "greedy": GenerationConfig(max_new_tokens=12),
+    "beam": GenerationConfig(max_new_tokens=12, num_beams=4, num_return_sequences=4),
+    "beam_early": GenerationConfig(
+        max_new_tokens=12, num_beams=4, num_return_sequences=4, length_penalty=0.6, early_stopping=True
+    ),
+}
+"""The options of `make_golden.py`."""
+
+
+@functools.partial(jax.jit, static_argnames=("config", "generation", "ids"))
+def decoded(params: Any, inputs: jax.Array, config: T5Config, generation: GenerationConfig, ids: SpecialIds) -> Any:
+    model = merge_params(abstract_model(config)[0], params)
+    return decode(model, inputs, generation, eos_id=ids.eos, pad_id=ids.pad, start_id=ids.start)
+
+
+@pytest.mark.parametrize("search", ["greedy", "beam", pytest.param("beam_early", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_tokens_and_scores_of_generate(family: str, search: str):
+    arrays, read = expected(family), checkpoint(family)
+    inputs = jnp.asarray(arrays["inputs"])
+    answers = decoded(params(family), inputs, read.config, SEARCHES[search], read.special_ids)
+    tokens = arrays[search] if search != "greedy" else arrays[search][:, None]
+    np.testing.assert_array_equal(answers.tokens, tokens)
+    if search != "greedy":
+        np.testing.assert_allclose(answers.scores, arrays[f"{search}_scores"], atol=1e-4)

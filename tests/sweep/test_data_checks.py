@@ -59,7 +59,7 @@ def claim(**fields: Any) -> dict[str, Any]:
 
 def test_data_has_the_vocabulary_of_the_checkpoint_that_runs_start_from(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(plan, "starting_checkpoint", lambda experiment: None)
-    monkeypatch.setattr(data_checks, "find_checkpoint", lambda path: path / "checkpoints" / "9")
+    monkeypatch.setattr(data_checks, "starting_folder", lambda path: path / "checkpoints" / "9")
     monkeypatch.setattr(data_checks, "vocabulary_of", lambda checkpoint: f"that of {checkpoint}")
     one, both = SWEEP["methods"].values()
     methods = {"one": one, "both": {**both, "from_scratch": True}}
