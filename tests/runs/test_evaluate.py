@@ -11,6 +11,7 @@ import pytest
 
 from t5mix.data.manifest import DataManifest
 from t5mix.data.token_store import open_store
+from t5mix.decoding import GenerationConfig
 from t5mix.errors import T5MixError
 from t5mix.evaluation.generate import score_choices
 from t5mix.evaluation.predictions import predictions_path, read_predictions
@@ -167,6 +168,29 @@ def test_labels_are_scored_for_the_metrics_that_choose(finished: Any, tmp_path: 
     model = load_model(checkpoint_of(run, "latest"), None)
     expected = score_choices(model.graphdef, model.params, store, [[4, 5, 1]], batch_size=2, task_id=0)
     np.testing.assert_allclose(found["copy"], expected[:, 0], rtol=1e-4)
+
+
+def test_answers_are_decoded_as_the_experiment_says(finished: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    run = tmp_path / "run"
+    shutil.copytree(finished.path, run)
+    recorded = json.loads((run / "experiment.json").read_text("utf-8"))
+    recorded["experiment"]["evaluation"]["generation"] = {"num_beams": 3, "early_stopping": "never"}
+    (run / "experiment.json").write_text(json.dumps(recorded), "utf-8")
+    manifest = json.loads((run / "data_manifest.json").read_text("utf-8"))
+    manifest["tasks"][0]["metrics"] = ["accuracy"]
+    (run / "data_manifest.json").write_text(json.dumps(manifest), "utf-8")
+    used = []
+
+    def generate(graphdef: Any, params: Any, store: Any, *, generation: Any, **options: Any) -> list[np.ndarray]:
+        used.append((generation, options["max_length"]))
+        return [np.array([4], np.int32)] * len(store)
+
+    scorer = SimpleNamespace(score=lambda *_: {})
+    monkeypatch.setattr(evaluate, "Scorer", lambda request: contextlib.nullcontext(scorer))
+    monkeypatch.setattr(evaluate, "generate", generate)
+    evaluate_run(run)
+    longest = recorded["experiment"]["lengths"]["targets"]
+    assert {*used} == {(GenerationConfig(num_beams=3, early_stopping="never"), longest)}
 
 
 def test_the_training_split_of_a_streamed_task_is_refused(finished: Any, data: Any):
