@@ -43,6 +43,8 @@ COMMANDS = {
     "curves": ("curves", "run", "--out", "curves.svg"),
     "policy show": ("policy", "show", "lora", *OWN),
     "delta": ("delta", "show", "run"),
+    "export": ("export", "run", "out"),
+    "import": ("import", "exported", "imported"),
     "sweep": ("sweep", "sweep.yaml", "--cores", "1", "--jobs", "1"),
     "report": ("report", "made-up", "--out", "report"),
     "vocab": ("vocab", "train", "text.txt", "--output", "new.model", "--size", "160", "--extra-ids", "40"),
@@ -67,8 +69,9 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder.mkdir()
     write_files(folder)
     synthetic_sweep.make_sweep(folder / "made-up")
-    ended = interrupted.run_command(("train", *OWN), folder)
-    assert ended.status == 0, ended.err
+    for command in (("train", *OWN), ("export", "run", "exported")):
+        ended = interrupted.run_command(command, folder)
+        assert ended.status == 0, ended.err
     return folder
 
 
