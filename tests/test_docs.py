@@ -354,6 +354,27 @@ def test_the_commands_of_a_page_run_to_their_end(
 
 
 @pytest.mark.slow
+def test_the_python_of_the_guide_runs(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+):
+    """With a model of its own in the place of a published one, and few steps."""
+    monkeypatch.chdir(tmp_path)
+    environment = prepare_folder(tmp_path, tmp_path_factory.getbasetemp() / "documented_stores")
+    write_files(README)
+    for line in (
+        "t5mix vocab train reviews.tsv ende.jsonl --output mine.model --size 8192",
+        "t5mix train --config mine.yaml",
+        "t5mix export runs/mine published",
+    ):
+        run_line(line, tmp_path, environment)
+    (program,) = (text for language, text in blocks(ROOT / "docs/python.md") if language == "python")
+    program = program.replace("google/flan-t5-small", "published")
+    program = program.replace('"finetuning=lora"', '"finetuning=lora", "training.steps=4", "training.batch_size=4"')
+    Path("program.py").write_text(program, encoding="utf-8")
+    run_line(f"{sys.executable} program.py", tmp_path, environment)
+
+
+@pytest.mark.slow
 def test_the_examples_of_help_texts_run_to_their_end(
     tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ):

@@ -61,7 +61,7 @@ def prepare(request: DataRequest, *, quiet: bool = False, checked: Callable[[], 
         raise T5MixError(
             f"start_from was trained with another vocabulary: {request.start_vocabulary}. The data has "
             f"{run.vocabulary.path or run.vocabulary.kind}: {run.vocabulary.identity}. Set vocabulary to the "
-            "checkpoint's, or start from another checkpoint."
+            "checkpoint's (null takes that of an imported one), or start from another checkpoint."
         )
     _check_named(request.named_tasks, [task.name for task in run.tasks])
     _check_streamed(request, run)

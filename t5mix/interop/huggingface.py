@@ -9,7 +9,7 @@ from t5mix.checkpoint.tensors import Tensor
 from t5mix.errors import T5MixError
 from t5mix.files import read_json
 from t5mix.interop.foreign import ForeignCheckpoint, check_complete
-from t5mix.interop.huggingface_config import Names, read_config, read_special_ids
+from t5mix.interop.huggingface_config import TensorEvidence, read_config, read_special_ids
 from t5mix.interop.huggingface_names import BIAS, EMBEDDING, EMBEDDING_ALIASES, HEAD, UNUSED, huggingface_names
 from t5mix.interop.tensor_files import open_tensors
 
@@ -30,7 +30,7 @@ def read_huggingface(folder: Path) -> ForeignCheckpoint:
     tensors = _with_one_embedding(folder, open_tensors(folder))
     tensors.pop(UNUSED, None)
     try:
-        shape = read_config(config, _names(tensors))
+        shape = read_config(config, _evidence(tensors))
         ids = read_special_ids(config)
     except T5MixError as error:
         raise T5MixError(f"{folder}: {error}") from error
@@ -68,10 +68,10 @@ def _with_one_embedding(folder: Path, tensors: dict[str, Tensor]) -> dict[str, T
     return {EMBEDDING: tensors[copies[0]], **kept} if copies else kept
 
 
-def _names(tensors: dict[str, Tensor]) -> Names:
+def _evidence(tensors: dict[str, Tensor]) -> TensorEvidence:
     head, embedding = tensors.get(HEAD), tensors.get(EMBEDDING)
     biases = {name.split(".")[2] for name in tensors if name.endswith(BIAS)}
-    return Names(
+    return TensorEvidence(
         gated=any(name.endswith("wi_0.weight") for name in tensors),
         own_head=head is not None and (embedding is None or not same_values(head, embedding)),
         head=head is not None,

@@ -26,7 +26,7 @@ _PROJECTIONS = {"relu": (False, "relu"), "gated-gelu": (True, "gelu_new"), "gate
 """What `feed_forward_proj` means, as (gated, function)."""
 
 
-class Names(NamedTuple):
+class TensorEvidence(NamedTuple):
     """What the tensors of a model say about its shape.
 
     Attributes:
@@ -42,12 +42,12 @@ class Names(NamedTuple):
     bias_in_each_block: bool
 
 
-def read_config(config: Mapping[str, Any], names: Names) -> T5Config:
+def read_config(config: Mapping[str, Any], evidence: TensorEvidence) -> T5Config:
     """Returns the shape of the model that a config.json describes.
 
     Args:
         config: its content.
-        names: what the tensors say.
+        evidence: what the tensors say.
 
     Raises:
         T5MixError: another architecture, a function that T5 does not have, or a config that versions of Transformers
@@ -68,13 +68,13 @@ def read_config(config: Mapping[str, Any], names: Names) -> T5Config:
             num_heads=_number(config, "num_heads", 6 if small else 8),
             num_layers=layers,
             num_decoder_layers=_number(config, "num_decoder_layers", layers),
-            activation=_activation(config, names),  # type: ignore[arg-type]
-            tie_embeddings=_is_tied(config, names),
+            activation=_activation(config, evidence),  # type: ignore[arg-type]
+            tie_embeddings=_is_tied(config, evidence),
             scale_logits=_is_scaled(config),
             dropout_rate=float(config.get("dropout_rate", 0.1)),
             relative_buckets=_number(config, "relative_attention_num_buckets", 32),
             relative_max_distance=_number(config, "relative_attention_max_distance", 128),
-            relative_bias="per_block" if names.bias_in_each_block else "shared",
+            relative_bias="per_block" if evidence.bias_in_each_block else "shared",
             layer_norm_epsilon=float(config.get("layer_norm_epsilon", 1e-6)),
         )
     except ValueError as error:
@@ -128,14 +128,14 @@ def write_config(model: T5Config, ids: SpecialIds) -> dict[str, Any]:
     }
 
 
-def _activation(config: Mapping[str, Any], names: Names) -> str:
+def _activation(config: Mapping[str, Any], evidence: TensorEvidence) -> str:
     """Returns the activation: the tensors decide whether it is gated, `dense_act_fn` the function where it is there."""
     projection = config.get("feed_forward_proj", "relu" if config["model_type"] == "t5" else "gated-gelu")
     named = projection.removeprefix("gated-")
     function = config.get("dense_act_fn") or ("gelu_new" if projection == "gated-gelu" else named)
-    activation = _ACTIVATIONS.get((names.gated, function))
+    activation = _ACTIVATIONS.get((evidence.gated, function))
     if activation is None:
-        gate = "gated" if names.gated else "without a gate"
+        gate = "gated" if evidence.gated else "without a gate"
         raise T5MixError(
             f"config.json: the feed-forward function is {function!r}, {gate} (feed_forward_proj is {projection!r}); "
             "t5mix has relu without a gate, and gelu_new and silu with one."
@@ -143,9 +143,9 @@ def _activation(config: Mapping[str, Any], names: Names) -> str:
     return activation
 
 
-def _is_tied(config: Mapping[str, Any], names: Names) -> bool:
+def _is_tied(config: Mapping[str, Any], evidence: TensorEvidence) -> bool:
     tie = _ties(config)
-    if names.own_head:
+    if evidence.own_head:
         # Version 5 writes True for models with a head of their own, and says how they are scaled beside it.
         if (
             tie
@@ -158,7 +158,7 @@ def _is_tied(config: Mapping[str, Any], names: Names) -> bool:
                 "tie_word_embeddings to false if lm_head.weight was trained."
             )
         return False
-    if not names.head and not tie:
+    if not evidence.head and not tie:
         raise T5MixError(
             "config.json says that the output matrix is not the embedding (tie_word_embeddings is false), and the "
             "weights lack it: an untied model needs lm_head.weight."

@@ -101,11 +101,11 @@ def starting_folder(path: Path) -> Path:
         return import_checkpoint(path, cached)
 
 
-def _version(folder: Path) -> str:
-    """Returns what changes with any file of a folder."""
-    files = sorted(file for file in folder.rglob("*") if file.is_file())
-    stats = [(str(file.relative_to(folder)), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
-    return sha256_of_json([str(folder.absolute()), stats])
+def _version(path: Path) -> str:
+    """Returns what changes with the file that a checkpoint is, or with any in its folder."""
+    files = sorted(file for file in (path, *path.rglob("*")) if file.is_file())
+    stats = [(str(file.relative_to(path)), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    return sha256_of_json([str(path.absolute()), stats])
 
 
 def _vocabulary(foreign: ForeignCheckpoint) -> VocabularyEntry:
