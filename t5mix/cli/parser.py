@@ -258,11 +258,11 @@ def _import(commands: argparse._SubParsersAction) -> None:
 
 
 def _export(commands: argparse._SubParsersAction) -> None:
-    command = _add(commands, "export", "export", "write a trained model for Transformers or T5X")
+    command = _add(commands, "export", "export", "write a trained model for Transformers, PEFT or T5X")
     command.add_argument("run", metavar="RUN", help=_RUN)
     command.add_argument("out", metavar="TO", help="a folder that does not exist yet")
     command.add_argument(
-        "--format", choices=("huggingface", "t5x"), default="huggingface", help="whose files; default: %(default)s"
+        "--format", choices=("huggingface", "peft", "t5x"), default="huggingface", help="default: %(default)s"
     )
     command.add_argument(
         "--dtype",

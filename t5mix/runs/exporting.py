@@ -6,19 +6,20 @@ from pathlib import Path
 from typing import Literal
 
 from t5mix.checkpoint.integrity import verify
-from t5mix.checkpoint.reader import open_params
+from t5mix.checkpoint.reader import base_of, open_params, read_run_state
 from t5mix.checkpoint.safetensors_files import DTYPES
 from t5mix.checkpoint.tensors import Tensor
 from t5mix.errors import T5MixError
 from t5mix.files import atomic_folder, check_writable
 from t5mix.interop.huggingface_writer import write_huggingface
+from t5mix.interop.peft_writer import write_peft
 from t5mix.interop.t5x_writer import write_t5x
 from t5mix.interop.vocabularies import SENTENCEPIECE_FILE
 from t5mix.model.t5 import abstract_model
 from t5mix.runs.load import CheckpointMetadata, load_model
 from t5mix.tracking.run_directory import find_checkpoint, kept_vocabulary
 
-ExportFormat = Literal["huggingface", "t5x"]
+ExportFormat = Literal["huggingface", "peft", "t5x"]
 """What a model can be written as."""
 
 
@@ -31,7 +32,7 @@ def export_model(
     base: Path | None = None,
     task: str | None = None,
 ) -> None:
-    """Writes the plain T5 that a run's model is, with its vocabulary.
+    """Writes the plain T5 that a run's model is, with its vocabulary; or for PEFT what was trained on top of one.
 
     Args:
         path: a run's folder, or a checkpoint's.
@@ -51,6 +52,11 @@ def export_model(
     path = find_checkpoint(path)
     metadata = CheckpointMetadata.read(path)
     vocabulary = kept_vocabulary(metadata.vocabulary, path)
+    if format == "peft":
+        policy, params = load_model(path, base).single_task(task)
+        with atomic_folder(out, "adapter_config.json") as draft:
+            write_peft(draft, policy, metadata.model, params, dtype=dtype, base_name=_imported_from(path))
+        return
     tensors = _plain_tensors(path, metadata, base, task)
     if format == "huggingface":
         with atomic_folder(out, "config.json") as draft:
@@ -62,6 +68,14 @@ def export_model(
         write_t5x(arrays, metadata.model, draft, step)
         if vocabulary.path:
             shutil.copyfile(vocabulary.path, draft / SENTENCEPIECE_FILE)
+
+
+def _imported_from(path: Path) -> str | None:
+    """Returns the folder that the base of a checkpoint was imported from; None if it was not, or is not there."""
+    base = base_of(path)
+    if base is None or not (base.path / "run_state").is_dir():
+        return None
+    return read_run_state(base.path).get("imported_from")
 
 
 def _plain_tensors(

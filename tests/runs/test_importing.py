@@ -151,6 +151,9 @@ def test_a_run_from_a_folder_to_a_folder(
     asked = ["--input", "questions.txt", "--max-length", "8"]
     assert main(["predict", "run", *asked]) == 0
     wanted = capsys.readouterr().out
+    assert main(["export", "run", "adapter", "--format", "peft"]) == 0
+    settings = json.loads((tmp_path / "adapter" / "adapter_config.json").read_text())
+    assert (settings["peft_type"], settings["base_model_name_or_path"]) == ("LORA", str(source))
     assert main(["export", "run", "out"]) == 0
     capsys.readouterr()
     assert main(["predict", "out", *asked]) == 0
