@@ -151,6 +151,19 @@ def read_json(path: Path, advice: str = "") -> Any:
         raise T5MixError(f"{path} is no JSON: {error}. {advice}".rstrip()) from error
 
 
+def read_json_object(path: Path) -> dict[str, Any]:
+    """Reads a JSON file that holds an object.
+
+    Raises:
+        T5MixError: it is not JSON, or holds something else.
+        FileNotFoundError: it is not there.
+    """
+    content = read_json(path)
+    if not isinstance(content, dict):
+        raise T5MixError(f"{path} must hold an object; it holds {type(content).__name__}.")
+    return content
+
+
 def sha256_of(path: Path) -> str:
     """Returns the SHA-256 of a file's content, in hexadecimal.
 

@@ -106,7 +106,13 @@ def identity_of(path: Path) -> str:
         DamagedCheckpointError: a file is missing or changed.
     """
     run_on_main_process(lambda: verify(path))
-    return _hash(open_params(path))
+    if (path / PARAMS_FILE).exists():
+        return _hash(open_safetensors(path / PARAMS_FILE))
+    # At once: Orbax takes ten milliseconds for each parameter that it is asked for alone.
+    whole = {name: ocp.RestoreArgs(restore_type=np.ndarray) for name in saved_shapes(path)}
+    with ocp.PyTreeCheckpointer() as checkpointer:
+        params = checkpointer.restore(path.absolute() / "params", restore_args=whole)
+    return LoadedBase.of(params).identity
 
 
 def check_base(path: Path, base: Base, identity: str, folder: Path) -> None:

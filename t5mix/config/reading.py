@@ -11,7 +11,6 @@ from typing import Any
 
 from t5mix.config.experiment import KIND_GROUPS, Experiment
 from t5mix.config.renamed_keys import RENAMED_KEYS
-from t5mix.config.starting_checkpoint import settings_of
 from t5mix.errors import T5MixError, UnknownNameError
 from t5mix.files import expand_home
 from t5mix.finetuning import FineTuningPolicy
@@ -90,7 +89,11 @@ def strategy_to_dict(strategy: MixingStrategy) -> dict[str, Any]:
 
 def _settle(values: dict[str, Any], start_from: Any) -> None:
     """Settles what was left open: by the checkpoint that the run starts from, else by default."""
-    settings = settings_of(Path(start_from)) if isinstance(start_from, str) else {}
+    settings: dict[str, Any] = {}
+    if isinstance(start_from, str):
+        from t5mix.config.starting_checkpoint import settings_of  # loads Orbax, which most experiments do without here
+
+        settings = settings_of(Path(start_from))
     model = values.get("model", {})
     if isinstance(model, dict) and model.get("preset") == AUTO:
         default = settings.get("model") or to_plain(PRESETS[DEFAULT_PRESET])

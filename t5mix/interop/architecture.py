@@ -5,9 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from t5mix.checkpoint.tensors import Tensor
+from t5mix.checkpoint.tensors import Tensor, same_values
 from t5mix.errors import T5MixError
 from t5mix.model.config import T5Config
 
@@ -52,7 +50,8 @@ def share_equal_biases(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Turns relative biases of the blocks into the one of each stack, if they are equal in all blocks of it."""
     blocks = {stack: _block_biases(tensors, stack) for stack in _STACKS}
     for stack, biases in blocks.items():
-        if not biases or len(biases) != _depth(tensors, stack) or not _all_equal([tensors[path] for path in biases]):
+        equal = all(same_values(tensors[biases[0]], tensors[path]) for path in biases[1:])
+        if not biases or len(biases) != _depth(tensors, stack) or not equal:
             return dict(tensors)
     shared = {f"{stack}/relative_bias/embedding": tensors[biases[0]] for stack, biases in blocks.items()}
     own = {bias for biases in blocks.values() for bias in biases}
@@ -90,11 +89,6 @@ def _sizes(path: Path, tensors: Mapping[str, Tensor]) -> dict[str, Any]:
         "relative_buckets": buckets,
         "tie_embeddings": "output/kernel" not in tensors,
     }
-
-
-def _all_equal(tensors: list[Tensor]) -> bool:
-    first = tensors[0].read()
-    return all(np.array_equal(tensor.read(), first) for tensor in tensors[1:])
 
 
 def _depth(tensors: Mapping[str, Tensor], stack: str) -> int:

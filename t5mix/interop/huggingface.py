@@ -1,13 +1,10 @@
 """Folders as Transformers saves them: T5 1.0 and 1.1, and the families that share their architecture."""
 
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from t5mix.checkpoint.tensors import Tensor
+from t5mix.checkpoint.tensors import Tensor, same_values
 from t5mix.errors import T5MixError
-from t5mix.files import read_json
+from t5mix.files import read_json_object
 from t5mix.interop.foreign import ForeignCheckpoint, check_complete
 from t5mix.interop.huggingface_config import TensorEvidence, read_config, read_special_ids
 from t5mix.interop.huggingface_names import BIAS, EMBEDDING, EMBEDDING_ALIASES, HEAD, UNUSED, huggingface_names
@@ -26,7 +23,7 @@ def read_huggingface(folder: Path) -> ForeignCheckpoint:
         T5MixError: another architecture, tensors that are missing, left over or of other shapes, or a config that
             contradicts them.
     """
-    config = _read_config_file(folder / "config.json")
+    config = read_json_object(folder / "config.json")
     tensors = _with_one_embedding(folder, open_tensors(folder))
     tensors.pop(UNUSED, None)
     try:
@@ -44,16 +41,6 @@ def read_huggingface(folder: Path) -> ForeignCheckpoint:
     checkpoint = ForeignCheckpoint(folder, "Transformers", shape, renamed, ids)
     check_complete(checkpoint)
     return checkpoint
-
-
-def _read_config_file(file: Path) -> dict[str, Any]:
-    try:
-        config = read_json(file)
-    except (OSError, ValueError) as error:
-        raise T5MixError(f"{file} cannot be read as JSON: {error}.") from error
-    if not isinstance(config, dict):
-        raise T5MixError(f"{file} must hold an object; it holds {type(config).__name__}.")
-    return config
 
 
 def _with_one_embedding(folder: Path, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -77,8 +64,3 @@ def _evidence(tensors: dict[str, Tensor]) -> TensorEvidence:
         head=head is not None,
         bias_in_each_block=biases > {"0"},
     )
-
-
-def same_values(one: Tensor, other: Tensor) -> bool:
-    """Returns whether two tensors hold the same numbers."""
-    return one.shape == other.shape and np.array_equal(one.read(), other.read())

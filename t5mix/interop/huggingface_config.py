@@ -21,9 +21,9 @@ _OTHERS = {
     "bart": "it is another architecture",
     "mbart": "it is another architecture",
 }
-_ACTIVATIONS = {(False, "relu"): "relu", (True, "gelu_new"): "gated-gelu", (True, "silu"): "gated-silu"}
 _PROJECTIONS = {"relu": (False, "relu"), "gated-gelu": (True, "gelu_new"), "gated-silu": (True, "silu")}
 """What `feed_forward_proj` means, as (gated, function)."""
+_ACTIVATIONS = {meaning: name for name, meaning in _PROJECTIONS.items()}
 
 
 class TensorEvidence(NamedTuple):

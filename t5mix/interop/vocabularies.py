@@ -5,8 +5,7 @@ from typing import Any, NamedTuple
 
 from t5mix.cache.vocabulary import BYTES
 from t5mix.data.tokenizer import load_sentencepiece, sentinel_ids
-from t5mix.errors import T5MixError
-from t5mix.files import atomic_path, read_json, sha256_of
+from t5mix.files import atomic_path, read_json_object, sha256_of
 from t5mix.interop.unigram_tokenizer import sentencepiece_model
 
 SENTENCEPIECE_FILE = "spiece.model"
@@ -66,9 +65,4 @@ def _sentinels(model: Path, settings: dict[str, Any]) -> int:
 
 
 def _read(file: Path) -> dict[str, Any]:
-    if not file.is_file():
-        return {}
-    content = read_json(file)
-    if not isinstance(content, dict):
-        raise T5MixError(f"{file} must hold an object; it holds {type(content).__name__}.")
-    return content
+    return read_json_object(file) if file.is_file() else {}
